@@ -14,8 +14,9 @@ static const rb_opt opts[] = {RB_OPTION_ENV, RB_OPTION_JSON, RB_OPTIONS_END};
 
 /* Stores the result, unless a transition started in the meantime, which has its own. well: the
  * transition that brought the release ended well. */
-static enum rb_code store(const rb_env_session *site, const json_t *failures, const char *tag,
-                          const rb_transition_row *pending, bool *well, rb_err *err)
+static enum rb_code store(const rb_env_session *site, const json_t *failures, const json_t *values,
+                          const char *tag, const rb_transition_row *pending, bool *well,
+                          rb_err *err)
 {
     RB_AUTO(rb_lock_releasep) rb_lock *lock = NULL;
     RB_AUTO(rb_state_closep) rb_state *state = NULL;
@@ -30,7 +31,7 @@ static enum rb_code store(const rb_env_session *site, const json_t *failures, co
         return rb_fail(err, RB_BUSY, "a transition has begun and not ended");
     RB_TRY(rb_state_health(&before, state, err));
     bool down = json_is_true(json_object_get(before, "down"));
-    RB_AUTO(rb_json_freep) json_t *health = rb_health_of_checks(failures, tag, down);
+    RB_AUTO(rb_json_freep) json_t *health = rb_health_of_checks(failures, values, tag, down);
     RB_TRY(rb_state_health_set(state, health, err));
     RB_TRY(rb_known_ended_well(well, state, err));
     return rb_state_flush(state, err);
@@ -44,23 +45,26 @@ static const json_t *failure_of(const json_t *failures, const char *name)
     return NULL;
 }
 
-static void show(const rb_env *env, const json_t *failures)
+static void show(const rb_env *env, const json_t *failures, const json_t *values)
 {
     for (size_t i = 0; i < env->check_count; i++) {
         const char *name = env->checks[i].name;
         if (env->checks[i].after)
             continue;
         const json_t *failure = failure_of(failures, name);
+        const json_t *value = json_object_get(values, name);
+        RB_AUTO(rb_free_str)
+        char *shown = rb_format(", value %.10g", json_number_value(value));
         if (failure)
             rb_ui_line("<red>failed</>  %s", rb_json_str(failure, "message"));
         else
-            rb_ui_line("<green>passed</>  check \"%s\"", name);
+            rb_ui_line("<green>passed</>  check \"%s\"%s", name, value ? shown : "");
         rb_ui_output(NULL, "            ", rb_json_str(failure, "output"));
     }
 }
 
 static json_t *document(const rb_env *env, const char *tag, const char *health, bool stored,
-                        const json_t *failures)
+                        const json_t *failures, const json_t *values)
 {
     json_t *doc = json_object();
     json_t *list = json_array();
@@ -72,7 +76,8 @@ static json_t *document(const rb_env *env, const char *tag, const char *health, 
         if (env->checks[i].after)
             continue;
         json_array_append_new(
-            list, rb_json_make("name:s passed:b message:s output:s", env->checks[i].name, !failure,
+            list, rb_json_make("name:s passed:b value:J message:s output:s", env->checks[i].name,
+                               !failure, json_object_get(values, env->checks[i].name),
                                rb_json_str(failure, "message"), rb_json_str(failure, "output")));
     }
     json_object_set_new(doc, "checks", list);
@@ -102,11 +107,15 @@ static void look_at_secrets(json_t **seen, rb_cli *cli, const rb_env_session *si
         rb_ui_note(cli, "the versions of the secrets are not recorded: %s", rb_err_line(&why));
 }
 
-static enum rb_code run_all(json_t *failures, json_t **secrets, rb_cli *cli,
+static enum rb_code run_all(json_t *failures, json_t *values, json_t **secrets, rb_cli *cli,
                             const rb_env_session *site, const char *tag, rb_err *err)
 {
-    const rb_checking checking = {
-        .env = site->env, .from = tag, .to = tag ? tag : "", .progress = progress, .context = cli};
+    const rb_checking checking = {.env = site->env,
+                                  .from = tag,
+                                  .to = tag ? tag : "",
+                                  .values = values,
+                                  .progress = progress,
+                                  .context = cli};
     rb_control control = {0};
     rb_env_session_catch(&control);
     rb_checks_run(failures, &checking);
@@ -122,6 +131,7 @@ static enum rb_code check(rb_cli *cli, const rb_env_session *site, rb_err *err)
     RB_AUTO(rb_transition_row_freep) rb_transition_row *row = NULL;
     RB_AUTO(rb_free_str) char *holder = NULL;
     RB_AUTO(rb_json_freep) json_t *failures = json_array();
+    RB_AUTO(rb_json_freep) json_t *values = json_object();
     const rb_env *env = site->env;
     const char *tag = rb_env_session_live_tag(&site->live);
     RB_TRY(rb_env_session_pending(&row, &holder, site, err));
@@ -133,19 +143,19 @@ static enum rb_code check(rb_cli *cli, const rb_env_session *site, rb_err *err)
         rb_ui_note(cli, "the %s of %s to %s stopped half-way (transition %s)", row->kind, env->name,
                    row->to, row->id);
     RB_AUTO(rb_json_freep) json_t *secrets = NULL;
-    RB_TRY(run_all(failures, &secrets, cli, site, tag, err));
+    RB_TRY(run_all(failures, values, &secrets, cli, site, tag, err));
     size_t failed = json_array_size(failures);
     const char *health = env->check_count == 0 ? "unchecked" : failed ? "unhealthy" : "healthy";
     rb_err why = {0};
     bool well = true;
-    bool stored =
-        env->check_count > 0 && tag && store(site, failures, tag, row, &well, &why) == RB_OK;
+    bool stored = env->check_count > 0 && tag &&
+                  store(site, failures, values, tag, row, &well, &why) == RB_OK;
     if (cli->json) {
-        json_t *doc = document(env, tag, health, stored, failures);
+        json_t *doc = document(env, tag, health, stored, failures, values);
         json_object_set(doc, "secrets", secrets);
         rb_ui_document(cli, doc);
     } else {
-        show(env, failures);
+        show(env, failures, values);
         const char *name;
         json_t *version;
         json_object_foreach (secrets, name, version)

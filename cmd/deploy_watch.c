@@ -12,8 +12,9 @@
 #include "ui.h"
 #include "watch/watch.h"
 
-#define TRIES 50   /* for the environment's lock, a tenth of a second each */
-#define LEAST 0.05 /* seconds between two rounds */
+#define TRIES 50           /* for the environment's lock, a tenth of a second each */
+#define LEAST 0.05         /* seconds between two rounds */
+#define VALUES_EVERY 10000 /* milliseconds after which new values are written */
 
 typedef struct watching {
     rb_cli *cli;
@@ -22,6 +23,8 @@ typedef struct watching {
     json_t *watch;        /* environment/state_watch.h */
     rb_release *release;  /* what is checked */
     json_t *failures;     /* of the last round */
+    json_t *values;       /* of the last round, {CHECK: number} */
+    int64_t values_at;    /* when such values were written last */
     bool written;         /* the state has the result of the last round */
     rb_watch_window window;
     rb_control control;
@@ -110,7 +113,7 @@ static void write_down(watching *w, int tries)
     bool over = true;
     RB_AUTO(rb_json_freep) json_t *stored = NULL;
     RB_AUTO(rb_json_freep)
-    json_t *health = rb_health_of_checks(w->failures, w->release->tag, false);
+    json_t *health = rb_health_of_checks(w->failures, w->values, w->release->tag, false);
     if (!enter(site, tries))
         return;
     enum rb_code code = rb_state_watch(&stored, &over, site->state, &ignored);
@@ -153,13 +156,17 @@ static void run_round(watching *w)
     const rb_checking checking = {.env = w->site->env,
                                   .from = text_of(w, "from"),
                                   .to = w->release->tag,
+                                  .values = w->values,
+                                  .before = json_object_get(w->watch, "valuesBefore"),
                                   .active = &w->control.active};
     show_progress(w);
     json_array_clear(w->failures);
+    json_object_clear(w->values);
     rb_checks_round(w->failures, &checking, w->release, w->site->session->repo);
     if (w->control.cancelled)
         return;
     const int64_t now = rb_watch_now();
+    rb_watch_add_values(json_object_get(w->watch, "values"), w->values, now - time_of(w, "began"));
     const json_t *first = json_array_get(w->failures, 0);
     rb_json_set(w->watch, "rounds:i failed:i", time_of(w, "rounds") + 1,
                 time_of(w, "failed") + failing(w));
@@ -174,7 +181,9 @@ static void run_round(watching *w)
         rb_ui_note(w->cli, failing(w) ? "watch: %s" : "watch: all checks pass again",
                    rb_json_str(first, "message"));
     }
-    w->written = w->written && failing(w) == before;
+    const bool due = json_object_size(w->values) > 0 && now >= w->values_at + VALUES_EVERY;
+    w->values_at = due ? now : w->values_at;
+    w->written = w->written && failing(w) == before && !due;
 }
 
 static bool is_over(const watching *w)
@@ -453,7 +462,11 @@ static enum rb_code begin(watching *w, rb_err *err)
 
 enum rb_code rb_deploy_watch(rb_cli *cli, rb_env_session *site, rb_err *err)
 {
-    watching w = {.cli = cli, .site = site, .failures = json_array(), .written = true};
+    watching w = {.cli = cli,
+                  .site = site,
+                  .failures = json_array(),
+                  .values = json_object(),
+                  .written = true};
     enum rb_code code = begin(&w, err);
     if (code == RB_OK) {
         RB_AUTO(rb_free_str) char *until = rb_status_time(time_of(&w, "deadline") / 1000);
@@ -470,6 +483,7 @@ enum rb_code rb_deploy_watch(rb_cli *cli, rb_env_session *site, rb_err *err)
     rb_release_free(w.release);
     json_decref(w.watch);
     json_decref(w.failures);
+    json_decref(w.values);
     json_decref(w.revert);
     return code;
 }

@@ -373,10 +373,16 @@ static json_t *list_parts(const rb_live *live)
 static json_t *describe_checks(const json_t *checks)
 {
     RB_AUTO(rb_free_str) char *at = rb_status_iso(rb_json_int(checks, "at", 0));
-    return !checks ? NULL
-                   : rb_json_make("at:s message:s output:s failures:J", at,
-                                  rb_json_str(checks, "message"), rb_json_str(checks, "output"),
-                                  json_object_get(checks, "failures"));
+    const char *name;
+    json_t *value;
+    if (!checks)
+        return NULL;
+    json_t *values = json_array();
+    json_object_foreach (json_object_get(checks, "values"), name, value)
+        json_array_append_new(values, rb_json_make("name:s value:J", name, value));
+    return rb_json_make("at:s message:s output:s failures:J values:j", at,
+                        rb_json_str(checks, "message"), rb_json_str(checks, "output"),
+                        json_object_get(checks, "failures"), values);
 }
 
 json_t *rb_status_document(rb_cli *cli, const rb_status *st)

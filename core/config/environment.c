@@ -1,5 +1,6 @@
 #include "config/environment.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -181,6 +182,12 @@ static enum rb_code read_command(rb_strs *out, const json_t *list, const char *w
     return RB_OK;
 }
 
+static double read_real(const json_t *json, const char *key, double otherwise)
+{
+    const json_t *value = json_object_get(json, key);
+    return value ? json_number_value(value) : otherwise;
+}
+
 static enum rb_code read_check(rb_env_check *check, const json_t *json, const char *where,
                                rb_err *err)
 {
@@ -192,6 +199,9 @@ static enum rb_code read_check(rb_env_check *check, const json_t *json, const ch
     check->attempt = read_number(json, "attempt",
                                  check->retry && check->timeout > DEFAULT_ATTEMPT ? DEFAULT_ATTEMPT
                                                                                   : check->timeout);
+    check->max = read_real(json, "max", NAN);
+    check->min = read_real(json, "min", NAN);
+    check->max_change = read_real(json, "maxChange", NAN);
     return read_command(&check->command, json_object_get(json, "command"), where, check->name, err);
 }
 
@@ -211,10 +221,9 @@ static enum rb_code read_secrets(rb_env *env, const json_t *map, const char *whe
     return RB_OK;
 }
 
-static double read_seconds(const json_t *json, const char *key, double otherwise)
+bool rb_env_check_measures(const rb_env_check *check)
 {
-    const json_t *value = json_object_get(json, key);
-    return value ? json_number_value(value) : otherwise;
+    return !isnan(check->max) || !isnan(check->min) || !isnan(check->max_change);
 }
 
 static enum rb_code read_watch(rb_env_watch *watch, const json_t *json, const char *where,
@@ -223,9 +232,9 @@ static enum rb_code read_watch(rb_env_watch *watch, const json_t *json, const ch
     const char *action = rb_json_str(json, "onFailure");
     watch->failures = read_number(json, "failures", DEFAULT_FAILURES);
     watch->of = read_number(json, "of", watch->failures);
-    watch->interval = read_seconds(json, "interval", DEFAULT_INTERVAL);
+    watch->interval = read_real(json, "interval", DEFAULT_INTERVAL);
     watch->reverts = action && strcmp(action, "revert") == 0;
-    watch->escalate = read_seconds(json, "escalateAfter", DEFAULT_ESCALATE);
+    watch->escalate = read_real(json, "escalateAfter", DEFAULT_ESCALATE);
     if (watch->of < watch->failures)
         return rb_fail(err, RB_ERROR, "%s.watch.of must not be less than failures, which is %d",
                        where, watch->failures);

@@ -28,6 +28,11 @@ typedef struct rb_env_check {
     int attempt;    /* seconds of one run, at least 1 */
     bool retry;
     char *after; /* deploy or revert: it runs at the end of such a transition only; NULL: always */
+    /* Thresholds of the value that it prints; NAN: none. The last is the part of the value before
+     * the transition by which the value may differ. */
+    double max;
+    double min;
+    double max_change;
 } rb_env_check;
 
 typedef struct rb_env_secret {
@@ -94,6 +99,9 @@ RB_DEFINE_AUTO(rb_env, rb_env_free)
 /* Removes the commands of service, checks, secrets and notify, for an environment that is a copy:
  * they would act on the real one. */
 void rb_env_drop_commands(rb_env *env);
+
+/* True if a threshold needs the value that the check prints. */
+bool rb_env_check_measures(const rb_env_check *check);
 
 const char *rb_env_database(const rb_env *env, const char *name); /* its url, or NULL */
 

@@ -1,11 +1,13 @@
 #include "environment/checks.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 #include "base/process.h"
+#include "base/shape.h"
 #include "base/text.h"
 
 #define SHOWN_ROWS 5
@@ -176,6 +178,58 @@ static void show_progress(const rb_checking *c, const rb_env_check *check, doubl
     c->progress(c->context, text);
 }
 
+/* Finds the number of the last line value=NUMBER; NAN: there is none. */
+static double find_value(const rb_buf *output)
+{
+    static const char mark[] = "value=";
+    double value = NAN;
+    RB_AUTO(rb_free_str) char *lines = rb_strndup(output->data ? output->data : "", output->len);
+    char *rest = NULL;
+    for (char *line = strtok_r(lines, "\r\n", &rest); line; line = strtok_r(NULL, "\r\n", &rest)) {
+        char *end = NULL;
+        if (strncmp(line, mark, sizeof mark - 1) != 0)
+            continue;
+        const char *number = line + sizeof mark - 1;
+        value = strtod(number, &end);
+        if (end == number || end[strspn(end, " ")] || !isfinite(value))
+            value = NAN;
+    }
+    return value;
+}
+
+/* Whole numbers are written without an exponent. */
+static json_t *number_of(double value)
+{
+    const bool whole = fabs(value) < (double)RB_INTEGER_MAX && value == (double)(int64_t)value;
+    return whole ? json_integer((json_int_t)value) : json_real(value);
+}
+
+static enum rb_code judge_value(const rb_checking *c, const rb_env_check *check, double value,
+                                rb_err *err)
+{
+    const char *name = check->name;
+    const json_t *known = json_object_get(c->before, name);
+    const double before = known ? json_number_value(known) : NAN;
+    if (!rb_env_check_measures(check))
+        return RB_OK;
+    if (isnan(value))
+        return rb_fail(err, RB_FOUND,
+                       "check \"%s\" has thresholds, and did not print a line value=NUMBER", name);
+    if (value > check->max)
+        return rb_fail(err, RB_FOUND, "check \"%s\": value %.10g is above its max, %.10g", name,
+                       value, check->max);
+    if (value < check->min)
+        return rb_fail(err, RB_FOUND, "check \"%s\": value %.10g is below its min, %.10g", name,
+                       value, check->min);
+    if (fabs(value - before) > check->max_change * fabs(before))
+        return rb_fail(
+            err, RB_FOUND,
+            "check \"%s\": value %.10g was %.10g before the transition, a change of more "
+            "than its maxChange, %.10g",
+            name, value, before, check->max_change);
+    return RB_OK;
+}
+
 /* Runs one check until it passes or times out. began: when the first of all checks began. */
 static enum rb_code run_check(char **output, const rb_checking *c, const rb_env_check *check,
                               double began, rb_err *err)
@@ -198,6 +252,11 @@ static enum rb_code run_check(char **output, const rb_checking *c, const rb_env_
         rb_free_str(output);
         enum rb_code code = judge(output, &result, what, check->command.items[0],
                                   took > 0 ? took : 1, attempts, err);
+        const double value = code == RB_OK ? find_value(&result.out) : NAN;
+        if (c->values && !isnan(value))
+            json_object_set_new(c->values, check->name, number_of(value));
+        if (code == RB_OK)
+            code = judge_value(c, check, value, err);
         if (code != RB_OK)
             passed = 0;
         else if (passed <= 0)
@@ -210,12 +269,18 @@ static enum rb_code run_check(char **output, const rb_checking *c, const rb_env_
     }
 }
 
+static bool is_wanted(const rb_checking *c, const rb_env_check *check)
+{
+    return !c->measured || rb_env_check_measures(check) ||
+           json_object_get(c->measured, check->name);
+}
+
 void rb_checks_run(json_t *failures, const rb_checking *c)
 {
     double began = now();
     for (size_t i = 0; i < c->env->check_count && !rb_process_cancelled(); i++) {
         const rb_env_check *check = &c->env->checks[i];
-        if (check->after && !rb_text_same(check->after, c->kind))
+        if ((check->after && !rb_text_same(check->after, c->kind)) || !is_wanted(c, check))
             continue;
         RB_AUTO(rb_free_str) char *output = NULL;
         rb_err why;

@@ -6,6 +6,9 @@
  * A check is repeated every second until it passes or its timeout, which counts from the beginning
  * of all checks, has ended; then it must hold for stableFor seconds. One that is due after its
  * timeout runs once.
+ *
+ * A check command may print a line value=NUMBER; the last one is its value. A value beyond one of
+ * the check's thresholds, or none where it has thresholds, is a failure.
  */
 #ifndef RB_ENVIRONMENT_CHECKS_H
 #define RB_ENVIRONMENT_CHECKS_H
@@ -40,6 +43,10 @@ typedef struct rb_checking {
     const char *to;
     const char *kind; /* of the transition that ends; NULL: checks with "after" do not run */
     bool once;        /* no repetition */
+    json_t *values;   /* {NAME: number}: the last value of each check is set; NULL: not wanted */
+    const json_t *before; /* the same before the transition, for maxChange; or NULL */
+    /* Only checks with a value run: those with a threshold or a member here; NULL: all. */
+    const json_t *measured;
     _Atomic(rb_db *) *active; /* the database of a SQL check, for a signal handler; or NULL */
     void (*progress)(void *context, const char *text); /* NULL: none */
     void *context;

@@ -4,6 +4,7 @@
 
 #include "base/shape.h"
 #include "environment/state_internal.h"
+#include "environment/state_watch.h"
 
 static bool is_hex(const char *text)
 {
@@ -49,11 +50,15 @@ static const rb_shape moves = LIST_OF(moved);
 static const rb_shape watch_time = {.kind = RB_SHAPE_INTEGER, .min = 1};
 static const rb_shape number = {.kind = RB_SHAPE_INTEGER};
 static const rb_shape seconds = {.kind = RB_SHAPE_INTEGER, .max = 366 * 86400};
-static const rb_shape before = OBJECT(
-    {"lockTimeout", &seconds, true}, {"statementTimeout", &seconds, true},
-    {"current", &bytes_or_null, true}, {"staged", &boolean, true}, {"databases", &urls, true},
-    {"scriptsFrom", &text_or_null, true}, {"failing", &parts, true}, {"by", &text_or_null, true},
-    {"again", &boolean, true}, {"watch", &watch_time, true}, {"watchOf", &text, true});
+static const rb_shape positive = {.kind = RB_SHAPE_INTEGER, .min = 1};
+static const rb_shape any_number = {.kind = RB_SHAPE_NUMBER};
+static const rb_shape values = {.kind = RB_SHAPE_MAP, .item = &any_number, .nullable = true};
+static const rb_shape before =
+    OBJECT({"lockTimeout", &seconds, true}, {"statementTimeout", &seconds, true},
+           {"current", &bytes_or_null, true}, {"staged", &boolean, true},
+           {"databases", &urls, true}, {"scriptsFrom", &text_or_null, true},
+           {"failing", &parts, true}, {"by", &text_or_null, true}, {"again", &boolean, true},
+           {"watch", &watch_time, true}, {"watchOf", &text, true}, {"values", &values, true});
 static const rb_shape accepted =
     OBJECT({"loss", &text_or_null, true}, {"drift", &boolean, true}, {"reverted", &boolean, true});
 static const rb_shape recovery_point =
@@ -69,7 +74,7 @@ const rb_shape rb_state_plan_shape =
            {"drift", &drift, true}, {"takenOver", &drift, true}, {"dataAtRisk", &items, true},
            {"before", &before, true}, {"accepted", &accepted, true}, {"rule", &text_or_null, true},
            {"scriptsFrom", &text_or_null, true}, {"digest", &text_or_null, true},
-           {"app", &text_or_null, true}, {"parts", &moves, true});
+           {"app", &text_or_null, true}, {"parts", &moves, true}, {"values", &values, true});
 
 /* Of what carrying a plan out takes (transition/plan_store.c). */
 static const char *const file_part_words[] = {"flags", "config", NULL};
@@ -114,20 +119,28 @@ static const rb_shape time_shape = {.kind = RB_SHAPE_INTEGER, .min = 0, .max = 2
 static const rb_shape failure =
     OBJECT({"name", &text, false}, {"message", &text, false}, {"output", &text_or_null, true});
 static const rb_shape failures = {.kind = RB_SHAPE_ARRAY, .item = &failure};
-const rb_shape rb_state_health_shape =
-    OBJECT({"health", &text, false}, {"down", &boolean, false}, {"at", &time_shape, false},
-           {"release", &text, false}, {"message", &text_or_null, true},
-           {"output", &text_or_null, true}, {"failures", &failures, false});
+const rb_shape rb_state_health_shape = OBJECT(
+    {"health", &text, false}, {"down", &boolean, false}, {"at", &time_shape, false},
+    {"release", &text, false}, {"message", &text_or_null, true}, {"output", &text_or_null, true},
+    {"failures", &failures, false}, {"values", &values, true});
 
 static const rb_shape moment = {.kind = RB_SHAPE_INTEGER, .max = 253402300799999};
 static const rb_shape moment_or_null = {
     .kind = RB_SHAPE_INTEGER, .max = 253402300799999, .nullable = true};
+static const rb_shape point = {.kind = RB_SHAPE_ARRAY, .item = &any_number, .min = 2, .max = 2};
+static const rb_shape points = {.kind = RB_SHAPE_ARRAY, .item = &point, .max = RB_WATCH_POINTS};
+static const rb_shape series =
+    OBJECT({"first", &any_number, false}, {"last", &any_number, false}, {"min", &any_number, false},
+           {"max", &any_number, false}, {"count", &number, false}, {"step", &positive, false},
+           {"points", &points, false});
+static const rb_shape all_series = {.kind = RB_SHAPE_MAP, .item = &series};
 const rb_shape rb_state_watch_shape =
     OBJECT({"transition", &text, false}, {"release", &text, false}, {"object", &text, false},
            {"from", &text_or_null, false}, {"only", &parts, false}, {"began", &moment, false},
            {"deadline", &moment, false}, {"detected", &moment_or_null, false},
            {"restored", &moment_or_null, false}, {"outcome", &text_or_null, false},
-           {"blocked", &text_or_null, false}, {"message", &text_or_null, false});
+           {"blocked", &text_or_null, false}, {"message", &text_or_null, false},
+           {"valuesBefore", &values, true}, {"values", &all_series, true});
 
 static const rb_shape moment_of_row = {
     .kind = RB_SHAPE_INTEGER, .max = 253402300799, .nullable = true};

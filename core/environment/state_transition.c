@@ -155,16 +155,16 @@ enum rb_code rb_state_data(json_t **out, rb_state *state, const char *transition
                    transition);
 }
 
-enum rb_code rb_state_recovery_set(rb_state *state, const char *transition, const json_t *points,
-                                   rb_err *err)
+enum rb_code rb_state_plan_set(rb_state *state, const char *transition, const char *key,
+                               const json_t *value, rb_err *err)
 {
     RB_AUTO(rb_buf_clear) rb_buf text = {0};
-    rb_json_canonical(&text, points);
-    RB_TRY(rb_state_flush(state, err));
+    rb_json_canonical(&text, value);
+    RB_TRY(rb_state_hold(state, err));
     return rb_state_change(
         state, err,
-        "UPDATE transition_log SET plan = json_set(plan, '$.recovery', json(?)) WHERE id = ?",
-        "[s,s]", rb_buf_str(&text), transition);
+        "UPDATE transition_log SET plan = json_set(plan, '$.' || ?, json(?)) WHERE id = ?",
+        "[s,s,s]", key, rb_buf_str(&text), transition);
 }
 
 /* A commit that reports a failure may have happened: SQLite deletes its journal, and then the sync

@@ -10,14 +10,19 @@
  *    "restored": when an automatic revert had ended; null,
  *    "blocked": why it cannot go back by itself, or null; "message": what failed last, or null,
  *    "held": why it holds, or null,
- *    "outcome": null while it is open; passed, reverted (automatically), held (a person has to
- *     decide), failing (at the deadline, with fewer failures than it acts on), superseded (another
- *     transition began before anything failed), unobserved (nothing was watching at the deadline)}
+ *    "valuesBefore": {CHECK: number} before the transition, "values": {CHECK:
+ * {"first","last","min", "max","count","step","points": [[milliseconds since began, number]]}}: of
+ * every "step" rounds one, at most RB_WATCH_POINTS, "outcome": null while it is open; passed,
+ * reverted (automatically), held (a person has to decide), failing (at the deadline, with fewer
+ * failures than it acts on), superseded (another transition began before anything failed),
+ * unobserved (nothing was watching at the deadline)}
  */
 #ifndef RB_ENVIRONMENT_STATE_WATCH_H
 #define RB_ENVIRONMENT_STATE_WATCH_H
 
 #include "environment/state.h"
+
+#define RB_WATCH_POINTS 40
 
 int64_t rb_watch_now(void); /* milliseconds since the epoch */
 

@@ -1,10 +1,33 @@
 #include "ledger/entry_shape.h"
 
+#include <ctype.h>
+#include <string.h>
+
 #include "base/file.h"
 
+#define DIGITS "0123456789"
 #define SHA1_WORDS "an object id (40 lower-case hexadecimal digits)"
 #define SHA256_WORDS "a SHA-256 (64 lower-case hexadecimal digits)"
 #define TIME_LIMIT 253402300799 /* 9999-12-31T23:59:59Z */
+
+/* -12.5e-3, as JSON has it, in at most 30 bytes. */
+static bool is_decimal(const char *text)
+{
+    const size_t len = strlen(text);
+    text += *text == '-';
+    if (len > 30 || !isdigit((unsigned char)*text))
+        return false;
+    text += strspn(text, DIGITS);
+    if (*text == '.' && isdigit((unsigned char)text[1]))
+        text += 1 + strspn(text + 1, DIGITS);
+    if (*text == 'e') {
+        text += 1 + (text[1] == '-' || text[1] == '+');
+        if (!isdigit((unsigned char)*text))
+            return false;
+        text += strspn(text, DIGITS);
+    }
+    return *text == '\0';
+}
 
 static const rb_shape sha1 = {
     .kind = RB_SHAPE_STRING, .check = rb_shape_is_sha1, .expected = SHA1_WORDS};
@@ -96,6 +119,23 @@ static const rb_shape recovery_point = RB_SHAPE_OBJECT_OF(
     {"database", &text, false}, {"restorePoint", &plain_or_null, false}, {"lsn", &plain, false},
     {"timeline", &number, false}, {"system", &plain, false});
 static const rb_shape recovery_points = {.kind = RB_SHAPE_ARRAY, .item = &recovery_point};
+/* Numbers of checks, which may have fractions. */
+static const rb_shape decimal = {
+    .kind = RB_SHAPE_STRING, .check = is_decimal, .expected = "a number as text"};
+static const rb_shape decimal_or_null = {
+    .kind = RB_SHAPE_STRING, .nullable = true, .check = is_decimal, .expected = "a number as text"};
+static const rb_shape value =
+    RB_SHAPE_OBJECT_OF({"name", &name, false}, {"before", &decimal_or_null, false},
+                       {"after", &decimal_or_null, false});
+static const rb_shape values = {.kind = RB_SHAPE_ARRAY, .item = &value};
+static const rb_shape sample =
+    RB_SHAPE_OBJECT_OF({"milliseconds", &number, false}, {"value", &decimal, false});
+static const rb_shape samples = {.kind = RB_SHAPE_ARRAY, .item = &sample};
+static const rb_shape watched_value = RB_SHAPE_OBJECT_OF(
+    {"name", &name, false}, {"first", &decimal, false}, {"last", &decimal, false},
+    {"min", &decimal, false}, {"max", &decimal, false}, {"count", &number, false},
+    {"points", &samples, false});
+static const rb_shape watched_values = {.kind = RB_SHAPE_ARRAY, .item = &watched_value};
 #define TRANSITION                                                                                 \
     {"id", &plain, false}, {"kind", &plain, false}, {"from", &tag_or_null, false},                 \
         {"fromObject", &sha1_or_null, false}, {"to", &tag_or_null, false},                         \
@@ -108,7 +148,7 @@ static const rb_shape recovery_points = {.kind = RB_SHAPE_ARRAY, .item = &recove
         {"host", &text_or_null, true}, {"user", &text_or_null, true},                              \
         {"version", &text_or_null, true}, {"marksBad", &boolean, true},                            \
         {"policy", &policies, true}, {"scriptsFrom", &tag_or_null, true},                          \
-        {"scriptsFromObject", &sha1_or_null, true},                                                \
+        {"scriptsFromObject", &sha1_or_null, true}, {"values", &values, true},                     \
     {                                                                                              \
         "whole", &boolean, false                                                                   \
     }
@@ -132,7 +172,7 @@ static const rb_shape watch = RB_SHAPE_OBJECT_OF(
     {"deadline", &when, false}, {"rounds", &number, false}, {"failed", &number, false},
     {"millisecondsToDetect", &number_or_null, false},
     {"millisecondsToRestore", &number_or_null, false}, {"message", &text_or_null, false},
-    {"held", &text_or_null, false});
+    {"held", &text_or_null, false}, {"values", &watched_values, true});
 static const rb_shape override =
     RB_SHAPE_OBJECT_OF({"rule", &plain, false}, {"why", &text, false},
                        {"transition", &plain_or_null, false}, {"environment", &plain, true});

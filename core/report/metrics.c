@@ -31,6 +31,10 @@ enum family {
     RISK,
     HEALTHY,
     CHECKED,
+    CHECK_VALUE,
+    WATCHES,
+    DETECT,
+    WATCH_RESTORE,
     BACKUP,
     UNWRITTEN,
     FAMILIES
@@ -77,6 +81,13 @@ static const struct {
     [HEALTHY] = {"healthy", "gauge", NULL, "1 if the last checks passed; absent if none ran."},
     [CHECKED] = {"health_checked_timestamp_seconds", "gauge", "seconds",
                  "When the checks ran last."},
+    [CHECK_VALUE] = {"check_value", "gauge", NULL, "The last value that a check printed."},
+    [WATCHES] = {"watches", "counter", NULL, "Watches in the ledger, by how they ended."},
+    [DETECT] = {"watch_detect_duration_seconds", "gauge", "seconds",
+                "Time to detect: from the deploy to the failure that the newest such watch acted "
+                "on."},
+    [WATCH_RESTORE] = {"watch_restore_duration_seconds", "gauge", "seconds",
+                       "Time to restore: from there to the end of the newest automatic revert."},
     [BACKUP] = {"backup_timestamp_seconds", "gauge", "seconds",
                 "When the newest backup was written."},
     [UNWRITTEN] = {"ledger_unwritten", "gauge", NULL, "Transitions that the ledger lacks."},
@@ -206,6 +217,45 @@ static void add_newest(json_t *metrics, const rb_ledger *ledger, const char *env
     }
 }
 
+/* Watches by outcome, and the durations of the newest that have them. */
+static void add_watches(json_t *metrics, const rb_ledger *ledger, const char *environment)
+{
+    static const struct {
+        const char *key;
+        enum family family;
+    } durations[] = {{"millisecondsToDetect", DETECT}, {"millisecondsToRestore", WATCH_RESTORE}};
+    RB_AUTO(rb_json_freep) json_t *counts = json_object();
+    RB_AUTO(rb_json_freep) json_t *seen = json_object();
+    const char *key;
+    json_t *value;
+    for (size_t i = ledger->n; i > 0; i--) {
+        const rb_entry *entry = &ledger->items[i - 1];
+        if (entry->kind != RB_ENTRY_WATCH || entry->trust > RB_ENTRY_UNSIGNED ||
+            !is_of(entry, environment))
+            continue;
+        const char *name = entry->environment ? entry->environment : "";
+        const json_t *detail = rb_entry_detail(entry);
+        RB_AUTO(rb_free_str)
+        char *counted = rb_format("%s\n%s", name, rb_json_str(detail, "outcome"));
+        count(counts, counted, 1);
+        for (size_t k = 0; k < sizeof durations / sizeof *durations; k++) {
+            RB_AUTO(rb_free_str) char *once = rb_format("%zu %s", k, name);
+            const json_t *took = json_object_get(detail, durations[k].key);
+            if (!json_is_integer(took) || json_object_get(seen, once))
+                continue;
+            json_object_set_new(seen, once, json_true());
+            add(metrics, durations[k].family, (double)json_integer_value(took) / 1000,
+                "environment", name);
+        }
+    }
+    json_object_foreach (counts, key, value) {
+        const size_t len = strcspn(key, "\n");
+        RB_AUTO(rb_free_str) char *name = rb_strndup(key, len);
+        add(metrics, WATCHES, (double)json_integer_value(value), "environment", name, "outcome",
+            key + len + 1);
+    }
+}
+
 /* What the newest release lacks, in each environment that the policy names approvals for. */
 static void add_approvals(json_t *metrics, rb_session *session, const json_t *environments)
 {
@@ -261,6 +311,7 @@ enum rb_code rb_metrics_ledger(json_t *metrics, rb_session *session, const char 
     RB_TRY(rb_report_make(&document, &request, err));
     add_figures(metrics, document);
     add_newest(metrics, ledger, environment);
+    add_watches(metrics, ledger, environment);
     add_approvals(metrics, session, environments);
     return RB_OK;
 }
@@ -288,6 +339,8 @@ static void add_pending(json_t *metrics, const char *environment, rb_state *stat
 static void add_health(json_t *metrics, const char *environment, rb_state *state)
 {
     RB_AUTO(rb_json_freep) json_t *health = NULL;
+    const char *name;
+    json_t *value;
     rb_err none;
     if (rb_state_health(&health, state, &none) != RB_OK || !health)
         return;
@@ -296,6 +349,9 @@ static void add_health(json_t *metrics, const char *environment, rb_state *state
     if (rb_json_int(health, "at", 0) > 0)
         add(metrics, CHECKED, (double)rb_json_int(health, "at", 0), "environment", environment,
             NULL);
+    json_object_foreach (json_object_get(health, "values"), name, value)
+        add(metrics, CHECK_VALUE, json_number_value(value), "environment", environment, "check",
+            name);
 }
 
 void rb_metrics_environment(json_t *metrics, const char *environment, rb_state *state,

@@ -58,6 +58,7 @@ typedef struct rb_run {
     double began;               /* seconds of the monotonic clock */
     json_t *results;            /* steps of the document */
     json_t *failures;           /* of checks */
+    json_t *values;             /* {NAME: number} that they print */
     json_t *put_back;           /* what was restored from backups */
     char digest[RB_SHA256_HEX]; /* agrees to what was found under lock; "" where nothing was */
 } rb_run;

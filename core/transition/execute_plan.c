@@ -27,6 +27,7 @@ void rb_run_clear(rb_run *run)
     free(run->committed);
     json_decref(run->results);
     json_decref(run->failures);
+    json_decref(run->values);
     json_decref(run->put_back);
     rb_free_str(&run->output);
     rb_free_str(&run->start_output);
@@ -35,6 +36,7 @@ void rb_run_clear(rb_run *run)
     run->committed = NULL;
     run->results = NULL;
     run->failures = NULL;
+    run->values = NULL;
     run->put_back = NULL;
 }
 
@@ -53,6 +55,7 @@ static void prepare(rb_run *run)
     run->committed = rb_calloc(n, sizeof *run->committed);
     run->results = json_array();
     run->failures = json_array();
+    run->values = json_object();
     run->put_back = json_array();
     run->began = now();
     run->past = run->request->again != RB_AGAIN_NOT;
@@ -236,6 +239,8 @@ static enum rb_code finish(json_t **out, rb_run *run, const rb_err *unhealthy, r
     enum rb_code code = rb_state_health_set(run->state, health, err);
     if (code == RB_OK)
         code = rb_plan_found_end(run->state, err);
+    if (code == RB_OK && json_object_size(run->values) > 0)
+        code = rb_state_plan_set(run->state, run->plan->id, "values", run->values, err);
     if (code == RB_OK)
         code = rb_watched_end(run, unhealthy, err);
     if (code == RB_OK)
@@ -375,6 +380,7 @@ static json_t *before(const rb_run *run)
     RB_AUTO(rb_free_str) char *staged = rb_format("%s/releases/%s", rq->env->root, rq->to->tag);
     json_t *json = json_object();
     json_t *databases = json_array();
+    json_t *values = json_object();
     rb_json_set_bytes(json, "current", plan->current_before);
     rb_json_set(json, "staged:b again:b databases:j", rb_file_exists(staged),
                 rq->again != RB_AGAIN_NOT, databases);
@@ -383,7 +389,8 @@ static json_t *before(const rb_run *run)
                 (int64_t)rq->env->statement_timeout);
     rb_json_set(json, "by:s host:s user:s version:s scriptsFrom:s failing:j", who, run->host,
                 run->user, run->version, rq->overrides ? rq->overrides->object : NULL,
-                rb_failing_now(run));
+                rb_service_before(run, values));
+    json_object_set_new(json, "values", values);
     if (run->watch > 0)
         rb_json_set(json, "watch:i", run->watch);
     if (run->watch_of)

@@ -10,9 +10,10 @@
 #include "transition/known_good.h"
 #include "transition/parts.h"
 
-#define ERROR_LIMIT 500 /* bytes of an error's line */
-#define ITEMS_LIMIT 200 /* tables and columns that were agreed to lose */
-#define ENTRIES 2       /* of one transition */
+#define ERROR_LIMIT 500  /* bytes of an error's line */
+#define ITEMS_LIMIT 200  /* tables and columns that were agreed to lose */
+#define SAMPLED_LIMIT 16 /* checks whose values in a watch have points */
+#define ENTRIES 2        /* of one transition */
 
 typedef struct recorder {
     rb_repo *repo;
@@ -104,6 +105,36 @@ static void add_recovery(json_t *detail, const json_t *points)
         json_object_set(detail, "recovery", list);
 }
 
+/* A number as text: an entry has no fractions. NULL: null. */
+static json_t *number_text(const json_t *number)
+{
+    RB_AUTO(rb_buf_clear) rb_buf text = {0};
+    if (number)
+        rb_json_canonical(&text, number);
+    return number ? json_string(rb_buf_str(&text)) : json_null();
+}
+
+/* Adds the values of checks before and after the transition, if there are any. */
+static void add_values(json_t *detail, const json_t *plan)
+{
+    const json_t *before = json_object_get(json_object_get(plan, "before"), "values");
+    const json_t *after = json_object_get(plan, "values");
+    RB_AUTO(rb_json_freep) json_t *names = json_object();
+    json_t *list = json_array();
+    const char *name;
+    json_t *ignored;
+    json_object_update(names, (json_t *)before);
+    json_object_update(names, (json_t *)after);
+    json_object_foreach (names, name, ignored)
+        if (json_array_size(list) < ITEMS_LIMIT)
+            json_array_append_new(list, rb_json_make("name:s before:j after:j", name,
+                                                     number_text(json_object_get(before, name)),
+                                                     number_text(json_object_get(after, name))));
+    if (json_array_size(list) > 0)
+        json_object_set(detail, "values", list);
+    json_decref(list);
+}
+
 /* The same whenever it is made: by that an entry which was written already is known again. */
 static enum rb_code transition_detail(json_t **out, const recorder *r, const rb_transition_row *row,
                                       rb_err *err)
@@ -138,6 +169,7 @@ static enum rb_code transition_detail(json_t **out, const recorder *r, const rb_
                 at < r->count && rb_known_whole(r->rows, r->count, at), accepted_items(accepted),
                 backups);
     add_recovery(detail, json_object_get(row->plan, "recovery"));
+    add_values(detail, row->plan);
     const json_t *known = json_object_get(row->plan, "before");
     rb_json_set(detail, "host:s user:s version:s", rb_json_str(known, "host"),
                 rb_json_str(known, "user"), rb_json_str(known, "version"));
@@ -299,6 +331,31 @@ static json_t *between(const json_t *watch, const char *from, const char *to)
     return begin > 0 && end > 0 ? json_integer(end - begin) : json_null();
 }
 
+/* [{"name","first","last","min","max","count","points"}] of the values in a watch. */
+static json_t *watched_values(const json_t *values)
+{
+    static const char *const keys[] = {"first", "last", "min", "max"};
+    json_t *list = json_array();
+    const char *name;
+    json_t *value;
+    json_object_foreach ((json_t *)values, name, value) {
+        const bool sampled = json_array_size(list) < SAMPLED_LIMIT;
+        if (json_array_size(list) >= ITEMS_LIMIT)
+            break;
+        json_t *points = json_array();
+        rb_json_each (point, sampled ? json_object_get(value, "points") : NULL)
+            json_array_append_new(points,
+                                  rb_json_make("milliseconds:J value:j", json_array_get(point, 0),
+                                               number_text(json_array_get(point, 1))));
+        json_t *item =
+            rb_json_make("name:s count:J points:j", name, json_object_get(value, "count"), points);
+        for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
+            json_object_set_new(item, keys[i], number_text(json_object_get(value, keys[i])));
+        json_array_append_new(list, item);
+    }
+    return list;
+}
+
 /* Of a watch that has ended. */
 static enum rb_code write_watch(rb_recording *out, const recorder *r, const json_t *watch,
                                 rb_err *err)
@@ -315,6 +372,8 @@ static enum rb_code write_watch(rb_recording *out, const recorder *r, const json
         rb_json_int(watch, "deadline", 0) / 1000, json_object_get(watch, "rounds"),
         json_object_get(watch, "failed"), between(watch, "began", "detected"),
         between(watch, "detected", "restored"), message, held);
+    if (json_object_size(json_object_get(watch, "values")) > 0)
+        json_object_set_new(detail, "values", watched_values(json_object_get(watch, "values")));
     const rb_draft draft = {.kind = RB_ENTRY_WATCH,
                             .tag = rb_json_str(watch, "release"),
                             .object = rb_json_str(watch, "object"),

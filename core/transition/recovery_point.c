@@ -109,5 +109,8 @@ enum rb_code rb_recovery_points_create(rb_run *run, rb_err *err)
                 RB_TRY(create_one(item, run, i, err));
                 any = true;
             }
-    return any ? rb_state_recovery_set(run->state, run->plan->id, list, err) : RB_OK;
+    if (!any)
+        return RB_OK;
+    RB_TRY(rb_state_plan_set(run->state, run->plan->id, "recovery", list, err));
+    return rb_state_flush(run->state, err);
 }

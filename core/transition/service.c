@@ -51,6 +51,8 @@ enum rb_code rb_service_checks(rb_run *run, rb_err *err)
                                   .to = run->request->to->tag,
                                   .kind = run->request->kind,
                                   .once = run->down,
+                                  .values = run->values,
+                                  .before = rb_plan_before(run->plan->json, "values"),
                                   .progress = run->progress ? progress : NULL,
                                   .context = run};
     rb_checks_run(run->failures, &checking);
@@ -144,11 +146,11 @@ bool rb_service_cannot_run_yet(const rb_plan_request *rq)
 }
 
 static json_t *health(bool down, const char *release, const char *message, const char *output,
-                      const json_t *failures)
+                      const json_t *failures, const json_t *values)
 {
-    return rb_json_make("health:s down:b at:i release:s message:s output:s failures:J",
+    return rb_json_make("health:s down:b at:i release:s message:s output:s failures:J values:J",
                         message ? "unhealthy" : "healthy", down, (int64_t)time(NULL), release,
-                        message, output, failures);
+                        message, output, failures, values);
 }
 
 json_t *rb_service_health(const rb_run *run, const rb_err *unhealthy)
@@ -156,33 +158,45 @@ json_t *rb_service_health(const rb_run *run, const rb_err *unhealthy)
     if (!unhealthy && run->request->env->check_count == 0)
         return NULL;
     return health(run->down, run->request->to->tag, unhealthy ? unhealthy->message : NULL,
-                  run->down ? run->start_output : NULL, run->failures);
+                  run->down ? run->start_output : NULL, run->failures, run->values);
 }
 
-json_t *rb_health_of_checks(const json_t *failures, const char *release, bool down)
+json_t *rb_health_of_checks(const json_t *failures, const json_t *values, const char *release,
+                            bool down)
 {
     const char *message = rb_json_str(json_array_get(failures, 0), "message");
-    return health(down && message, release, message, NULL, failures);
+    return health(down && message, release, message, NULL, failures, values);
 }
 
-json_t *rb_failing_now(const rb_run *run)
+json_t *rb_service_before(const rb_run *run, json_t *values)
 {
     const rb_plan_request *rq = run->request;
     json_t *names = json_array();
     bool watched = run->watch > 0;
     bool returns = run->plan->parts[RB_PART_APP] || run->plan->database_count > 0;
-    if (!rq->from || (returns && !watched))
+    if (!rq->from)
         return names;
+    RB_AUTO(rb_json_freep) json_t *last = NULL;
+    rb_err ignored; /* then only checks with thresholds are known to have a value */
+    if (rb_state_health(&last, run->state, &ignored) != RB_OK)
+        last = NULL;
+    RB_AUTO(rb_json_freep) json_t *none = json_object();
+    const json_t *measured = json_object_get(last, "values");
+    measured = measured ? measured : none;
     if (run->progress && rq->env->check_count > 0)
         run->progress(run->context, rb_step_kind_name(RB_DO_CHECKS), "as it is now");
     RB_AUTO(rb_json_freep) json_t *failures = json_array();
-    const rb_checking checking = {
-        .env = rq->env, .from = rq->from->tag, .to = rq->from->tag, .once = true};
+    const rb_checking checking = {.env = rq->env,
+                                  .from = rq->from->tag,
+                                  .to = rq->from->tag,
+                                  .once = true,
+                                  .values = values,
+                                  .measured = returns && !watched ? measured : NULL};
     if (watched)
         rb_checks_round(failures, &checking, rq->from, rq->session->repo);
     else
         rb_checks_run(failures, &checking);
-    rb_json_each (item, failures)
+    rb_json_each (item, returns && !watched ? NULL : failures)
         json_array_append(names, json_object_get(item, "name"));
     return names;
 }

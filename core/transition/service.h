@@ -29,17 +29,23 @@ bool rb_service_cannot_run_yet(const rb_plan_request *request);
 /* The result of run, for rb_state_health_set(): NULL where nothing was checked. unhealthy: what
  * failed, or NULL. */
 json_t *rb_service_health(const rb_run *run, const rb_err *unhealthy);
-/* The same of checks that ran outside of a transition. down: the service was not started before. */
-json_t *rb_health_of_checks(const json_t *failures, const char *release, bool down);
+/* The same of checks that ran outside of a transition. values: as rb_checking.values. down: the
+ * service was not started before. */
+json_t *rb_health_of_checks(const json_t *failures, const json_t *values, const char *release,
+                            bool down);
 
 /*
  * Checks of a transition without a point of no return, which moves neither databases nor the
  * application: a check that fails after it undoes it, unless it failed before. Otherwise a bad flag
  * could not be switched off while anything else is wrong.
  */
-/* [NAME] of the checks that fail now, before anything is touched; none where that makes no
- * difference. Before a transition that is watched, those of FROM. */
-json_t *rb_failing_now(const rb_run *run);
+/*
+ * Runs checks before anything is touched. Returns [NAME] of those that fail; none where that makes
+ * no difference. Before a transition that is watched, those of FROM. Sets in values, {NAME:
+ * number}, what those with a value print: the checks that have thresholds, or had a value the last
+ * time.
+ */
+json_t *rb_service_before(const rb_run *run, json_t *values);
 /* Of a run whose checks failed: each of them failed before it, as the journal's plan says. */
 bool rb_failing_still(const rb_run *run);
 

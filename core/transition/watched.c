@@ -35,12 +35,13 @@ static enum rb_code begin(const rb_run *run, int64_t milliseconds, rb_err *err)
         if (run->plan->parts[part])
             json_array_append_new(parts, json_string(rb_part_name((enum rb_part)part)));
     RB_AUTO(rb_json_freep)
-    json_t *watch =
-        rb_json_make("transition:s release:s object:s from:s only:j began:i deadline:i rounds:d "
-                     "failed:d firstFailed:0 "
-                     "detected:0 restored:0 blocked:s message:0 held:0 outcome:0",
-                     run->plan->id, rq->to->tag, rq->to->object, rq->from ? rq->from->tag : NULL,
-                     parts, now, now + milliseconds, 0, 0, why);
+    json_t *watch = rb_json_make(
+        "transition:s release:s object:s from:s only:j began:i deadline:i rounds:d "
+        "failed:d firstFailed:0 "
+        "detected:0 restored:0 blocked:s message:0 held:0 outcome:0 valuesBefore:J "
+        "values:j",
+        run->plan->id, rq->to->tag, rq->to->object, rq->from ? rq->from->tag : NULL, parts, now,
+        now + milliseconds, 0, 0, why, rb_plan_before(run->plan->json, "values"), json_object());
     return rb_state_watch_set(run->state, watch, err);
 }
 

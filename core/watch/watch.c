@@ -16,6 +16,44 @@ bool rb_watch_add(rb_watch_window *window, const rb_env_watch *settings, bool fa
     return count >= settings->failures;
 }
 
+/* Keeps the points bounded: where they are full, every second one goes. */
+static void add_point(json_t *series, int64_t count, int64_t at, json_t *value)
+{
+    json_t *points = json_object_get(series, "points");
+    int64_t step = rb_json_int(series, "step", 1);
+    if (json_array_size(points) == RB_WATCH_POINTS && count % step == 0) {
+        for (size_t i = RB_WATCH_POINTS; i > 0; i--)
+            if (i % 2 == 0)
+                json_array_remove(points, i - 1);
+        step *= 2;
+        rb_json_set(series, "step:i", step);
+    }
+    if (count % step == 0)
+        json_array_append_new(points, json_pack("[I,O]", (json_int_t)at, value));
+}
+
+void rb_watch_add_values(json_t *values, const json_t *round, int64_t at)
+{
+    const char *name;
+    json_t *number;
+    json_object_foreach ((json_t *)round, name, number) {
+        const double value = json_number_value(number);
+        json_t *series = json_object_get(values, name);
+        if (!series) {
+            series = rb_json_make("first:J min:J max:J count:d step:d points:j", number, number,
+                                  number, 0, 1, json_array());
+            json_object_set_new(values, name, series);
+        }
+        const int64_t count = rb_json_int(series, "count", 0);
+        if (value < json_number_value(json_object_get(series, "min")))
+            json_object_set(series, "min", number);
+        if (value > json_number_value(json_object_get(series, "max")))
+            json_object_set(series, "max", number);
+        rb_json_set(series, "last:J count:i", number, count + 1);
+        add_point(series, count, at, number);
+    }
+}
+
 static enum rb_code check_database(const rb_plan_database *d, rb_err *err)
 {
     RB_AUTO(rb_free_str) char *lost = rb_plan_list_losses(d->rehearsed ? d->at_risk : d->bound);

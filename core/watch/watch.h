@@ -6,6 +6,7 @@
 #ifndef RB_WATCH_WATCH_H
 #define RB_WATCH_WATCH_H
 
+#include "environment/state_watch.h"
 #include "transition/transition.h"
 
 /* The last rounds, the newest in the lowest bit. Zero at first. */
@@ -16,6 +17,10 @@ typedef struct rb_watch_window {
 
 /* Adds a round. Returns true if `failures` of the last `of` rounds have failed. */
 bool rb_watch_add(rb_watch_window *window, const rb_env_watch *settings, bool failed);
+
+/* Adds what the checks of a round printed, {CHECK: number}, to the "values" of a watch
+ * (environment/state_watch.h). at: milliseconds since it began. */
+void rb_watch_add_values(json_t *values, const json_t *round, int64_t at);
 
 /*
  * Whether this plan of a revert may be carried out without a person: RB_OK, or RB_DECIDE with the

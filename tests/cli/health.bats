@@ -345,3 +345,59 @@ json.dump({"flags": f}, open("flags.json", "w"))'
     rbtool plan v1.1.0 --json | schema plan
     rbtool deploy v1.1.0 --dry-run --json | jq -e '.outcome == "nothing"'
 }
+
+# value COMMAND SETTINGS: prod has a check `latency` that prints what is in the file value.
+value() {
+    prod "{checks: [{name: \"latency\", command: [\"sh\", \"-c\", \"echo measured; echo value=\$(cat \(\$tmp)/value)\"], retry: false} + $1]}"
+}
+
+@test "the value of a check is sampled before and after a transition, recorded, and shown" {
+    value '{}'
+    echo 120.5 >"$BATS_TEST_TMPDIR/value"
+    rbtool deploy v1.0.0 --yes
+    echo 80 >"$BATS_TEST_TMPDIR/value"
+    rbtool deploy v1.1.0 --yes
+    run -0 rbtool log --json --kind transition
+    [ "$(jq -c '.entry.transition.values' <<<"$output")" = '[{"after":"80","before":"80","name":"latency"}]
+[{"after":"120.5","before":null,"name":"latency"}]' ]
+    rbtool status | grep -qx 'value       latency: 80'
+    rbtool status --json | schema status
+    [ "$(rbtool status --json | jq -c .checks.values)" = '[{"name":"latency","value":80}]' ]
+    echo 1e-3 >"$BATS_TEST_TMPDIR/value"
+    rbtool check | grep -q 'passed.*check "latency", value 0.001'
+    rbtool check --json | schema check
+    [ "$(rbtool check --json | jq .checks[0].value)" = 0.001 ]
+    rbtool metrics | grep -qx 'rbtool_check_value{environment="prod",check="latency"} 0.001'
+}
+
+@test "a value beyond a threshold, and none, is a failed check that names both" {
+    value '{max: 100, min: 0.5}'
+    echo 100 >"$BATS_TEST_TMPDIR/value"
+    rbtool deploy v1.0.0 --yes
+    echo 100.5 >"$BATS_TEST_TMPDIR/value"
+    fails 1 'check "latency": value 100.5 is above its max, 100' rbtool deploy v1.1.0 --yes
+    [ "$(rbtool log --json --kind transition | jq -r '.entry.transition | .outcome, .error' | head -2)" = 'unhealthy
+check "latency": value 100.5 is above its max, 100' ]
+    echo 0.4 >"$BATS_TEST_TMPDIR/value"
+    run -1 rbtool check
+    [[ $output == *'check "latency": value 0.4 is below its min, 0.5'* ]]
+    for none in NaN '' 1x inf; do
+        echo "$none" >"$BATS_TEST_TMPDIR/value"
+        run -1 rbtool check
+        [[ $output == *'check "latency" has thresholds, and did not print a line value=NUMBER'* ]]
+    done
+}
+
+@test "maxChange is relative to the value before the transition" {
+    value '{maxChange: 0.2}'
+    echo 100 >"$BATS_TEST_TMPDIR/value"
+    rbtool deploy v1.0.0 --yes
+    prod '{service: {start: ["sh", "-c", "cp \($tmp)/next \($tmp)/value"]}}'
+    echo 120 >"$BATS_TEST_TMPDIR/next"
+    rbtool deploy v1.1.0 --yes
+    echo 150 >"$BATS_TEST_TMPDIR/next"
+    fails 1 'check "latency": value 150 was 120 before the transition, a change of more than its maxChange, 0.2' \
+        rbtool revert v1.1.0 --yes
+    # Outside of a transition nothing is known to compare with.
+    rbtool check
+}

@@ -64,6 +64,27 @@ null' ]
     rbtool status | grep -q '^watch       v1.1.0, passed: '
 }
 
+@test "the values of checks in a watch are recorded, and one beyond maxChange makes it act" {
+    watched '{interval: 0.05, failures: 2, onFailure: "revert"}' \
+        '{checks: [{name: "rows", command: ["cat", "\($tmp)/rows"], retry: false, maxChange: 0.1}]}'
+    echo value=1000 >"$BATS_TEST_TMPDIR/rows"
+    deploys 1m
+    sleep 0.5
+    echo value=890.5 >"$BATS_TEST_TMPDIR/new"
+    mv "$BATS_TEST_TMPDIR/new" "$BATS_TEST_TMPDIR/rows"
+    ends 1
+    settled_at v1.0.0
+    grep -q 'check "rows": value 890.5 was 1000 before the transition, a change of more than its maxChange, 0.1' "$BATS_TEST_TMPDIR/err"
+    run -0 rbtool log --json --kind watch
+    jq -c .entry <<<"$output" | schema ledger-entry
+    jq -e '.entry.watch.values[0] | .name == "rows" and .first == "1000" and .last == "890.5" and .min == "890.5" and
+        .max == "1000" and .count > 3 and (.points | length <= 40 and all(.[]; .milliseconds >= 0))' <<<"$output"
+    run -0 rbtool metrics
+    [[ $output == *'rbtool_watches_total{environment="prod",outcome="reverted"} 1'* ]]
+    [[ $output == *'rbtool_watch_detect_duration_seconds{environment="prod"} '* ]]
+    [[ $output == *'rbtool_watch_restore_duration_seconds{environment="prod"} '* ]]
+}
+
 @test "checks that fail make it go back by itself when nothing is at risk" {
     watched '{interval: 0.1, failures: 3, onFailure: "revert"}'
     before=$(picture)
