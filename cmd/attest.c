@@ -2,6 +2,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "attest/deployment.h"
 #include "attest/envelope.h"
 #include "attest/summary.h"
 #include "attest/test_result.h"
@@ -13,12 +14,16 @@
 #include "release_status.h"
 #include "ui.h"
 
+#define REASONS 20 /* in a summary */
+
 static const rb_opt opts[] = {
     RB_TEXT("output", 'o', "FILE", "write the envelope to FILE (default: stdout)", output),
     RB_OPTION_KEY,
     RB_TEXT("append", 0, "FILE", "add a signature to the envelope in FILE", append),
     RB_TEXT("public-key", 0, "FILE", "write the key's public part as PEM to FILE too", public_key),
     RB_FLAG("proof", 0, "the proof as an in-toto test result instead of the manifest", proof),
+    RB_FLAG("deployment", 0, "the newest transition to it, as an in-toto link", deployment),
+    RB_TEXT("env", 'e', "NAME", "of --deployment: only in this environment", env),
     RB_FLAG("vsa", 0, "a SLSA verification summary instead of the manifest", vsa),
     RB_TEXT("verifier", 0, "URI", "who verified (default: the key, as urn:rbtool:key:...)",
             verifier),
@@ -28,8 +33,11 @@ static const rb_opt opts[] = {
 
 static enum rb_code check_options(const rb_options *o, rb_err *err)
 {
-    if (o->vsa && o->proof)
-        return rb_fail(err, RB_ERROR, "--vsa and --proof do not go together");
+    if (o->vsa + o->proof + o->deployment > 1)
+        return rb_fail(err, RB_ERROR,
+                       "--vsa, --proof and --deployment exclude each other\ngive one of them");
+    if (o->env && !o->deployment)
+        return rb_fail(err, RB_ERROR, "--env is for --deployment");
     if (o->vsa && o->append)
         return rb_fail(
             err, RB_ERROR,
@@ -46,18 +54,36 @@ static enum rb_code check_options(const rb_options *o, rb_err *err)
     return RB_OK;
 }
 
-/* Returns the release's manifest, which is signed, or its proof, after the checks of `verify`. */
-static enum rb_code make_manifest(rb_envelope *out, rb_cli *cli, const char *tag, bool proof,
-                                  rb_err *err)
+static enum rb_code make_deployment(json_t **out, rb_cli *cli, const rb_release *release,
+                                    const char *env, rb_err *err)
+{
+    RB_TRY(rb_session_ledger(&cli->session, err));
+    const rb_entry *entry = rb_deployment_find(cli->session.ledger, release->object, env);
+    if (!entry)
+        return rb_fail(err, RB_FOUND,
+                       "the ledger has no transition%s%s that reached %s and that an allowed "
+                       "signer signed\nsee `rbtool log --kind transition`",
+                       env ? " in " : "", env ? env : "", release->tag);
+    *out = rb_deployment_statement(release, entry);
+    return RB_OK;
+}
+
+/* Returns the release's manifest, which is signed, its proof or its deployment, after the checks
+ * of `verify`. */
+static enum rb_code make_manifest(rb_envelope *out, rb_cli *cli, const char *tag,
+                                  const rb_options *o, rb_err *err)
 {
     RB_AUTO(rb_release_freep) rb_release *release = NULL;
     RB_AUTO(rb_problems_clear) rb_problems problems = {0};
     RB_TRY(rb_session_release(&release, &cli->session, tag, NULL, err));
     if (rb_release_verify(&problems, release, cli->session.repo, 0, err) != RB_OK)
         return rb_err_prefix(err, "release %s does not verify", tag);
-    RB_AUTO(rb_json_freep)
-    json_t *statement =
-        proof ? rb_test_result_statement(release) : rb_manifest_encode(release->manifest);
+    RB_AUTO(rb_json_freep) json_t *statement = NULL;
+    if (o->deployment)
+        RB_TRY(make_deployment(&statement, cli, release, o->env, err));
+    else
+        statement =
+            o->proof ? rb_test_result_statement(release) : rb_manifest_encode(release->manifest);
     RB_AUTO(rb_buf_clear) rb_buf text = {0};
     rb_json_pretty(&text, statement);
     rb_envelope_make(out, text.data, text.len);
@@ -111,34 +137,35 @@ static void add_ledger(rb_summary *out, char ids[2][RB_OID_HEX], rb_cli *cli)
     }
 }
 
-/* Writes why the summary is FAILED, joined by " and ". */
-static void say_why(rb_buf *out, const rb_summary *summary, rb_cli *cli, const rb_problems *chain,
+/* Lists why the summary is FAILED. */
+static void say_why(rb_strs *out, const rb_summary *summary, rb_cli *cli, const rb_problems *chain,
                     const rb_problems *content)
 {
     const rb_problems *all[] = {chain, content};
-    const char *why = NULL;
-    size_t i;
+    const size_t before = out->n;
     for (size_t a = 0; a < 2; a++)
-        for (i = 0; i < all[a]->n && !why; i++)
-            why = all[a]->items[i].warning ? NULL : all[a]->items[i].message;
-    if (!summary->passed)
-        rb_buf_printf(out, "it does not verify%s%s", why ? ": " : "", why ? why : "");
+        for (size_t i = 0; i < all[a]->n && out->n < REASONS; i++)
+            if (!all[a]->items[i].warning)
+                rb_strs_take(out, rb_format("it does not verify: %s", all[a]->items[i].message));
+    if (!summary->passed && out->n == before)
+        rb_strs_add(out, "it does not verify");
     if (rb_text_same(summary->verdict, "bad")) {
         RB_AUTO(rb_free_str) char *bad = NULL;
         (void)rb_release_verdict(&bad, cli, summary->tag, summary->object);
-        rb_buf_printf(out, "%sits verdict is bad%s%s", out->len ? "; and " : "",
-                      bad && *bad ? ": " : "", bad ? bad : "");
+        rb_strs_take(out, rb_format("its verdict is bad%s%s", bad && *bad ? ": " : "",
+                                    bad && *bad ? bad : ""));
     }
     RB_AUTO(rb_json_freep) json_t *list = rb_release_unapproved(cli, summary->object, NULL);
     rb_json_each (item, list)
-        rb_buf_printf(out, "%sits %s in %s had %d of %d approvals", out->len ? "; and " : "",
-                      rb_json_str(item, "kind"), rb_json_str(item, "environment"),
-                      (int)rb_json_int(item, "given", 0), (int)rb_json_int(item, "needed", 0));
+        rb_strs_take(out,
+                     rb_format("its %s in %s had %d of %d approvals", rb_json_str(item, "kind"),
+                               rb_json_str(item, "environment"), (int)rb_json_int(item, "given", 0),
+                               (int)rb_json_int(item, "needed", 0)));
 }
 
 /* Checks as `verify TAG` does: signature, chain, policy, content; and the ledger's verdict and
  * transitions. why is empty if the summary is PASSED. */
-static enum rb_code make_summary(rb_envelope *out, rb_buf *why, rb_cli *cli, const char *tag,
+static enum rb_code make_summary(rb_envelope *out, rb_strs *why, rb_cli *cli, const char *tag,
                                  const rb_options *o, rb_err *err)
 {
     char ids[2][RB_OID_HEX];
@@ -174,12 +201,13 @@ static enum rb_code make_summary(rb_envelope *out, rb_buf *why, rb_cli *cli, con
     add_ledger(&summary, ids, cli);
     RB_AUTO(rb_json_freep) json_t *unapproved = rb_release_unapproved(cli, item->object, NULL);
     summary.unapproved = json_array_size(unapproved);
+    if (!rb_summary_passed(&summary))
+        say_why(why, &summary, cli, &item->problems, &problems);
+    summary.reasons = why;
     RB_AUTO(rb_json_freep) json_t *statement = rb_summary_statement(&summary);
     RB_AUTO(rb_buf_clear) rb_buf text = {0};
     rb_json_canonical(&text, statement);
     rb_envelope_make(out, text.data, text.len);
-    if (!rb_summary_passed(&summary))
-        say_why(why, &summary, cli, &item->problems, &problems);
     return RB_OK;
 }
 
@@ -213,21 +241,24 @@ static enum rb_code sign(rb_cli *cli, rb_envelope *envelope, const rb_options *o
 static enum rb_code run(rb_cli *cli, rb_options *o, rb_err *err)
 {
     RB_AUTO(rb_envelope_clear) rb_envelope envelope = {0};
-    RB_AUTO(rb_buf_clear) rb_buf why = {0};
+    RB_AUTO(rb_strs_clear) rb_strs why = {0};
     RB_TRY(check_options(o, err));
     if (o->vsa)
         RB_TRY(make_summary(&envelope, &why, cli, o->argv[0], o, err));
     else
-        RB_TRY(make_manifest(&envelope, cli, o->argv[0], o->proof, err));
+        RB_TRY(make_manifest(&envelope, cli, o->argv[0], o, err));
     if (o->append)
         RB_TRY(take_envelope(&envelope, cli, o->argv[0], o->append, err));
     RB_TRY(sign(cli, &envelope, o, err));
     RB_TRY(write_envelope(cli, &envelope, o->output ? o->output : o->append, err));
-    if (why.len == 0)
+    if (why.n == 0)
         return RB_OK;
+    RB_AUTO(rb_buf_clear) rb_buf reasons = {0};
+    for (size_t i = 0; i < why.n; i++)
+        rb_buf_printf(&reasons, "%s%s", i ? "; and " : "", why.items[i]);
     return rb_fail(err, RB_FOUND,
                    "the summary of %s says FAILED: %s\nsee `rbtool verify %s` and `rbtool show %s`",
-                   o->argv[0], why.data, o->argv[0], o->argv[0]);
+                   o->argv[0], rb_buf_str(&reasons), o->argv[0], o->argv[0]);
 }
 
 RB_COMMAND(attest, "TAG", "write the manifest as a signed DSSE envelope", RB_GROUP_AUDIT, 1, 1, 0);

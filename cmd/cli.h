@@ -63,6 +63,7 @@ typedef struct rb_options {
     bool accept_drift;
     bool accept_reverted;
     bool runbook;
+    bool deployment;
     bool step_done;
     bool step_retry;
     long watch;    /* seconds of --watch; 0: none */

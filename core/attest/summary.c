@@ -112,6 +112,8 @@ json_t *rb_summary_statement(const rb_summary *summary)
                                   rb_json_make("rbtool:s", summary->version)),
                      time, resource, policy_of(summary), inputs_of(summary),
                      rb_summary_passed(summary) ? "PASSED" : "FAILED", levels_of(summary), "1.0");
+    if (summary->reasons && summary->reasons->n > 0) /* an extension, which is named by a URI */
+        json_object_set_new(predicate, RB_SUMMARY_REASONS, rb_json_strs(summary->reasons));
     return rb_json_make("_type:s subject:j predicateType:s predicate:j",
                         "https://in-toto.io/Statement/v1", subjects_of(summary), RB_SUMMARY_TYPE,
                         predicate);

@@ -9,6 +9,8 @@
 
 #define RB_SUMMARY_TYPE "https://slsa.dev/verification_summary/v1"
 
+#define RB_SUMMARY_REASONS "urn:rbtool:reasons:v1" /* a member that SLSA does not define */
+
 typedef struct rb_summary { /* all borrowed */
     const char *tag;
     const char *object;        /* of the tag, 40 hex digits */
@@ -19,6 +21,7 @@ typedef struct rb_summary { /* all borrowed */
     const char *verdict;       /* of the ledger: good, bad, or NULL */
     const char *verdict_entry; /* the commit that decides it, or NULL */
     const char *policy;        /* the policy entry in force, or NULL */
+    const rb_strs *reasons;    /* why it did not pass; empty if it did */
     const char *verifier;      /* a URI: who says so */
     const char *version;       /* of the program */
     const char *resource;      /* a URI; NULL: pkg:generic/APP@VERSION */

@@ -208,6 +208,7 @@ payload_of() {
     [[ $output == *"FAILED"*"rbtool verify v1.1.0"* ]]
     payload_of "$E" | schema vsa
     [ "$(payload_of "$E" | jq -c '[.predicate.verificationResult, .predicate.verifiedLevels]')" = '["FAILED",["FAILED"]]' ]
+    payload_of "$E" | jq -e '.predicate["urn:rbtool:reasons:v1"][0] | contains("v1.0.0")'
 
     git cat-file tag v1.1.0 | sed 's/"version": "1.1.0"/"version": "1.1.1"/' >edited
     git update-ref refs/tags/v1.1.0 "$(git hash-object -t tag -w edited)"
@@ -236,10 +237,36 @@ payload_of() {
     payload_of "$E" | schema test-result
     [ "$(payload_of "$E" | jq -c '.predicate | [.result, .passedTests, .warnedTests, .failedTests]')" = \
         '["FAILED",[],["main/3"],["main/4"]]' ]
-    fails 2 '--vsa and --proof do not go together' rbtool attest v1.1.0 --proof --vsa
+    fails 2 'exclude each other' rbtool attest v1.1.0 --proof --vsa
+}
+
+@test "attest --deployment signs the newest transition to a release as an in-toto link" {
+    verifiers
+    mkdir -p "$BATS_FILE_TMPDIR/prod/data" "$BATS_FILE_TMPDIR/prod/etc"
+    fails 1 'the ledger has no transition that reached v1.1.0' rbtool attest v1.1.0 --deployment
+    rbtool deploy v1.0.0 --yes
+    rbtool deploy v1.1.0 --yes
+    rbtool attest v1.1.0 --deployment -o "$E" --public-key alice.pem
+    payload_of "$E" >payload
+    sigstore "$E" "$KEYS/alice.pub" alice.pem | cmp - payload
+    in_toto "$E" 1 "$KEYS/alice.pub=alice.pem" | cmp - payload
+    schema deployment <payload
+    jq -e --argjson entry "$(rbtool log --json --kind transition -n 1)" --argjson subject "$(manifest v1.1.0 | jq .subject)" \
+        --arg to "$(git rev-parse v1.1.0)" --arg from "$(git rev-parse v1.0.0)" '
+        .subject == $subject and .predicate.name == "deploy" and .predicate.byproducts.transition == $entry.entry.transition.id and
+        .predicate.environment.environment == "prod" and
+        .predicate.materials == [{name: "refs/tags/v1.1.0", digest: {gitTag: $to}}, {name: "refs/tags/v1.0.0", digest: {gitTag: $from}},
+                                 {name: "refs/rbtool/ledger", digest: {gitCommit: $entry.id}}]' payload
+    rbtool revert v1.1.0 --yes
+    [ "$(rbtool attest v1.0.0 --deployment --env prod | jq -r .payload | base64 -d | jq -r .predicate.name)" = revert ]
+    fails 1 'no transition in test' rbtool attest v1.0.0 --deployment --env test
+    # Its verdict is bad now, and the summary says why.
+    run -1 rbtool attest v1.1.0 --vsa -o "$E"
+    payload_of "$E" | jq -e '.predicate["urn:rbtool:reasons:v1"] | length == 1 and (.[0] | startswith("its verdict is bad"))'
 }
 
 @test "attest reports usage errors" {
+    fails 2 "is for --deployment" rbtool attest v1.1.0 --env prod
     fails 2 "do not go together" rbtool attest v1.1.0 --vsa --append "$E"
     fails 2 "are for --vsa" rbtool attest v1.1.0 --verifier https://x.example
     fails 2 "is not a URI" rbtool attest v1.1.0 --vsa --verifier 'ci system'
