@@ -37,7 +37,8 @@ typedef struct rb_options {
     bool help;
     bool json;
     const char *env;
-    const char *why; /* -m WHY */
+    const char *why;          /* -m WHY */
+    const char *pause_before; /* a step */
     const char *message;
     const char *key;
     const char *output;
@@ -167,6 +168,10 @@ typedef struct rb_opt {
 #define RB_OPTION_BREAK RB_FLAG("break-glass", 0, \
     "continue without the approvals that the policy requires; recorded, needs -m", break_glass)
 #define RB_OPTION_WHY RB_TEXT("message", 'm', "WHY", "the reason for --break-glass", why)
+#define RB_OPTION_PAUSE RB_TEXT("pause-before", 0, "STEP", \
+    "stop before this step of the plan until resume or abort; needs -m", pause_before)
+#define RB_OPTION_WHY_PAUSE RB_TEXT("message", 'm', "WHY", \
+    "the reason for --break-glass or --pause-before", why)
 #define RB_OPTION_REHEARSE RB_FLAG("rehearse", 0, \
     "copy the rows of large databases too, and rebuild the artifacts", rehearse)
 #define RB_OPTION_LOCK RB_DURATION("lock-timeout", \

@@ -42,9 +42,10 @@ static enum rb_code describe(json_t *out, rb_cli *cli, const char *name, rb_err 
     RB_AUTO(rb_status_clear) rb_status st = {0};
     RB_TRY(rb_status_look(&st, cli, name, err));
     rb_json_set(out, "root:s release:s state:s health:s", st.site.env->root, st.tag,
-                st.row   ? "interrupted"
-                : st.tag ? "settled"
-                         : "empty",
+                rb_status_pause(&st) ? "paused"
+                : st.row             ? "interrupted"
+                : st.tag             ? "settled"
+                                     : "empty",
                 st.health);
     if (st.tag)
         json_object_set_new(out, "drift", json_integer((json_int_t)json_array_size(st.drift)));

@@ -7,6 +7,7 @@
 #include "base/file.h"
 #include "env_session.h"
 #include "environment/checks.h"
+#include "transition/pause.h"
 
 /* Returns what the folder is for, if it must not be an environment; both paths are resolved. */
 static const char *purpose_of(const char *path, const char *git)
@@ -94,12 +95,12 @@ enum rb_code rb_env_session_settled(const rb_env_session *site, rb_err *err)
                        "--env %s`",
                        holder, row->kind, site->env->name, row->from ? row->from : "nothing",
                        row->to, row->id, site->env->name);
-    return rb_fail(
-        err, RB_HALFWAY,
-        "the %s of %s from %s to %s stopped half-way (transition %s)\ncontinue it with `rbtool "
-        "resume --env %s`, or go back with `rbtool abort --env %s`",
-        row->kind, site->env->name, row->from ? row->from : "nothing", row->to, row->id,
-        site->env->name, site->env->name);
+    return rb_fail(err, RB_HALFWAY,
+                   "the %s of %s from %s to %s %s (transition %s)\ncontinue it with `rbtool "
+                   "resume --env %s`, or go back with `rbtool abort --env %s`",
+                   row->kind, site->env->name, row->from ? row->from : "nothing", row->to,
+                   rb_paused(row->plan) ? "is paused" : "stopped half-way", row->id,
+                   site->env->name, site->env->name);
 }
 
 enum rb_code rb_env_session_halfway(const rb_env_session *site, enum rb_code code, rb_err *err)

@@ -19,7 +19,8 @@ static const rb_opt opts[] = {
             output),
     RB_FLAG("bad", 0, "with --only: mark TAG bad, as a whole revert does", bad),
     RB_OPTION_BREAK,
-    RB_OPTION_WHY,
+    RB_OPTION_PAUSE,
+    RB_OPTION_WHY_PAUSE,
     RB_OPTION_REHEARSE,
     RB_OPTION_LOCK,
     RB_OPTION_STATEMENT,
@@ -90,6 +91,7 @@ static const char *not_for_bundles(const rb_options *o)
            : o->accept_drift ? "--accept-drift"
            : o->break_glass  ? "--break-glass"
            : o->bad          ? "--bad"
+           : o->pause_before ? "--pause-before"
                              : NULL;
 }
 

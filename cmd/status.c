@@ -92,11 +92,21 @@ static void show_pending(const rb_cli *cli, const rb_status *st)
                             st->name, st->name);
     RB_AUTO(rb_free_str) char *out = rb_env_session_commands(cli, words);
     RB_AUTO(rb_free_str) char *where = committed_words(st);
+    const json_t *pause = rb_status_pause(st);
+    RB_AUTO(rb_free_str) char *at = rb_status_time(rb_json_int(pause, "at", 0));
+    RB_AUTO(rb_free_str) char *why = rb_safe(pause ? rb_json_str(pause, "why") : "");
     if (st->holder)
         rb_ui_line("<bold>%s</>: %s, another run holds the environment (%s): it is in step %s of "
                    "the %s from %s to %s (transition %s)",
                    st->name, st->tag ? st->tag : "nothing is live", st->holder, step, row->kind,
                    from, row->to, row->id);
+    else if (pause)
+        rb_ui_line(
+            "<bold>%s</>: %s, <yellow>paused</> before step %s of the %s from %s to %s by %s "
+            "at %s: %s; %s. %s",
+            st->name, st->tag ? st->tag : "nothing is live", step, row->kind, from, row->to,
+            rb_json_str(pause, "by") ? rb_json_str(pause, "by") : "an unknown person", at, why,
+            st->side == RB_SIDE_BEFORE ? "nothing is committed" : where, out);
     else if (st->side == RB_SIDE_AFTER)
         rb_ui_line("<bold>%s</>: %s, not finished: %s from %s stopped in step %s; %s%s. %s",
                    st->name, row->to, row->kind, from, step, where,
@@ -277,11 +287,13 @@ static json_t *to_row(const rb_status *st)
     RB_AUTO(rb_free_str) char *words = state_words(st, apart != NULL);
     RB_AUTO(rb_free_str) char *since = rb_status_iso(st->since);
     RB_AUTO(rb_free_str)
-    char *pending =
-        !st->row ? NULL
-                 : rb_format("%s: %s to %s in step %s%s", st->holder ? "at work" : "interrupted",
-                             st->row->kind, st->row->to, st->step ? st->step : "none",
-                             st->stopped ? ", service DOWN" : "");
+    char *pending = !st->row ? NULL
+                             : rb_format("%s: %s to %s in step %s%s",
+                                         st->holder            ? "at work"
+                                         : rb_status_pause(st) ? "paused"
+                                                               : "interrupted",
+                                         st->row->kind, st->row->to, st->step ? st->step : "none",
+                                         st->stopped ? ", service DOWN" : "");
     return rb_json_make("environment:s release:s apart:s state:s since:s by:s", st->name, st->tag,
                         apart, pending ? pending : words, since, st->by);
 }

@@ -14,6 +14,7 @@
 #include "environment/state_watch.h"
 #include "release_status.h"
 #include "transition/known_good.h"
+#include "transition/pause.h"
 #include "transition/policy_check.h"
 #include "transition/recover.h"
 #include "transition/secrets.h"
@@ -172,6 +173,11 @@ static void set_live(rb_status *st, char *tag, char *object)
             }
 }
 
+const json_t *rb_status_pause(const rb_status *st)
+{
+    return st->row && !st->holder ? rb_paused(st->row->plan) : NULL;
+}
+
 static void look_at_pending(rb_status *st)
 {
     rb_err why;
@@ -179,6 +185,8 @@ static void look_at_pending(rb_status *st)
         !st->row)
         return;
     st->step = pending_step(st);
+    if (rb_status_pause(st))
+        st->step = rb_json_str(rb_status_pause(st), "step");
     st->side = side_of(st);
     enum rb_step_state stop = state_of(st, RB_DO_STOP);
     enum rb_step_state start = state_of(st, RB_DO_START);
@@ -387,6 +395,7 @@ static json_t *describe_checks(const json_t *checks)
 
 json_t *rb_status_document(rb_cli *cli, const rb_status *st)
 {
+    const json_t *pause = rb_status_pause(st);
     rb_err why;
     const rb_release *release = st->row ? NULL : st->release; /* in the middle none is meant */
     RB_AUTO(rb_free_str) char *reason = NULL;
@@ -403,7 +412,8 @@ json_t *rb_status_document(rb_cli *cli, const rb_status *st)
         "watch:J "
         "verdict:s reason:s approvals:j overrides:j unapproved:j unreadable:J",
         st->name, st->tag, since, st->by,
-        st->row       ? "interrupted"
+        pause         ? "paused"
+        : st->row     ? "interrupted"
         : st->tag     ? "settled"
         : st->unknown ? "unknown"
                       : "empty",
@@ -417,6 +427,12 @@ json_t *rb_status_document(rb_cli *cli, const rb_status *st)
         st->unreadable);
     if (st->row)
         rb_json_set_str(doc, "transition", st->row->id);
+    if (pause) {
+        RB_AUTO(rb_free_str) char *at = rb_status_iso(rb_json_int(pause, "at", 0));
+        rb_json_set(doc, "paused:j",
+                    rb_json_make("step:J why:J by:J at:s", json_object_get(pause, "step"),
+                                 json_object_get(pause, "why"), json_object_get(pause, "by"), at));
+    }
     return doc;
 }
 

@@ -14,6 +14,7 @@
 #include "env_session.h"
 #include "release_status.h"
 #include "transition/parts.h"
+#include "transition/pause.h"
 #include "transition/policy_pins.h"
 #include "ui.h"
 
@@ -266,7 +267,9 @@ static enum rb_code check_reason(const rb_options *o, rb_err *err)
 {
     if (o->break_glass && !(o->why && *o->why))
         return rb_fail(err, RB_ERROR, "--break-glass needs a reason, which is recorded: -m WHY");
-    if (o->why && !o->break_glass)
+    if (o->pause_before && !(o->why && *o->why))
+        return rb_fail(err, RB_ERROR, "--pause-before needs a reason, which is recorded: -m WHY");
+    if (o->why && !o->break_glass && !o->pause_before)
         return rb_fail(err, RB_ERROR, "-m is the reason for --break-glass, which is not given");
     return RB_OK;
 }
@@ -338,6 +341,8 @@ enum rb_code rb_env_session_carry_out(rb_cli *cli, rb_env_session *site, const r
         return rb_env_session_nothing(cli, site, tag, strcmp(kind, "deploy") == 0 ? tag : NULL,
                                       t.nothing);
     const rb_plan *plan = t.plan;
+    if (options->pause_before)
+        RB_TRY(rb_pause_ask(plan, options->pause_before, options->why, &t.request, err));
     bool seen =
         !options->dry_run && plan->worst == RB_OK && rb_plan_agrees(plan, options->accept_loss);
     rb_env_session_show_first(cli, site);

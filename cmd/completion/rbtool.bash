@@ -39,7 +39,7 @@ _rbtool_value() {
     --config | -o | --output | --key | --append | --public-key | --from) echo files && return ;;
     --env | -e) echo environments && return ;;
     --only | --format | --kind | -k) echo "${2#--}" && return ;;
-    --fail-at | --kill-at) echo steps && return ;;
+    --fail-at | --kill-at | --pause-before) echo steps && return ;;
     --to | --tag | -t | --scripts-from | --previous | --base | --deploy) echo tags && return ;;
     --review) echo reviews && return ;;
     -m | --message | --since | --due | --accept-data-loss | --object | --table | --database | --ignore-columns | --lock-timeout | --statement-timeout) echo nothing && return ;;

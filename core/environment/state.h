@@ -80,7 +80,7 @@ enum rb_code rb_state_begin(rb_state *state, const rb_transition_row *row, rb_er
 enum rb_code rb_state_data(json_t **out, rb_state *state, const char *transition,
                            rb_err *err) RB_MUST_USE;
 /* Replaces a member of the plan of a pending transition: "recovery" (transition/recovery_point.h),
- * "values" of its checks. Durable with the next intent, end or rb_state_flush(). */
+ * "values" of its checks, "paused". Durable with the next intent, end or rb_state_flush(). */
 enum rb_code rb_state_plan_set(rb_state *state, const char *transition, const char *key,
                                const json_t *value, rb_err *err) RB_MUST_USE;
 /* Ends a transition. live: what is live from now on, in the same transaction; NULL: unchanged. A

@@ -68,13 +68,19 @@ static const rb_shape recovery_points = LIST_OF(recovery_point);
 static const rb_shape secret =
     OBJECT({"name", &text, false}, {"from", &text_or_null, false}, {"to", &text, false});
 static const rb_shape secrets = LIST_OF(secret);
+static const rb_shape pause_time = {
+    .kind = RB_SHAPE_INTEGER, .min = 0, .max = 253402300799, .nullable = true};
+static const rb_shape pause_member =
+    OBJECT({"step", &text, false}, {"why", &text, false}, {"by", &text_or_null, false},
+           {"at", &pause_time, false}, {"resumed", &pause_time, false});
 const rb_shape rb_state_plan_shape =
     OBJECT({"secrets", &secrets, true}, {"recovery", &recovery_points, true},
            {"only", &parts, true}, {"steps", &steps, true}, {"databases", &databases, true},
            {"drift", &drift, true}, {"takenOver", &drift, true}, {"dataAtRisk", &items, true},
            {"before", &before, true}, {"accepted", &accepted, true}, {"rule", &text_or_null, true},
            {"scriptsFrom", &text_or_null, true}, {"digest", &text_or_null, true},
-           {"app", &text_or_null, true}, {"parts", &moves, true}, {"values", &values, true});
+           {"app", &text_or_null, true}, {"parts", &moves, true}, {"values", &values, true},
+           {"paused", &pause_member, true});
 
 /* Of what carrying a plan out takes (transition/plan_store.c). */
 static const char *const file_part_words[] = {"flags", "config", NULL};

@@ -136,6 +136,11 @@ static const rb_shape watched_value = RB_SHAPE_OBJECT_OF(
     {"min", &decimal, false}, {"max", &decimal, false}, {"count", &number, false},
     {"points", &samples, false});
 static const rb_shape watched_values = {.kind = RB_SHAPE_ARRAY, .item = &watched_value};
+static const rb_shape when_or_null = {
+    .kind = RB_SHAPE_INTEGER, .max = TIME_LIMIT, .nullable = true};
+static const rb_shape pause =
+    RB_SHAPE_OBJECT_OF({"step", &plain, false}, {"why", &text, false}, {"by", &text_or_null, false},
+                       {"at", &when, false}, {"resumed", &when_or_null, false});
 #define TRANSITION                                                                                 \
     {"id", &plain, false}, {"kind", &plain, false}, {"from", &tag_or_null, false},                 \
         {"fromObject", &sha1_or_null, false}, {"to", &tag_or_null, false},                         \
@@ -149,6 +154,7 @@ static const rb_shape watched_values = {.kind = RB_SHAPE_ARRAY, .item = &watched
         {"version", &text_or_null, true}, {"marksBad", &boolean, true},                            \
         {"policy", &policies, true}, {"scriptsFrom", &tag_or_null, true},                          \
         {"scriptsFromObject", &sha1_or_null, true}, {"values", &values, true},                     \
+        {"paused", &pause, true},                                                                  \
     {                                                                                              \
         "whole", &boolean, false                                                                   \
     }

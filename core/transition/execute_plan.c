@@ -11,6 +11,7 @@
 #include "transition/host_files.h"
 #include "transition/ledger_outbox.h"
 #include "transition/parts.h"
+#include "transition/pause.h"
 #include "transition/prune_releases.h"
 #include "transition/segments.h"
 #include "transition/service.h"
@@ -344,6 +345,17 @@ static enum rb_code fail(json_t **out, rb_run *run, rb_err *err)
     return stays && run->begun ? interrupted(out, run, err) : put_all_back(out, run, err);
 }
 
+/* A pause that could not be written is a step that failed. */
+static enum rb_code pause_or_fail(json_t **out, rb_run *run, rb_err *err)
+{
+    if (!rb_paused(run->plan->json) || err->code != RB_HALFWAY)
+        return fail(out, run, err);
+    run->begun = true;
+    *out = document(run, "paused", err);
+    json_object_set(*out, "paused", json_object_get(run->plan->json, "paused"));
+    return RB_HALFWAY;
+}
+
 static enum rb_code carry_out(json_t **out, rb_run *run, rb_err *err)
 {
     rb_err unhealthy = {0};
@@ -354,6 +366,8 @@ static enum rb_code carry_out(json_t **out, rb_run *run, rb_err *err)
         enum rb_code code = RB_OK;
         if (run->control && run->control->cancelled && kind != RB_DO_RECORD)
             code = rb_fail(err, RB_FOUND, "stopped by a signal");
+        else if (rb_pause_before(run, kind, err) != RB_OK)
+            return pause_or_fail(out, run, err);
         else if (kind != RB_DO_RECORD)
             code = one_step(run, kind, err);
         if (code != RB_OK && run->control && run->control->cancelled && !run->past)
@@ -438,6 +452,8 @@ enum rb_code rb_execute_on(json_t **out, rb_run *run, rb_err *err)
     prepare(run);
     run->begun = true;
     enum rb_code code = look(run, err);
+    if (code == RB_OK)
+        code = rb_pause_end(run, err);
     if (code != RB_OK) {
         err->code = RB_HALFWAY;
         *out = document(run, "interrupted", err);

@@ -170,6 +170,9 @@ static enum rb_code transition_detail(json_t **out, const recorder *r, const rb_
                 backups);
     add_recovery(detail, json_object_get(row->plan, "recovery"));
     add_values(detail, row->plan);
+    json_t *paused = json_object_get(row->plan, "paused");
+    if (json_is_integer(json_object_get(paused, "at")))
+        json_object_set(detail, "paused", paused);
     const json_t *known = json_object_get(row->plan, "before");
     rb_json_set(detail, "host:s user:s version:s", rb_json_str(known, "host"),
                 rb_json_str(known, "user"), rb_json_str(known, "version"));
