@@ -216,6 +216,7 @@ typedef struct rb_db_work {
     /* What a rehearsal of the same work gave as its effects: only references that these can break
      * are checked. NULL: all are. */
     const json_t *effects;
+    json_t *before; /* the catalog, where it is known to be that of this transaction; or NULL */
     /* Called before each script; false stops with RB_ERROR. NULL: none. */
     bool (*proceed)(void *context, const rb_db_step *step);
     void *context;

@@ -1,6 +1,5 @@
-#include "database/loss.h"
+#include "database/loss_internal.h"
 
-#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,40 +17,6 @@ void rb_db_losses_clear(rb_db_losses *losses)
     *losses = (rb_db_losses){0};
 }
 
-/* Effects */
-
-char *rb_loss_key(const char *name)
-{
-    char *key = rb_safe(name);
-    for (char *p = key; *p; p++)
-        *p = (char)((unsigned char)*p < 0x80 ? tolower((unsigned char)*p) : *p);
-    return key;
-}
-
-static json_t *effect_on(const json_t *effects, const char *table)
-{
-    RB_AUTO(rb_free_str) char *key = rb_loss_key(table);
-    return json_object_get(effects, key);
-}
-
-json_t *rb_loss_effect(json_t *effects, const char *table)
-{
-    RB_AUTO(rb_free_str) char *key = rb_loss_key(table);
-    json_t *effect = json_object_get(effects, key);
-    if (!effect) {
-        effect = json_object();
-        json_object_set_new_nocheck(effects, key, effect);
-    }
-    return effect;
-}
-
-/* "update", "drop" or "rename"; NULL when the column is not written. */
-static const char *written(const json_t *effect, const char *column)
-{
-    RB_AUTO(rb_free_str) char *key = rb_loss_key(column);
-    return rb_json_str(json_object_get(effect, "columns"), key);
-}
-
 static bool any_column(const json_t *effect, const char *how)
 {
     const char *key;
@@ -62,28 +27,11 @@ static bool any_column(const json_t *effect, const char *how)
     return false;
 }
 
-/* Catalogs */
-
-/* kind "order": its columns in order. */
-static json_t *entry_of(const json_t *catalog, const char *kind, const char *table,
-                        const char *column)
-{
-    RB_AUTO(rb_free_str)
-    char *key = strcmp(kind, "order") == 0 ? rb_catalog_key(kind, NULL, table)
-                                           : rb_catalog_place_key(table, column);
-    return json_object_get(catalog, key);
-}
-
-static bool same(const json_t *a, const json_t *b, const char *member)
-{
-    return rb_json_same(json_object_get(a, member), json_object_get(b, member));
-}
-
 /* Places */
 
 static bool same_place(const json_t *a, const json_t *b)
 {
-    return same(a, b, "table") && same(a, b, "column");
+    return rb_loss__same(a, b, "table") && rb_loss__same(a, b, "column");
 }
 
 static const json_t *find_place(const json_t *list, const json_t *place)
@@ -170,18 +118,19 @@ static bool is_unclear(const json_t *effect, const json_t *columns)
 static bool is_whole(const bounding *b, const char *table, const json_t *entry,
                      const json_t *columns, const json_t *effect)
 {
-    const json_t *after = entry_of(b->after, "table", table, NULL);
+    const json_t *after = rb_loss__entry(b->after, "table", table, NULL);
     const char *kind = rb_json_str(entry, "kind");
     bool is_virtual = kind && strcmp(kind, "virtual") == 0;
-    return !after || !same(entry, after, "kind") || (is_virtual && !json_equal(entry, after)) ||
-           json_object_get(effect, "rows") || json_object_get(effect, "renamed") ||
-           (!columns && json_object_get(effect, "columns")) || is_unclear(effect, columns);
+    return !after || !rb_loss__same(entry, after, "kind") ||
+           (is_virtual && !json_equal(entry, after)) || json_object_get(effect, "rows") ||
+           json_object_get(effect, "renamed") || (!columns && json_object_get(effect, "columns")) ||
+           is_unclear(effect, columns);
 }
 
 static void add_table(const bounding *b, const char *table, const json_t *entry)
 {
-    const json_t *effect = effect_on(b->effects, table);
-    const json_t *columns = entry_of(b->before, "order", table, NULL);
+    const json_t *effect = rb_loss__effect_on(b->effects, table);
+    const json_t *columns = rb_loss__entry(b->before, "order", table, NULL);
     size_t i;
     json_t *name;
     if (is_whole(b, table, entry, columns, effect)) {
@@ -190,12 +139,12 @@ static void add_table(const bounding *b, const char *table, const json_t *entry)
     }
     json_array_foreach ((json_t *)columns, i, name) {
         const char *column = json_string_value(name);
-        const json_t *was = entry_of(b->before, "column", table, column);
-        const json_t *now = entry_of(b->after, "column", table, column);
+        const json_t *was = rb_loss__entry(b->before, "column", table, column);
+        const json_t *now = rb_loss__entry(b->after, "column", table, column);
         if (rb_json_str(was, "generated"))
             continue;
-        if (!now || !same(was, now, "type") || !same(was, now, "collation") ||
-            rb_json_str(now, "generated") || written(effect, column) ||
+        if (!now || !rb_loss__same(was, now, "type") || !rb_loss__same(was, now, "collation") ||
+            rb_json_str(now, "generated") || rb_loss__written(effect, column) ||
             rb_catalog_loses_labels(b->before, b->after, was))
             json_array_append_new(b->out, place_of(table, column));
     }
@@ -230,11 +179,11 @@ typedef struct way_back {
  */
 static const char *fresh_value(const way_back *w, const char *table, const char *column)
 {
-    const json_t *effect = effect_on(w->effects, table);
-    const char *how = written(effect, column);
-    const json_t *again = entry_of(w->after, "column", table, column);
-    const json_t *entry = again ? again : entry_of(w->before, "column", table, column);
-    if (entry_of(w->between, "column", table, column) || json_object_get(effect, "rows") ||
+    const json_t *effect = rb_loss__effect_on(w->effects, table);
+    const char *how = rb_loss__written(effect, column);
+    const json_t *again = rb_loss__entry(w->after, "column", table, column);
+    const json_t *entry = again ? again : rb_loss__entry(w->before, "column", table, column);
+    if (rb_loss__entry(w->between, "column", table, column) || json_object_get(effect, "rows") ||
         json_object_get(effect, "inserts") || (how && strcmp(how, "update") == 0))
         return NULL;
     const char *value = rb_json_str(entry, "default");
@@ -260,7 +209,7 @@ static enum rb_code count_bound(json_t **out, rb_db *db, const json_t *places, c
     json_array_foreach (*out, i, place) {
         const char *column = rb_json_str(place, "column");
         const char *table = rb_json_str(place, "table");
-        if (column && w->effects && entry_of(w->after, "column", table, column))
+        if (column && w->effects && rb_loss__entry(w->after, "column", table, column))
             json_object_update_missing(place, (json_t *)find_place(asked, place));
     }
     return RB_OK;
@@ -274,16 +223,16 @@ static enum rb_code count_bound(json_t **out, rb_db *db, const json_t *places, c
  */
 static json_t *nulls_of(const way_back *w, const char *table)
 {
-    const json_t *effect = effect_on(w->effects, table);
+    const json_t *effect = rb_loss__effect_on(w->effects, table);
     bool inserts = json_object_get(effect, "inserts") || json_object_get(effect, "rows");
     json_t *out = json_array();
     size_t i;
     json_t *name;
-    json_array_foreach (entry_of(w->before, "order", table, NULL), i, name) {
+    json_array_foreach (rb_loss__entry(w->before, "order", table, NULL), i, name) {
         const char *column = json_string_value(name);
-        const char *how = written(effect, column);
-        bool dropped = !entry_of(w->between, "column", table, column);
-        bool filled = rb_json_str(entry_of(w->after, "column", table, column), "default");
+        const char *how = rb_loss__written(effect, column);
+        bool dropped = !rb_loss__entry(w->between, "column", table, column);
+        bool filled = rb_json_str(rb_loss__entry(w->after, "column", table, column), "default");
         if ((how && strcmp(how, "update") == 0) || (dropped && (inserts || filled)))
             json_array_append(out, name);
     }
@@ -293,7 +242,8 @@ static json_t *nulls_of(const way_back *w, const char *table)
 /* An entry for rb_db_driver.compare. */
 static json_t *entry_for(const char *table, const json_t *effects, const json_t *back_effects)
 {
-    const json_t *both[] = {effect_on(effects, table), effect_on(back_effects, table)};
+    const json_t *both[] = {rb_loss__effect_on(effects, table),
+                            rb_loss__effect_on(back_effects, table)};
     bool recreated = false;
     bool rows = false;
     for (size_t i = 0; i < 2; i++) {
@@ -317,7 +267,7 @@ static json_t *tables_of(const json_t *bound, const json_t *back, const json_t *
     json_array_extend(all, (json_t *)back);
     all = sorted(all);
     json_array_foreach (all, i, place) {
-        if (!item || !same(item, place, "table")) {
+        if (!item || !rb_loss__same(item, place, "table")) {
             const char *table = rb_json_str(place, "table");
             item = entry_for(table, effects, w->effects);
             json_object_set_new(item, "columns", json_array());
@@ -337,8 +287,9 @@ static bool is_generated(const json_t *effects, const json_t *item)
     const char *column = rb_json_str(item, "column");
     RB_AUTO(rb_free_str) char *key = column ? rb_loss_key(column) : NULL;
     return key &&
-           json_object_get(
-               json_object_get(effect_on(effects, rb_json_str(item, "table")), "generated"), key);
+           json_object_get(json_object_get(rb_loss__effect_on(effects, rb_json_str(item, "table")),
+                                           "generated"),
+                           key);
 }
 
 static void split(rb_db_losses *out, const json_t *found, const json_t *effects)
@@ -361,7 +312,8 @@ json_t *rb_loss_touched(const json_t *catalog, const json_t *effects, const json
     json_object_foreach ((json_t *)catalog, key, entry) {
         RB_AUTO(rb_catalog_name_clear) rb_catalog_name name = {0};
         if (!rb_catalog_is(key, "table") || !rb_catalog_name_parse(&name, key) ||
-            (!effect_on(effects, name.name) && !effect_on(back_effects, name.name)))
+            (!rb_loss__effect_on(effects, name.name) &&
+             !rb_loss__effect_on(back_effects, name.name)))
             continue;
         json_t *item = entry_for(name.name, effects, back_effects);
         json_object_set_new(item, "added", json_true());
@@ -398,12 +350,12 @@ static way_back way_of(const rb_db_outcome *outcome, const rb_db_outcome *back)
 /* Whether both ways do no more to the table than rename it, or its columns. */
 static bool is_only_renamed(const json_t *effects, const char *table)
 {
-    const json_t *effect = effect_on(effects, table);
+    const json_t *effect = rb_loss__effect_on(effects, table);
     const char *renamed = rb_json_str(effect, "renamed");
     if (json_object_get(effect, "rows") || json_object_get(effect, "inserts") ||
         any_column(effect, "update") || any_column(effect, "drop"))
         return false;
-    const json_t *now = effect_on(effects, renamed ? renamed : table);
+    const json_t *now = rb_loss__effect_on(effects, renamed ? renamed : table);
     return !renamed || (!json_object_get(now, "rows") && !json_object_get(now, "inserts") &&
                         !json_object_get(now, "columns"));
 }
@@ -413,16 +365,16 @@ bool rb_loss_is_moved(const json_t *place, const json_t *effects, const json_t *
 {
     const char *table = rb_json_str(place, "table");
     const char *column = rb_json_str(place, "column");
-    const json_t *there = effect_on(effects, table);
-    const json_t *back = effect_on(back_effects, table);
+    const json_t *there = rb_loss__effect_on(effects, table);
+    const json_t *back = rb_loss__effect_on(back_effects, table);
     const char *renamed = rb_json_str(there, "renamed");
-    if (!entry_of(end, column ? "column" : "table", table, column))
+    if (!rb_loss__entry(end, column ? "column" : "table", table, column))
         return false;
     if (!json_object_get(there, "rows") && !json_object_get(there, "columns") && !renamed &&
         !json_object_get(back, "inserts") && !json_object_get(back, "columns"))
         return true; /* rows were added, and are deleted again */
     if (renamed) {
-        const char *undone = rb_json_str(effect_on(back_effects, renamed), "renamed");
+        const char *undone = rb_json_str(rb_loss__effect_on(back_effects, renamed), "renamed");
         return is_only_renamed(effects, table) && undone && strcmp(undone, table) == 0 &&
                is_only_renamed(back_effects, renamed);
     }
@@ -461,6 +413,32 @@ enum rb_code rb_db_losses_rehearsed(rb_db_losses *out, rb_db *copy, const rb_db_
     return RB_OK;
 }
 
+/* Counts in `db`. unproven: as for rb_db_losses_counted(); NULL also where there is no way back. */
+static enum rb_code count_losses(rb_db_losses *out, rb_db *db, const json_t *bound,
+                                 const json_t *effects, const way_back *way, const json_t *unproven,
+                                 rb_err *err)
+{
+    RB_AUTO(rb_json_freep) json_t *all = json_copy((json_t *)bound);
+    RB_AUTO(rb_json_freep) json_t *counted = NULL;
+    RB_AUTO(rb_json_freep) json_t *risky = json_array();
+    RB_AUTO(rb_json_freep) json_t *more = rb_loss_bound(way->before, way->after, way->effects);
+    rb_json_each (place, more)
+        if (!find_place(bound, place))
+            json_array_append(all, place);
+    RB_TRY(count_bound(&counted, db, all, way, err));
+    out->bound = json_array();
+    rb_json_each (place, counted) {
+        const bool moved = unproven && !find_place(unproven, place) &&
+                           rb_loss_is_moved(place, effects, way->effects, way->after);
+        if (find_place(bound, place))
+            json_array_append(out->bound, place);
+        if (!moved)
+            json_array_append(risky, place);
+    }
+    split(out, risky, way->effects);
+    return RB_OK;
+}
+
 enum rb_code rb_db_losses_counted(rb_db_losses *out, rb_db *copy, rb_db *db,
                                   const rb_db_outcome *outcome, const rb_db_work *inverse,
                                   const json_t *unproven, rb_err *err)
@@ -469,24 +447,23 @@ enum rb_code rb_db_losses_counted(rb_db_losses *out, rb_db *copy, rb_db *db,
     RB_AUTO(rb_db_outcome_clear) rb_db_outcome back = {0};
     RB_TRY(go_back(&losses, &back, copy, NULL, inverse, err));
     const way_back way = way_of(outcome, &back);
-    RB_AUTO(rb_json_freep) json_t *risky = json_array();
-    RB_AUTO(rb_json_freep) json_t *more = rb_loss_bound(outcome->before, way.after, way.effects);
-    size_t i;
-    json_t *place;
-    json_array_foreach (more, i, place)
-        if (!find_place(outcome->bound, place))
-            json_array_append(risky, place);
-    json_array_extend(risky, outcome->bound);
-    for (i = json_array_size(risky); i > 0 && unproven && inverse && !losses.no_way_back; i--) {
-        place = json_array_get(risky, i - 1);
-        if (!find_place(unproven, place) &&
-            rb_loss_is_moved(place, outcome->effects, way.effects, way.after))
-            json_array_remove(risky, i - 1);
-    }
-    RB_AUTO(rb_json_freep) json_t *found = NULL;
-    RB_TRY(count_bound(&losses.bound, db, outcome->bound, &way, err));
-    RB_TRY(count_bound(&found, db, risky, &way, err));
-    split(&losses, found, way.effects);
+    RB_TRY(count_losses(&losses, db, outcome->bound, outcome->effects, &way,
+                        inverse && !losses.no_way_back ? unproven : NULL, err));
+    losses.renamed = renamed_of(outcome, &back);
+    *out = losses;
+    losses = (rb_db_losses){0};
+    return RB_OK;
+}
+
+enum rb_code rb_db_losses_derived(rb_db_losses *out, rb_db *db, const rb_db_outcome *outcome,
+                                  const json_t *back_effects, const json_t *unproven, rb_err *err)
+{
+    RB_AUTO(rb_db_losses_clear) rb_db_losses losses = {0};
+    const rb_db_outcome back = {.after = back_effects ? outcome->before : NULL,
+                                .effects = (json_t *)back_effects};
+    const way_back way = way_of(outcome, &back);
+    RB_TRY(count_losses(&losses, db, outcome->bound, outcome->effects, &way,
+                        back_effects ? unproven : NULL, err));
     losses.renamed = renamed_of(outcome, &back);
     *out = losses;
     losses = (rb_db_losses){0};

@@ -17,6 +17,8 @@
  *    "generated": {key: ...},             updated with values that differ each time
  *    "renamed": "new name",
  *    "arrived": true}                     another table got this name
+ * RB_LOSS_ANY stands for a table that an earlier script of the same transaction wrote: code that
+ * cannot be read may have written it again.
  *
  * Order of calls: rb_db_rehearse() gives a copy; begin; rb_db_run(); the checks of that state; then
  * rb_db_losses(), after which the copy is only good for closing.
@@ -30,6 +32,18 @@
 char *rb_loss_key(const char *name);
 /* The effect on that table, created where it is missing; borrowed. */
 json_t *rb_loss_effect(json_t *effects, const char *table);
+
+#define RB_LOSS_ANY "*"
+
+/*
+ * Effects that were measured before, by a proof, in place of those of a run. Complete ones have
+ * also what only the catalogs before and after the script show, such as a column that a type took
+ * with it. rb_loss_add() adds those of a script that runs later. rb_loss_left() gives the tables
+ * and columns that complete effects leave of a catalog; the entries of other objects stay.
+ */
+void rb_loss_complete(json_t *effects, const json_t *before, const json_t *after);
+void rb_loss_add(json_t *effects, const json_t *later);
+json_t *rb_loss_left(const json_t *before, const json_t *effects);
 
 /* Places of the bound, without counts, sorted: [{"table","column"}]. */
 json_t *rb_loss_bound(const json_t *before, const json_t *after, const json_t *effects);
@@ -70,5 +84,13 @@ enum rb_code rb_db_losses_rehearsed(rb_db_losses *out, rb_db *copy, const rb_db_
 enum rb_code rb_db_losses_counted(rb_db_losses *out, rb_db *copy, rb_db *db,
                                   const rb_db_outcome *outcome, const rb_db_work *inverse,
                                   const json_t *unproven, rb_err *err) RB_MUST_USE;
+/*
+ * The same without any run. outcome: `before` as `db` has it, complete effects of the scripts, what
+ * rb_loss_left() leaves, and the bound of these. back_effects: those of the inverse, which was
+ * proven to restore the schema; NULL where there is none.
+ */
+enum rb_code rb_db_losses_derived(rb_db_losses *out, rb_db *db, const rb_db_outcome *outcome,
+                                  const json_t *back_effects, const json_t *unproven,
+                                  rb_err *err) RB_MUST_USE;
 
 #endif

@@ -186,7 +186,10 @@ static enum rb_code run_all(rb_db_outcome *out, rb_db *db, const rb_db_work *wor
 {
     RB_AUTO(rb_json_freep) json_t *before = NULL;
     RB_AUTO(rb_json_freep) json_t *after = NULL;
-    RB_TRY(rb_db_catalog(&out->before, db, err));
+    if (work->before)
+        out->before = json_incref(work->before);
+    else
+        RB_TRY(rb_db_catalog(&out->before, db, err));
     RB_TRY(rb_run_violations(&before, db, work->effects, err));
     out->effects = json_object();
     RB_TRY(run_steps(out->effects, db, work, err));

@@ -110,11 +110,12 @@ static const rb_shape planned =
 static const rb_shape planned_steps = LIST_OF(planned);
 static const rb_shape difference = OBJECT({"object", &text, false}, {"change", &text, false});
 static const rb_shape differences = LIST_OF(difference);
+static const rb_shape proofs = {.kind = RB_SHAPE_ARRAY, .item = &object_or_null};
 static const rb_shape planned_database = OBJECT(
     {"name", &text, false}, {"tracking", &text_or_null, false}, {"expected", &object_or_null, true},
     {"leaving", &object_or_null, true}, {"residual", &differences, true}, {"atRisk", &items, true},
     {"bound", &items, true}, {"places", &items, true}, {"unproven", &items, true},
-    {"rehearsed", &boolean, true}, {"steps", &planned_steps, false});
+    {"proofs", &proofs, true}, {"rehearsed", &boolean, true}, {"steps", &planned_steps, false});
 static const rb_shape planned_databases = LIST_OF(planned_database);
 const rb_shape rb_state_data_shape =
     OBJECT({"files", &host_files, false}, {"databases", &planned_databases, false});

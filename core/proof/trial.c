@@ -445,6 +445,21 @@ static enum rb_code try_migration(trial *t, rb_err *err)
     return RB_OK;
 }
 
+/* What each way writes: a transition judges by it what is at risk, where a rehearsal would take a
+ * server. */
+static void add_effects(trial *t)
+{
+    json_t *ways[] = {t->up, t->down};
+    if (rb_db_scratch_place(t->p->engine) == RB_SCRATCH_HERE)
+        return;
+    json_t *effects = json_object();
+    for (size_t i = 0; i < 2 && t->catalog[i + 1]; i++) {
+        rb_loss_complete(ways[i], t->catalog[i], t->catalog[i + 1]);
+        json_object_set(effects, i == 0 ? "up" : "down", ways[i]);
+    }
+    json_object_set_new(t->out, "effects", effects);
+}
+
 enum rb_code rb_proof_trial(rb_tried *out, rb_proving *p, const rb_migration *m, rb_err *err)
 {
     static const char *const lists[] = {"differences", "destroys", "discards", "unfilled"};
@@ -455,6 +470,8 @@ enum rb_code rb_proof_trial(rb_tried *out, rb_proving *p, const rb_migration *m,
         json_object_set_new(t.out, lists[i], json_array());
     enum rb_code code = try_migration(&t, err);
     /* Only now: rows of such a table have been compared all the same. */
+    if (code == RB_OK)
+        add_effects(&t);
     if (code == RB_OK && !m->code && t.end != RB_TRIAL_UP)
         rb_sql_destroys(m->up.text, m->up.len, p->engine, add_stated, &t);
     trial_clear(&t);

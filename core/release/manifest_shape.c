@@ -78,10 +78,21 @@ static const rb_shape lock = RB_SHAPE_OBJECT_OF(
     {"direction", &direction, false}, {"table", &text, false}, {"mode", &plain, false},
     {"rewrites", &boolean, false}, {"blocks", &boolean, false});
 static const rb_shape locks = LIST(lock);
+static const char *const writings[] = {"update", "drop", "rename", NULL};
+static const rb_shape writing = {.kind = RB_SHAPE_STRING, .one_of = writings};
+static const rb_shape written = {.kind = RB_SHAPE_MAP, .item = &writing};
+static const rb_shape effect = RB_SHAPE_OBJECT_OF(
+    {"rows", &boolean, true}, {"dropped", &boolean, true}, {"inserts", &boolean, true},
+    {"columns", &written, true}, {"generated", &written, true}, {"renamed", &text, true},
+    {"arrived", &boolean, true});
+static const rb_shape by_table = {.kind = RB_SHAPE_MAP, .item = &effect};
+static const rb_shape effects =
+    RB_SHAPE_OBJECT_OF({"up", &by_table, true}, {"down", &by_table, true});
 static const rb_shape proven = RB_SHAPE_OBJECT_OF(
     {"id", &plain, false}, {"restores", &restores, false}, {"differences", &differences, false},
     {"reapplies", &boolean, false}, {"destroys", &places, false}, {"discards", &places, false},
-    {"unfilled", &texts, false}, {"locks", &locks, true}, {"error", &text, true});
+    {"unfilled", &texts, false}, {"locks", &locks, true}, {"effects", &effects, true},
+    {"error", &text, true});
 static const rb_shape proven_list = LIST(proven);
 static const rb_shape proof = RB_SHAPE_OBJECT_OF(
     {"engine", &name, false}, {"version", &plain, false}, {"migrations", &proven_list, false});

@@ -10,6 +10,7 @@
 #include "database/loss.h"
 #include "database/tracking.h"
 #include "environment/checks.h"
+#include "environment/observe.h"
 #include "transition/backup_step.h"
 #include "transition/parts.h"
 #include "transition/recovery_point.h"
@@ -50,7 +51,26 @@ static enum rb_code refuse_loss(rb_run *run, const rb_plan_database *d, const js
                    d->name, list, next);
 }
 
-static enum rb_code verify(rb_run *run, const rb_plan_database *d, rb_db *db,
+/* Names what differs from the schema of TO, where only its fingerprint was compared. */
+static enum rb_code fail_schema(const rb_run *run, rb_plan_database *d, rb_db *db, json_t *wrong,
+                                const json_t *catalog, rb_err *err)
+{
+    RB_AUTO(rb_json_freep) json_t *named = json_incref(wrong);
+    RB_AUTO(rb_json_freep) json_t *left = NULL;
+    rb_err ignored;
+    rb_db_rollback(db); /* nothing waits for this */
+    if (!d->expected && d->to &&
+        rb_rebuilt_catalog(&d->expected, run->request->to, run->request->session->repo, d->to,
+                           &ignored) == RB_OK) {
+        json_decref(named);
+        rb_plan_database_judge(&named, &left, d, catalog);
+    }
+    RB_AUTO(rb_free_str) char *list = rb_plan_list_differences(named);
+    return rb_fail(err, RB_FOUND, "database %s did not come out at the schema of %s: %s", d->name,
+                   run->request->to->tag, list);
+}
+
+static enum rb_code verify(rb_run *run, rb_plan_database *d, rb_db *db,
                            const rb_db_outcome *outcome, rb_err *err)
 {
     if (d->places && !rb_loss_within(outcome->bound, d->places))
@@ -58,11 +78,8 @@ static enum rb_code verify(rb_run *run, const rb_plan_database *d, rb_db *db,
     RB_AUTO(rb_json_freep) json_t *wrong = NULL;
     RB_AUTO(rb_json_freep) json_t *left = NULL;
     rb_plan_database_judge(&wrong, &left, d, outcome->after);
-    if (json_array_size(wrong) > 0) {
-        RB_AUTO(rb_free_str) char *list = rb_plan_list_differences(wrong);
-        return rb_fail(err, RB_FOUND, "database %s did not come out at the schema of %s: %s",
-                       d->name, run->request->to->tag, list);
-    }
+    if (json_array_size(wrong) > 0)
+        return fail_schema(run, d, db, wrong, outcome->after, err);
     RB_AUTO(rb_json_freep) json_t *failures = json_array();
     if (d->to)
         RB_TRY(rb_sql_checks_run(failures, run->request->to, run->request->session->repo, d->name,
@@ -93,7 +110,7 @@ static enum rb_code lock_tables(const rb_plan_database *d, rb_db *db, rb_err *er
     RB_AUTO(rb_json_freep) json_t *locks = d->locks ? json_deep_copy(d->locks) : NULL;
     rb_json_each (lock, locks) {
         bool bound = false;
-        rb_json_each (item, rb_plan_bound(d))
+        rb_json_each (item, d->places)
             bound |= rb_text_same(rb_json_str(item, "table"), rb_json_str(lock, "table"));
         for (size_t i = 0; bound && weak[i]; i++)
             if (rb_text_same(rb_json_str(lock, "mode"), weak[i])) {
@@ -126,12 +143,16 @@ static enum rb_code prepare(rb_undone_backups *restorings, rb_run *run, rb_plan_
                             rb_db *db, rb_err *err)
 {
     const rb_db_work all = {.steps = d->steps, .n = d->step_count};
-    RB_TRY(rb_plan_rehearse_again(d, run->request, err));
+    /* A rehearsal reads the database from another session, which these locks would stop. */
+    if (d->proven)
+        RB_TRY(lock_tables(d, db, err));
+    RB_TRY(rb_plan_rehearse_again(d, run->request, db, err));
     /* Without a rehearsal nobody has seen what comes back: then all that leaves counts. */
     const json_t *lost = run->watch_of && !d->rehearsed ? d->bound : d->at_risk;
     if (!rb_risk_within(lost, d->name, run->agreed))
         return refuse_loss(run, d, lost, err);
-    RB_TRY(lock_tables(d, db, err));
+    if (!d->proven)
+        RB_TRY(lock_tables(d, db, err));
     RB_TRY(rb_backup_step_write(run, d, db, err));
     return rb_backup_step_compare(restorings, run, d, db, &all, err);
 }
@@ -205,17 +226,19 @@ static enum rb_code run_segments(bool *begun, rb_undone_backups *restorings, rb_
         (void)rb_db_segment_at(&segment, d->steps, d->step_count, d->done);
         if (segment.alone)
             RB_TRY(run_outside(begun, &prepared, restorings, run, d, db, segment.from, err));
-        const rb_db_work work = {.steps = d->steps + segment.from,
-                                 .n = segment.to - segment.from,
-                                 .more = d->step_count - segment.to,
-                                 .tracking = d->tracking,
-                                 .order = d->to_set,
-                                 .effects = d->effects,
-                                 .proceed = segment.alone ? NULL : proceed,
-                                 .context = &progress};
+        rb_db_work work = {.steps = d->steps + segment.from,
+                           .n = segment.to - segment.from,
+                           .more = d->step_count - segment.to,
+                           .tracking = d->tracking,
+                           .order = d->to_set,
+                           .effects = d->effects,
+                           .proceed = segment.alone ? NULL : proceed,
+                           .context = &progress};
         RB_TRY(begin(begun, d, db, err));
-        if (!prepared)
+        if (!prepared) {
             RB_TRY(prepare(restorings, run, d, db, err));
+            work.before = d->proven ? d->found : NULL;
+        }
         prepared = true;
         RB_TRY(rb_db_run(&part, db, &work, err));
         add_outcome(outcome, &part);

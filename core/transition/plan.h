@@ -9,6 +9,7 @@
 #include "catalog/catalog.h"
 #include "config/environment.h"
 #include "database/database.h"
+#include "database/loss.h"
 #include "environment/state.h"
 #include "session/session.h"
 
@@ -75,7 +76,7 @@ typedef struct rb_plan_database {
     rb_db_step *steps;
     size_t step_count;
     size_t done;         /* segments that the transition that is continued has committed */
-    json_t *expected;    /* catalog to come out at */
+    json_t *expected;    /* catalog to come out at; NULL: that of TO's fingerprint */
     json_t *leaving;     /* the one to remember of FROM */
     json_t *drifted;     /* [{"object","change"}] since FROM went live, or NULL */
     json_t *residual;    /* [{"object","change"}] known from proofs: may be left */
@@ -93,6 +94,9 @@ typedef struct rb_plan_database {
     json_t *generated;     /* what the way back generates again */
     json_t *effects;       /* of the scripts, as they were rehearsed; NULL: they were not */
     json_t *locks;         /* that the scripts took there (rb_db_locks()); NULL: not known */
+    bool proven;           /* its scripts are not rehearsed: their proofs say what they do */
+    json_t *step_proofs;   /* of each step {"restores","reapplies","effects","locks"}, or null */
+    json_t *found;         /* with proven: the catalog before, or NULL: not read yet */
     rb_db *seen;           /* open for reading since then, or NULL; */
     int64_t version;       /* its rb_db_data_version() */
 } rb_plan_database;
@@ -247,16 +251,32 @@ enum rb_code rb_plan_database_sets(rb_plan_database *database, const rb_manifest
 enum rb_code rb_plan_database_make(rb_plan *plan, rb_plan_database *database,
                                    const rb_plan_request *request, const char *name,
                                    rb_err *err) RB_MUST_USE;
+/* plan_proven.c */
+/* Collects the proofs of the steps: residual, unproven, step_proofs. */
+void rb_plan_gather_proofs(rb_plan *plan, rb_plan_database *database,
+                           const rb_plan_request *request);
+/* Sets proven, expected and leaving, where a rehearsal would take a server, all steps are proven
+ * and the database has FROM's schema. */
+enum rb_code rb_plan_use_proofs(rb_plan_database *database, const rb_plan_request *request,
+                                rb_db *db, const rb_manifest_database *from,
+                                const rb_catalog_now *now, rb_err *err) RB_MUST_USE;
+/* Sets what rb_plan_rehearse() sets, from the proofs and what db has now. */
+enum rb_code rb_plan_count_proven(rb_plan_database *database, rb_db *db, rb_err *err) RB_MUST_USE;
+/* Whether TO promises this catalog. */
+bool rb_plan_is_promised(const rb_plan_database *database, const json_t *catalog);
 /* plan_rehearsal.c: runs the scripts and their inverse on a copy, and sets places, bound, at_risk
  * and generated. db: as it is now, only read. */
 enum rb_code rb_plan_rehearse(rb_plan *plan, rb_plan_database *database,
                               const rb_plan_request *request, rb_db *db, const char *engine,
                               rb_err *err) RB_MUST_USE;
+/* Sets places, bound, at_risk and generated; takes what losses has. */
+void rb_plan_take_losses(rb_plan_database *database, const rb_db_outcome *outcome,
+                         rb_db_losses *losses);
 /* Finds the steps that undo those of the plan. All or none. */
 void rb_plan_inverse(rb_plan_database *database, const rb_plan_request *request);
-/* The same under lock, where somebody has written to the database since. */
+/* The same under lock, where the database was written to since. locked: its transaction. */
 enum rb_code rb_plan_rehearse_again(rb_plan_database *database, const rb_plan_request *request,
-                                    rb_err *err) RB_MUST_USE;
+                                    rb_db *locked, rb_err *err) RB_MUST_USE;
 /* plan_target_schema.c: sets expected, leaving and drifted, and adds what drifted to plan->drift.
  */
 enum rb_code rb_plan_expect(rb_plan *plan, rb_plan_database *database,

@@ -34,6 +34,8 @@ void rb_plan_database_clear(rb_plan_database *d)
     json_decref(d->generated);
     json_decref(d->effects);
     json_decref(d->locks);
+    json_decref(d->step_proofs);
+    json_decref(d->found);
     rb_db_close(d->seen);
     *d = (rb_plan_database){0};
 }
@@ -54,9 +56,15 @@ void rb_plan_database_judge(json_t **wrong, json_t **left, const rb_plan_databas
 {
     RB_AUTO(rb_json_freep) json_t *differences = NULL;
     RB_AUTO(rb_json_freep) json_t *order = NULL;
-    rb_catalog_compare(&differences, &order, database->expected, catalog);
     *wrong = json_array();
     *left = json_array();
+    if (!database->expected) {
+        if (!rb_plan_is_promised(database, catalog))
+            json_array_append_new(
+                *wrong, rb_json_make("object:s change:s", "the schema's fingerprint", "changed"));
+        return;
+    }
+    rb_catalog_compare(&differences, &order, database->expected, catalog);
     rb_json_each (item, differences) {
         bool known =
             in_list(database->residual, rb_json_str(item, "object"), rb_json_str(item, "change"));
@@ -191,92 +199,6 @@ static void add_steps(rb_plan *plan, rb_plan_database *d, const rb_plan_request 
     free(was);
 }
 
-/* The proofs in a manifest, by id; the first of each. */
-static json_t *proofs_by_id(const rb_manifest *manifest, const char *database)
-{
-    const rb_manifest_database *d = rb_manifest_database_find(manifest, database);
-    json_t *proofs = json_object();
-    rb_json_each (item, json_object_get(d ? d->proof : NULL, "migrations")) {
-        const char *id = rb_json_str(item, "id");
-        if (id && !json_object_get(proofs, id))
-            json_object_set(proofs, id, item);
-    }
-    return proofs;
-}
-
-/* What one down is known to leave, and whether it is known to fail. */
-static void use_proof(rb_plan *plan, rb_plan_database *d, const rb_plan_request *rq,
-                      const json_t *proof, const char *id)
-{
-    RB_AUTO(rb_free_str) char *scripts = rb_plan_with(rq, "--scripts-from TAG");
-    const char *restores = rb_json_str(proof, "restores");
-    rb_json_each (item, json_object_get(proof, "differences"))
-        json_array_append(d->residual, item);
-    json_array_extend(d->unproven, json_object_get(proof, "discards"));
-    if (restores && strcmp(restores, "untested") == 0) {
-        d->untested = true;
-        rb_plan_note(plan,
-                     "database %s: the down of migration %s could not be tried on every "
-                     "row when its release was made: %s",
-                     d->name, id, rb_json_str(proof, "error"));
-    }
-    if (restores && strcmp(restores, "fails") == 0)
-        rb_plan_decide(plan, "irreversible", RB_DECIDE,
-                       "database %s: the down of migration %s failed when its release was made\n"
-                       "name a release that has an override script with %s",
-                       d->name, id, scripts);
-}
-
-typedef struct gathering {
-    rb_plan *plan;
-    rb_plan_database *d;
-    const rb_plan_request *rq;
-    bool up;    /* proofs of ups, else of downs */
-    bool *seen; /* of each step: it needs no such proof, or has it */
-    size_t open;
-} gathering;
-
-/* Takes the proofs that a release has of steps that are still open. True while any are. */
-static bool take_proofs(void *context, const rb_release *release)
-{
-    gathering *g = context;
-    RB_AUTO(rb_json_freep) json_t *proofs = proofs_by_id(release->manifest, g->d->name);
-    for (size_t i = 0; i < g->d->step_count; i++) {
-        const char *id = g->d->steps[i].migration->id;
-        const json_t *proof = g->seen[i] ? NULL : json_object_get(proofs, id);
-        if (!proof)
-            continue;
-        if (g->up)
-            json_array_extend(g->d->unproven, json_object_get(proof, "destroys"));
-        else
-            use_proof(g->plan, g->d, g->rq, proof, id);
-        g->seen[i] = true;
-        g->open--;
-    }
-    return g->open > 0;
-}
-
-/* Proofs are in the manifest of the release that brought the migration: follow the chain back. */
-static void gather_proofs(rb_plan *plan, rb_plan_database *d, const rb_plan_request *rq)
-{
-    for (int up = 0; up < 2; up++) {
-        gathering g = {plan, d, rq, up, rb_calloc(d->step_count, sizeof *g.seen), 0};
-        const rb_release *at = up ? rq->to : rq->from;
-        for (size_t i = 0; i < d->step_count; i++) {
-            const rb_migration *m = d->steps[i].migration;
-            bool overrides =
-                !up && d->override_set && rb_migrations_find(d->override_set, m->id) == m;
-            g.seen[i] = d->steps[i].up != up || d->steps[i].was || overrides;
-            g.open += !g.seen[i];
-            d->unproven_steps += overrides;
-        }
-        if (at && g.open > 0 && take_proofs(&g, at))
-            rb_session_walk(rq->session, at, take_proofs, &g);
-        d->unproven_steps += g.open;
-        free(g.seen);
-    }
-}
-
 static void applied_drift(rb_plan *plan, rb_plan_database *d, const rb_applied *applied,
                           const rb_manifest_database *from)
 {
@@ -366,8 +288,10 @@ enum rb_code rb_plan_database_make(rb_plan *plan, rb_plan_database *d, const rb_
         return RB_OK;
     applied_drift(plan, d, &applied, from);
     changed_notes(plan, d);
-    gather_proofs(plan, d, rq);
+    rb_plan_gather_proofs(plan, d, rq);
     engine_note(plan, d, from, db);
+    if (!d->create)
+        RB_TRY(rb_db_data_version(&d->version, db, err));
     RB_TRY(rb_plan_expect(plan, d, rq, db, from, &applied, err));
     bool stands = rq->partial ? plan->refusals == refusals : plan->worst == RB_OK;
     if (!stands || rq->only_drift)

@@ -110,6 +110,25 @@ static enum rb_code open_copy(rb_db **out, rb_plan_database *d, const rb_plan_re
     return RB_OK;
 }
 
+void rb_plan_take_losses(rb_plan_database *d, const rb_db_outcome *outcome, rb_db_losses *losses)
+{
+    rb_json_replace(&d->places, outcome->bound);
+    rb_json_replace(&d->effects, outcome->effects);
+    rb_json_replace(&d->bound, losses->bound);
+    rb_json_replace(&d->at_risk, losses->at_risk);
+    rb_json_replace(&d->generated, losses->generated);
+    RB_AUTO(rb_json_freep) json_t *backed_up = json_array();
+    rb_json_each (item, d->bound) {
+        RB_AUTO(rb_json_freep) json_t *one = json_pack("[O]", item);
+        if (!rb_loss_within(one, losses->renamed))
+            json_array_append(backed_up, item);
+    }
+    rb_json_replace(&d->backed_up, backed_up);
+    free(d->no_way_back);
+    d->no_way_back = losses->no_way_back;
+    losses->no_way_back = NULL;
+}
+
 /* The inverse, on the copy on which the scripts have run. */
 static enum rb_code find_losses(rb_plan_database *d, rb_db *copy, rb_db *db, bool rows,
                                 const rb_db_outcome *outcome, rb_err *err)
@@ -129,21 +148,7 @@ static enum rb_code find_losses(rb_plan_database *d, rb_db *copy, rb_db *db, boo
     else
         RB_TRY(rb_db_losses_counted(&losses, copy, db, outcome, inverse,
                                     d->unproven_steps == 0 ? d->unproven : NULL, err));
-    rb_json_replace(&d->places, outcome->bound);
-    rb_json_replace(&d->effects, outcome->effects);
-    rb_json_replace(&d->bound, losses.bound);
-    rb_json_replace(&d->at_risk, losses.at_risk);
-    rb_json_replace(&d->generated, losses.generated);
-    RB_AUTO(rb_json_freep) json_t *backed_up = json_array();
-    rb_json_each (item, d->bound) {
-        RB_AUTO(rb_json_freep) json_t *one = json_pack("[O]", item);
-        if (!rb_loss_within(one, losses.renamed))
-            json_array_append(backed_up, item);
-    }
-    rb_json_replace(&d->backed_up, backed_up);
-    free(d->no_way_back);
-    d->no_way_back = losses.no_way_back;
-    losses.no_way_back = NULL;
+    rb_plan_take_losses(d, outcome, &losses);
     return RB_OK;
 }
 
@@ -217,11 +222,18 @@ static enum rb_code rehearse(rb_plan *plan, rb_plan_database *d, const rb_plan_r
 {
     int64_t bytes = 0;
     bool ran = false;
-    rb_plan_inverse(d, rq);
-    if (!d->create) {
-        RB_TRY(rb_db_size(&bytes, db, err));
-        RB_TRY(rb_db_data_version(&d->version, db, err));
+    if (d->proven) {
+        if (d->step_count > 0)
+            rb_plan_note(plan,
+                         "database %s: its scripts were not tried on a copy: what is at risk is "
+                         "judged by their proofs, and the transaction is their first run here; "
+                         "--rehearse tries them on a copy",
+                         d->name);
+        return rb_plan_count_proven(d, db, err);
     }
+    rb_plan_inverse(d, rq);
+    if (!d->create)
+        RB_TRY(rb_db_size(&bytes, db, err));
     if (bytes <= REHEARSED_BYTES)
         return rehearse_on(&ran, plan, d, rq, db, engine, true, err);
     RB_TRY(rehearse_on(&ran, plan, d, rq, db, engine, false, err));
@@ -244,7 +256,8 @@ enum rb_code rb_plan_rehearse(rb_plan *plan, rb_plan_database *d, const rb_plan_
     return note_obstacles(plan, d, db, err);
 }
 
-enum rb_code rb_plan_rehearse_again(rb_plan_database *d, const rb_plan_request *rq, rb_err *err)
+enum rb_code rb_plan_rehearse_again(rb_plan_database *d, const rb_plan_request *rq, rb_db *locked,
+                                    rb_err *err)
 {
     int64_t version = d->version;
     RB_AUTO(rb_db_closep) rb_db *db = NULL;
@@ -256,6 +269,11 @@ enum rb_code rb_plan_rehearse_again(rb_plan_database *d, const rb_plan_request *
         RB_TRY(rb_db_data_version(&version, d->seen, err));
     if (d->seen && version == d->version)
         return RB_OK;
+    if (d->proven) {
+        json_decref(d->found);
+        d->found = NULL;
+        return rb_plan_count_proven(d, locked, err);
+    }
     rb_plan_inverse(d, rq);
     RB_TRY(rb_db_open(&db, d->url, RB_DB_READ, err));
     RB_TRY(open_copy(&copy, d, rq, db, NULL, d->rehearsed, err));

@@ -82,6 +82,33 @@ contents() {
     settled_at v1.0.0
 }
 
+@test "plan, deploy and revert go by the proofs and start no server; --rehearse finds what comes back" {
+    on_top 'ALTER TABLE orders RENAME COLUMN id TO number; UPDATE orders SET total = total * 2;' \
+        'UPDATE orders SET total = total / 2; ALTER TABLE orders RENAME COLUMN number TO id;'
+    export RBTOOL_SCRATCH_CACHE=$BATS_TEST_TMPDIR/cache
+    mkdir -m 700 "$RBTOOL_SCRATCH_CACHE"
+    run -5 --separate-stderr rbtool plan --deploy v1.1.0 --json
+    [ "$(jq -c '[.rehearsed, [.dataAtRisk[] | [.table, .column, .values]]]' <<<"$output")" = '[false,[["orders","total",10]]]' ]
+    run -5 rbtool plan --deploy v1.1.0
+    [[ $output == *'were not tried on a copy'*'--rehearse'* ]]
+    move deploy v1.1.0
+    move revert v1.1.0
+    [ "$(orders)" = 1=100,2=200,3=300,4=400,5=500,6=600,7=700,8=800,9=900,10=1000 ]
+    [ -z "$(ls "$RBTOOL_SCRATCH_CACHE")" ]
+    run -0 --separate-stderr rbtool plan --deploy v1.1.0 --rehearse --json
+    [ "$(jq -c '[.rehearsed, .dataAtRisk]' <<<"$output")" = '[true,[]]' ]
+    [ -n "$(ls "$RBTOOL_SCRATCH_CACHE")" ]
+}
+
+@test "what a trigger writes that was added to a released schema is not missed: the database is rehearsed" {
+    on_top "UPDATE orders SET total = 0 WHERE id = -1;" 'SELECT 1;'
+    pg 'CREATE TABLE audit (what text)' "INSERT INTO audit VALUES ('one')" \
+        "CREATE FUNCTION forget() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN DELETE FROM audit; RETURN NULL; END'" \
+        'CREATE TRIGGER forget AFTER UPDATE ON orders EXECUTE FUNCTION forget()'
+    run -5 --separate-stderr rbtool plan --deploy v1.1.0 --json
+    [ "$(jq -c '[.rehearsed, [.dataAtRisk[] | [.table, .column, .rows]]]' <<<"$output")" = '[true,[["audit",null,1]]]' ]
+}
+
 @test "values of every type come back as they were, whatever the database's settings are" {
     notes
     on_top "ALTER TABLE orders DROP COLUMN placed, DROP COLUMN at, DROP COLUMN took, DROP COLUMN ratio,

@@ -184,6 +184,30 @@ static enum rb_code walk(rb_pg_reading *r, const json_t *node, rb_err *err)
     return RB_OK;
 }
 
+/*
+ * Whether a statement runs no code of the user's: then nothing is locked that its text does not
+ * explain. Event triggers are code of every statement.
+ */
+static bool is_plain(const json_t *stmt)
+{
+    static const char *const statements[] = {"DropStmt", "CreateStmt", "IndexStmt", "RenameStmt",
+                                             "CommentStmt"};
+    static const char *const commands[] = {"AT_DropColumn", "AT_DropConstraint", "AT_DropNotNull",
+                                           "AT_ColumnDefault"};
+    for (size_t i = 0; i < sizeof statements / sizeof *statements; i++)
+        if (json_object_get(stmt, statements[i]))
+            return true;
+    const json_t *alter = json_object_get(stmt, "AlterTableStmt");
+    bool plain = alter != NULL;
+    rb_json_each (item, json_object_get(alter, "cmds")) {
+        bool known = false;
+        for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
+            known |= rb_pg_tree_is(json_object_get(item, "AlterTableCmd"), "subtype", commands[i]);
+        plain = plain && known;
+    }
+    return plain;
+}
+
 enum rb_code rb_pg_reading_sql(rb_pg_reading *r, const char *sql, rb_err *err)
 {
     PgQueryParseResult parsed = pg_query_parse(sql ? sql : "");
@@ -193,6 +217,11 @@ enum rb_code rb_pg_reading_sql(rb_pg_reading *r, const char *sql, rb_err *err)
     if (!tree)
         rb_pg_reading_opaque(r);
     const json_t *stmts = json_object_get(tree, "stmts");
+    bool plain = tree != NULL;
+    rb_json_each (item, stmts)
+        plain = plain && is_plain(json_object_get(item, "stmt"));
+    if (!plain)
+        json_object_set_new(r->pg->written, "code", json_true());
     /* The body of a function in SQL. */
     const json_t *function = rb_pg_tree(rb_pg_tree(json_array_get(stmts, 0), "stmt", NULL),
                                         "CreateFunctionStmt", "sql_body");
@@ -202,7 +231,7 @@ enum rb_code rb_pg_reading_sql(rb_pg_reading *r, const char *sql, rb_err *err)
 /* Locks */
 
 /*
- * Tables that this transaction has written rows of: {"name": true}. TRUNCATE shows in their files,
+ * Tables that this transaction has written rows of: {"name": oid}. TRUNCATE shows in their files,
  * which files has as they were: {oid: file}. A lock of ALTER TABLE alone takes no rows.
  */
 static enum rb_code read_locks(json_t **out, rb_pg *pg, const json_t *files, rb_err *err)
@@ -212,8 +241,8 @@ static enum rb_code read_locks(json_t **out, rb_pg *pg, const json_t *files, rb_
     const char *params[] = {rb_buf_str(&text)};
     return rb_pg_json(
         out, pg,
-        "SELECT coalesce(json_object_agg(" RB_PG_TABLE_NAME(
-            "n.nspname", "c.relname") ", true), '{}') FROM pg_catalog.pg_class c JOIN"
+        "SELECT coalesce(jsonb_object_agg(" RB_PG_TABLE_NAME(
+            "n.nspname", "c.relname") ", c.oid::text), '{}') FROM pg_catalog.pg_class c JOIN"
                                       " pg_catalog.pg_namespace n ON n.oid = c.relnamespace JOIN "
                                       "(SELECT l.relation, l.mode FROM"
                                       " pg_catalog.pg_locks l JOIN pg_catalog.pg_database d ON "
@@ -238,6 +267,18 @@ static enum rb_code read_files(json_t **out, rb_pg *pg, rb_err *err)
                       NULL, 0, err);
 }
 
+/* Event triggers can write anything, whatever the statement is. */
+static enum rb_code note_event_triggers(rb_pg *pg, rb_err *err)
+{
+    int64_t any = 0;
+    RB_TRY(rb_pg_int(&any, pg,
+                     "SELECT count(*) FROM pg_catalog.pg_event_trigger WHERE evtenabled <> 'D'",
+                     NULL, 0, err));
+    if (any)
+        json_object_set_new(pg->written, "events", json_true());
+    return RB_OK;
+}
+
 enum rb_code rb_pg_effects_add(json_t *effects, rb_pg *pg, const char *statement, rb_err *err)
 {
     RB_AUTO(rb_json_freep) json_t *seen = json_object();
@@ -247,7 +288,8 @@ enum rb_code rb_pg_effects_add(json_t *effects, rb_pg *pg, const char *statement
         RB_AUTO(rb_json_freep) json_t *files = NULL;
         RB_TRY(read_files(&files, pg, err));
         RB_TRY(read_locks(&locked, pg, files, err));
-        pg->written = json_pack("{s:O,s:O}", "locked", locked, "files", files);
+        pg->written = json_pack("{s:O,s:O,s:{}}", "locked", locked, "files", files, "explained");
+        RB_TRY(note_event_triggers(pg, err));
     }
     return rb_pg_reading_sql(&r, statement, err);
 }
@@ -255,18 +297,28 @@ enum rb_code rb_pg_effects_add(json_t *effects, rb_pg *pg, const char *statement
 enum rb_code rb_pg_effects_finish(json_t *effects, rb_pg *pg, rb_err *err)
 {
     RB_AUTO(rb_json_freep) json_t *locked = NULL;
+    RB_AUTO(rb_json_freep) json_t *seen = json_object();
+    rb_pg_reading r = {pg, effects, seen};
     const char *name;
-    json_t *value;
+    json_t *oid;
     if (!pg->written)
         return RB_OK;
+    if (!json_object_get(pg->written, "code") && !json_object_get(pg->written, "events"))
+        return RB_OK;
     bool opaque = json_is_true(json_object_get(pg->written, "opaque"));
+    json_t *explained = json_object_get(pg->written, "explained"); /* by earlier scripts */
+    if (opaque)
+        json_object_set_new(rb_loss_effect(effects, RB_LOSS_ANY), "rows", json_true());
     RB_TRY(read_locks(&locked, pg, json_object_get(pg->written, "files"), err));
-    json_object_foreach (locked, name, value) {
+    json_object_foreach (locked, name, oid) {
         RB_AUTO(rb_free_str) char *key = rb_loss_key(name);
         bool own = json_object_get(json_object_get(pg->written, "locked"), name) != NULL;
-        if ((opaque || !json_object_get(effects, key)) && !own && !rb_tracking_owns(name))
-            json_object_set_new(rb_loss_effect(effects, name), "rows", json_true());
+        bool known = json_object_get(effects, key) || json_object_get(explained, name);
+        if ((opaque || !known) && !own && !rb_tracking_owns(name))
+            RB_TRY(rb_pg_reading_written(&r, json_string_value(oid), err));
+        json_object_set_new_nocheck(explained, name, json_true());
     }
     json_object_del(pg->written, "opaque");
+    json_object_del(pg->written, "code");
     return RB_OK;
 }

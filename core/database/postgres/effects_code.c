@@ -121,6 +121,7 @@ enum rb_code rb_pg_reading_call(rb_pg_reading *r, const json_t *call, rb_err *er
     const char *params[] = {rb_pg_tree_string(json_array_get(parts, n ? n - 1 : 0)),
                             n > 1 ? rb_pg_tree_string(json_array_get(parts, n - 2)) : NULL};
     RB_AUTO(rb_json_freep) json_t *functions = NULL;
+    json_object_set_new(r->pg->written, "code", json_true());
     if (!params[0] || !rb_pg_reading_first(r, "call", name))
         return RB_OK;
     RB_TRY(

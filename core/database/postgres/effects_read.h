@@ -53,6 +53,8 @@ enum rb_code rb_pg_reading_trigger(rb_pg_reading *r, json_t *effect, const json_
 
 /* effects_rows.c */
 
+/* Any row of a table may be written, with what its triggers and references to it do then. */
+enum rb_code rb_pg_reading_written(rb_pg_reading *r, const char *table, rb_err *err) RB_MUST_USE;
 /* True for an expression whose value is another one each time. */
 bool rb_pg_is_generated(const json_t *node);
 enum rb_code rb_pg_reading_insert(rb_pg_reading *r, const json_t *stmt, rb_err *err) RB_MUST_USE;

@@ -121,6 +121,11 @@ static enum rb_code write_rows(rb_pg_reading *r, const char *table, char event,
     return event == 'I' || event == 'T' ? RB_OK : write_children(r, found, event, columns, err);
 }
 
+enum rb_code rb_pg_reading_written(rb_pg_reading *r, const char *table, rb_err *err)
+{
+    return write_rows(r, table, 'D', NULL, err);
+}
+
 /* Values that are others each time. */
 bool rb_pg_is_generated(const json_t *node)
 {

@@ -60,15 +60,19 @@ enum rb_code rb_pg_locks(json_t **out, rb_db *db, const json_t *before, rb_err *
     return RB_OK;
 }
 
-/* $1: [{"table","mode"}]. One statement, since the protocol for statements with an answer that can
- * be waited for takes only one. In the order of names, so that two runs never wait for each other.
- * Tables that the role may not lock are locked by the scripts. */
+/* $1: [{"table","mode"}]; the strongest mode of each table counts. One statement, since the
+ * protocol for statements with an answer that can be waited for takes only one. In the order of
+ * names, so that two runs never wait for each other. Tables that the role may not lock are locked
+ * by the scripts. */
 static const char lock_sql[] =
     "SELECT 'DO $rbtool$ BEGIN ' || string_agg(format('LOCK TABLE ONLY %I.%I IN %s MODE;',"
     " n.nspname, c.relname, l.mode), ' ' ORDER BY n.nspname, c.relname) || ' END $rbtool$'"
-    " FROM json_to_recordset($1::json) AS l(\"table\" text, mode text)"
-    " JOIN (pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace)"
-    "   ON " RB_PG_TABLE_NAME(
+    " FROM (SELECT DISTINCT ON (\"table\") \"table\", mode"
+    "  FROM json_to_recordset($1::json) AS given(\"table\" text, mode text)"
+    "  ORDER BY \"table\", array_position(ARRAY['ACCESS EXCLUSIVE', 'EXCLUSIVE',"
+    "  'SHARE ROW EXCLUSIVE', 'SHARE', 'SHARE UPDATE EXCLUSIVE', 'ROW EXCLUSIVE', 'ROW SHARE'],"
+    "  mode)) l"
+    " JOIN (pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace) ON " RB_PG_TABLE_NAME(
         "n.nspname", "c.relname") " = l.\"table\""
                                   " WHERE c.relkind IN ('r', 'p') AND n.nspname !~ '^pg_'"
                                   " AND has_table_privilege(c.oid, CASE WHEN l.mode IN ('ROW "

@@ -1,0 +1,17 @@
+/* Shared by loss.c and loss_effects.c. */
+#ifndef RB_DATABASE_LOSS_INTERNAL_H
+#define RB_DATABASE_LOSS_INTERNAL_H
+
+#include "database/loss.h"
+
+/* The effect on a table, or NULL; borrowed. */
+json_t *rb_loss__effect_on(const json_t *effects, const char *table);
+/* "update", "drop" or "rename"; NULL when the column is not written. */
+const char *rb_loss__written(const json_t *effect, const char *column);
+/* A catalog's entry of a table or column; kind "order": the table's columns in order. */
+json_t *rb_loss__entry(const json_t *catalog, const char *kind, const char *table,
+                       const char *column);
+/* Whether two entries have the same member, or both lack it. */
+bool rb_loss__same(const json_t *a, const json_t *b, const char *member);
+
+#endif
