@@ -24,6 +24,7 @@ static const struct rows {
     {"gaps", "gap", "", "{why}"},
     {"policies", "policy", "", "version {version}"},
     {"restores", "restore", "", "{database}: {restored} restored, {missing} missing"},
+    {"watches", "watch", "{outcome}", "{rounds} rounds, {failed} failed[: {message}]"},
     {"notes", "note", "", "{text}"},
     {"reviews", "review", "{subject}", "{text}[, due {due}]"},
 };

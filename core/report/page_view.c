@@ -1,4 +1,5 @@
 /* Where things are drawn on the page. */
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -14,6 +15,11 @@
 #define WIDTH 800
 #define LANE 34 /* height of a line */
 #define TICKS 6
+#define CHART_WIDTH 600 /* of the values of a check */
+#define CHART_HEIGHT 90
+#define CHART_EDGE 10
+#define CHART_BEGIN 60 /* before the transition, behind the scale */
+#define CHART_END 130  /* after it, where a watch follows */
 
 static int64_t seconds_of(const json_t *item, const char *key)
 {
@@ -38,6 +44,96 @@ static json_t *bars_of(const json_t *item)
         x += width;
     }
     return bars;
+}
+
+typedef struct scale {
+    double low;
+    double high;
+} scale;
+
+static void widen_scale(scale *s, const json_t *number)
+{
+    if (!json_is_number(number))
+        return;
+    const double value = json_number_value(number);
+    s->low = value < s->low ? value : s->low;
+    s->high = value > s->high ? value : s->high;
+}
+
+/* Adds a point of the chart: its mark, and where the line goes. */
+static void add_point(json_t *marks, rb_buf *line, const scale *s, int64_t x, const json_t *number,
+                      const char *label)
+{
+    if (!json_is_number(number))
+        return;
+    const double part =
+        s->high > s->low ? (json_number_value(number) - s->low) / (s->high - s->low) : 0.5;
+    const int64_t y =
+        CHART_HEIGHT - CHART_EDGE - (int64_t)(part * (double)(CHART_HEIGHT - 2 * CHART_EDGE));
+    rb_buf_printf(line, "%s%lld,%lld", line->len > 0 ? " " : "", (long long)x, (long long)y);
+    json_array_append_new(marks,
+                          rb_json_make("x:i y:i value:J label:s", x, y, (json_t *)number, label));
+}
+
+/* A line from before the transition over its end to the end of its watch. watched: or NULL. */
+static json_t *chart_of(const char *name, const json_t *value, const json_t *watched)
+{
+    static const char *const ends[] = {"min", "max"};
+    const json_t *before = json_object_get(value, "before");
+    const json_t *after = json_object_get(value, "after");
+    const json_t *points = json_object_get(watched, "points");
+    scale s = {HUGE_VAL, -HUGE_VAL};
+    RB_AUTO(rb_buf_clear) rb_buf line = {0};
+    json_t *marks = json_array();
+    widen_scale(&s, before);
+    widen_scale(&s, after);
+    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++)
+        widen_scale(&s, json_object_get(watched, ends[i]));
+    const int64_t end = points ? CHART_END : CHART_WIDTH - CHART_EDGE;
+    const int64_t last =
+        rb_json_int(json_array_get(points, json_array_size(points) - 1), "milliseconds", 0);
+    add_point(marks, &line, &s, CHART_BEGIN, before, "before");
+    add_point(marks, &line, &s, end, after, "after");
+    rb_json_each (point, points)
+        add_point(marks, &line, &s,
+                  end + 10 +
+                      rb_json_int(point, "milliseconds", 0) *
+                          (CHART_WIDTH - CHART_EDGE - end - 10) / (last > 0 ? last : 1),
+                  json_object_get(point, "value"), "watched");
+    json_t *out = rb_json_make("name:s before:J after:J line:s end:i marks:j width:i height:i",
+                               name, before, after, rb_buf_str(&line), end, marks,
+                               (int64_t)CHART_WIDTH, (int64_t)CHART_HEIGHT);
+    if (watched)
+        rb_json_set(out, "min:J max:J last:J count:J", json_object_get(watched, "min"),
+                    json_object_get(watched, "max"), json_object_get(watched, "last"),
+                    json_object_get(watched, "count"));
+    return out;
+}
+
+static const json_t *named(const json_t *list, const char *name)
+{
+    rb_json_each (item, list)
+        if (rb_text_same(rb_json_str(item, "name"), name))
+            return item;
+    return NULL;
+}
+
+/* Adds the watch of a transition, and a chart for each check with values. */
+static void view_values(json_t *item, json_t *watch)
+{
+    const json_t *values = json_object_get(item, "values");
+    const json_t *watched = json_object_get(watch, "values");
+    json_t *charts = json_array();
+    rb_json_each (value, values) {
+        const char *name = rb_json_str(value, "name");
+        json_array_append_new(charts, chart_of(name, value, named(watched, name)));
+    }
+    rb_json_each (value, watched) { /* those that were measured in the watch only */
+        const char *name = rb_json_str(value, "name");
+        if (!named(values, name))
+            json_array_append_new(charts, chart_of(name, NULL, value));
+    }
+    rb_json_set(item, "charts:j watch:J", charts, watch);
 }
 
 /* Adds where it is drawn, and "lost": how many values were. */
@@ -192,6 +288,11 @@ void rb_page_view(json_t *document)
     json_t *transitions = json_object_get(document, "transitions");
     const size_t n = json_array_size(transitions);
     const char *lists[] = {"transitions", "drills"};
+    RB_AUTO(rb_json_freep) json_t *watches = json_object();
+    rb_json_each (watch, json_object_get(document, "watches"))
+        json_object_set(watches, rb_json_str(watch, "transition"), watch);
+    rb_json_each (transition, transitions)
+        view_values(transition, json_object_get(watches, rb_json_str(transition, "id")));
     for (size_t i = 0; i < 2; i++)
         rb_json_each (item, json_object_get(document, lists[i]))
             view_transition(item, item_at, n <= OPEN);

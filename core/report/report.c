@@ -13,15 +13,11 @@
 
 /* The list of the document that has the entries of a kind. */
 static const char *const lists[RB_ENTRY_KINDS] = {
-    [RB_ENTRY_VERDICT] = "verdicts",
-    [RB_ENTRY_APPROVAL] = "approvals",
-    [RB_ENTRY_POLICY] = "policies",
-    [RB_ENTRY_GAP] = "gaps",
-    [RB_ENTRY_TRANSITION] = "transitions",
-    [RB_ENTRY_DRILL] = "drills",
-    [RB_ENTRY_OVERRIDE] = "overrides",
-    [RB_ENTRY_RESTORE] = "restores",
-    [RB_ENTRY_NOTE] = "notes",
+    [RB_ENTRY_VERDICT] = "verdicts",       [RB_ENTRY_APPROVAL] = "approvals",
+    [RB_ENTRY_POLICY] = "policies",        [RB_ENTRY_GAP] = "gaps",
+    [RB_ENTRY_TRANSITION] = "transitions", [RB_ENTRY_DRILL] = "drills",
+    [RB_ENTRY_OVERRIDE] = "overrides",     [RB_ENTRY_RESTORE] = "restores",
+    [RB_ENTRY_WATCH] = "watches",          [RB_ENTRY_NOTE] = "notes",
     [RB_ENTRY_REVIEW] = "reviews",
 };
 
@@ -179,6 +175,29 @@ static void finish_transition(const job *j, json_t *item, const rb_entry *entry)
                 json_object_get(j->notes, id_of(entry).text));
 }
 
+/* Values of checks, which an entry has as texts, become numbers again. */
+static void add_numbers(json_t *item)
+{
+    static const char *const keys[] = {"before", "after", "first", "last", "min", "max", "value"};
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+        const char *text = rb_json_str(item, keys[i]);
+        if (text)
+            json_object_set_new(item, keys[i],
+                                text[strspn(text, "-0123456789")]
+                                    ? json_real(strtod(text, NULL))
+                                    : json_integer(strtoll(text, NULL, 10)));
+    }
+    rb_json_each (point, json_object_get(item, "points"))
+        add_numbers(point);
+}
+
+static void finish_watch(json_t *item, const json_t *detail)
+{
+    RB_AUTO(rb_free_str) char *began = rb_text_iso(rb_json_int(detail, "began", 0));
+    RB_AUTO(rb_free_str) char *deadline = rb_text_iso(rb_json_int(detail, "deadline", 0));
+    rb_json_set(item, "began:s deadline:s", began, deadline);
+}
+
 /* Adds the entry to the list of its kind. */
 static void add_entry(const job *j, const rb_entry *entry)
 {
@@ -186,6 +205,14 @@ static void add_entry(const job *j, const rb_entry *entry)
     rb_json_each_member (key, value, rb_entry_detail(entry))
         if (!json_object_get(item, key))
             json_object_set_new(item, key, safe_copy(value));
+    if (json_object_get(item, "values")) { /* of its own: the ledger's stay as they are */
+        json_t *values = json_deep_copy(json_object_get(item, "values"));
+        rb_json_each (value_of, values)
+            add_numbers(value_of);
+        json_object_set_new(item, "values", values);
+    }
+    if (entry->kind == RB_ENTRY_WATCH)
+        finish_watch(item, rb_entry_detail(entry));
     if (entry->kind == RB_ENTRY_TRANSITION || entry->kind == RB_ENTRY_DRILL)
         finish_transition(j, item, entry);
     if (entry->kind == RB_ENTRY_REVIEW) {

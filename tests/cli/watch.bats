@@ -79,6 +79,14 @@ null' ]
     jq -c .entry <<<"$output" | schema ledger-entry
     jq -e '.entry.watch.values[0] | .name == "rows" and .first == "1000" and .last == "890.5" and .min == "890.5" and
         .max == "1000" and .count > 3 and (.points | length <= 40 and all(.[]; .milliseconds >= 0))' <<<"$output"
+    run -0 rbtool report --json
+    schema report <<<"$output"
+    jq -e '(.watches[0] | .outcome == "reverted" and .values[0].first == 1000 and .values[0].last == 890.5) and
+        ([.transitions[] | select(.kind == "deploy" and .to == "v1.1.0")][0].values[0] | .before == 1000 and .after == 1000)' <<<"$output"
+    rbtool report -o "$BATS_TEST_TMPDIR/report.html"
+    grep -q 'Value of check <bdi>rows</bdi>, before: 1000, after: 1000, while watched: 890.5 to 1000, at its end: 890.5' "$BATS_TEST_TMPDIR/report.html"
+    [ "$(grep -c '<polyline class="value" points="60,10 130,10 [0-9, ]*,80"' "$BATS_TEST_TMPDIR/report.html")" = 1 ]
+    grep -q '<td>reverted</td><td class="n">' "$BATS_TEST_TMPDIR/report.html"
     run -0 rbtool metrics
     [[ $output == *'rbtool_watches_total{environment="prod",outcome="reverted"} 1'* ]]
     [[ $output == *'rbtool_watch_detect_duration_seconds{environment="prod"} '* ]]
