@@ -59,6 +59,18 @@ static void show_times(const json_t *doc)
                rb_json_str(doc, "then") ? recovery : "", part(doc, "copy"));
 }
 
+static void show_loss(const json_t *doc)
+{
+    const json_t *rpo = json_object_get(json_object_get(doc, "objectives"), "rpo");
+    if (rb_json_int(rpo, "measured", 0) > 0)
+        rb_ui_item(rb_json_str(doc, "backup")
+                       ? "  the backup is {measured} s old: what was entered since is not in it"
+                         "[ (objective {objective} s)]"
+                       : "  what is at risk was entered within {measured} s, and is lost until it "
+                         "is restored from its backup[ (objective {objective} s)]",
+                   rpo);
+}
+
 static void show(const json_t *doc)
 {
     if (rb_json_str(doc, "backup"))
@@ -70,6 +82,7 @@ static void show(const json_t *doc)
                    "[: {problem}]",
                    doc);
     show_times(doc);
+    show_loss(doc);
     if (rb_json_str(doc, "faultStep"))
         rb_ui_item("  step {faultStep} {then?was killed:failed}[, then {then}]: {live} is live at "
                    "the end, the transition is {outcome}",

@@ -46,6 +46,8 @@ typedef struct rb_drill {
     char *backup_id;
     char *backup_from; /* the release that had what is in it */
     json_t *items;     /* what is at risk of it: [{"database","table","column","rows","values"}] */
+    int64_t since;     /* what was entered since then may be lost: tag went live, or the backup was
+                          made; 0: not known */
     double copying;    /* seconds */
     bool fault;        /* of the process that runs now */
 } rb_drill;
@@ -53,7 +55,7 @@ typedef struct rb_drill {
 /* live: what is live, to be copied with state. RB_BUSY if a transition ran meanwhile. */
 enum rb_code rb_drill_copy(rb_drill *drill, rb_state *state, rb_err *err) RB_MUST_USE;
 /* *document: schemas/drill.schema.json, without "entry". RB_FOUND if the drill found something: the
- * end state or the outcome is not what it should be, or an objective was missed. */
+ * end state or the outcome is not what it should be, or it took longer than the objective. */
 enum rb_code rb_drill_run(json_t **document, rb_drill *drill, rb_err *err) RB_MUST_USE;
 void rb_drill_end(rb_drill *drill);
 

@@ -310,9 +310,28 @@ static enum rb_code find_backup(rb_drill *drill, rb_state *state, rb_err *err)
     if (code == RB_OK) {
         drill->backup_id = rb_strdup(newest->transition);
         drill->backup_from = rb_strdup(newest->from);
+        drill->since = newest->at;
     }
     rb_backup_rows_free(rows, n);
     return code;
+}
+
+/* Since when the release is live. */
+static enum rb_code find_since(rb_drill *drill, rb_state *state, rb_err *err)
+{
+    rb_transition_row **rows = NULL;
+    size_t count = 0;
+    RB_TRY(rb_state_history(&rows, &count, state, false, err));
+    for (size_t i = 0; i < count; i++) {
+        if (!rb_known_reached(rows[i]))
+            continue;
+        if (rb_text_same(rows[i]->to, drill->tag))
+            drill->since = rows[i]->finished;
+        else if (drill->since)
+            break;
+    }
+    rb_transition_rows_free(rows, count);
+    return RB_OK;
 }
 
 static enum rb_code copy_all(rb_drill *drill, rb_err *err)
@@ -335,8 +354,7 @@ enum rb_code rb_drill_copy(rb_drill *drill, rb_state *state, rb_err *err)
     drill->lock = -1;
     drill->not_tried = json_array();
     RB_TRY(check_dumps(drill, err));
-    if (drill->backup)
-        RB_TRY(find_backup(drill, state, err));
+    RB_TRY(drill->backup ? find_backup(drill, state, err) : find_since(drill, state, err));
     drop_commands(drill);
     RB_TRY(make_folder(drill, err));
     RB_TRY(newest(&before, state, err));

@@ -24,15 +24,25 @@ static json_t *objective(int wanted, const json_t *measured, bool met)
                         measured, wanted < 0 ? NULL : json_boolean(met));
 }
 
-/* rpo: a revert destroys nothing that it does not back up at that moment, or the plan says so. */
-static json_t *objectives(const rb_drill *drill, const rb_drill_times *t)
+/* What would be lost, as the time in which it was entered: nothing, if a revert has nothing at risk;
+ * else all since the release went live, until it is restored from its backup. Of a backup, all since
+ * it was made. NULL: not known. */
+static json_t *lost_seconds(const rb_drill *drill, const json_t *plan)
+{
+    if (!drill->backup && json_array_size(json_object_get(plan, "dataAtRisk")) == 0)
+        return json_integer(0);
+    const int64_t seconds = (int64_t)time(NULL) - drill->since;
+    return drill->since > 0 ? json_integer(seconds > 0 ? seconds : 1) : NULL;
+}
+
+static json_t *objectives(const rb_drill *drill, const json_t *plan, const rb_drill_times *t)
 {
     RB_AUTO(rb_json_freep) json_t *restore = rb_drill_seconds(restoring(t));
-    RB_AUTO(rb_json_freep) json_t *lost = json_integer(0);
+    RB_AUTO(rb_json_freep) json_t *lost = lost_seconds(drill, plan);
     const rb_env *env = drill->env;
-    return rb_json_make("rto:j rpo:j",
-                        objective(env->rto, restore, restoring(t) <= (double)env->rto),
-                        objective(env->rpo, lost, true));
+    return rb_json_make(
+        "rto:j rpo:j", objective(env->rto, restore, restoring(t) <= (double)env->rto),
+        objective(lost ? env->rpo : -1, lost, lost && json_integer_value(lost) <= env->rpo));
 }
 
 static const char *fault_of(const rb_drill *drill)
@@ -134,7 +144,7 @@ static json_t *document_of(const rb_drill *drill, const json_t *plan, const rb_d
                         : "resume",
         end->steps ? json_incref(end->steps) : json_array(), json_object_get(plan, "dataAtRisk"),
         json_object_get(plan, "needs"), drill->not_tried, json_object_get(document, "putBack"),
-        objectives(drill, t),
+        objectives(drill, plan, t),
         rb_json_make("copy:j plan:j transition:j recovery:j restore:j",
                      rb_drill_seconds(drill->copying), rb_drill_seconds(t->plan),
                      rb_drill_seconds(t->transition), rb_drill_seconds(t->recovery),

@@ -33,6 +33,8 @@ production() {
         '["v1.1.0","v1.0.0",true,"done","v1.0.0",[]]' ]
     [ "$(jq -c '[.dataAtRisk[] | [.table, .column, .values]]' doc)" = '[["orders","discount",10]]' ]
     [ "$(jq -c '.objectives.rto | [.objective, .met]' doc)" = '[300,true]' ]
+    # Ten values are at risk, entered since v1.1.0 went live.
+    [ "$(jq -c '.objectives.rpo | [.objective, .met, .measured < 3600]' doc)" = '[0,false,true]' ]
     [ "$(jq -c '[.steps[] | .id]' doc)" = \
         '["stage","flags","database","switch","config","commit"]' ]
     [ "$(jq '.notTried | length' doc)" -eq 3 ]
@@ -40,6 +42,8 @@ production() {
     [ ! -e "$BATS_TEST_TMPDIR/ran" ]
     [ -z "$(ls "$TMPDIR")" ]
     settled_at v1.1.0
+    sql 'UPDATE orders SET discount = NULL'
+    [ "$(rbtool drill --json | jq -c '.objectives.rpo | [.objective, .met, .measured]')" = '[0,true,0]' ]
 }
 
 @test "a drill is in the ledger and verifies there" {
