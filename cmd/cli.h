@@ -63,6 +63,8 @@ typedef struct rb_options {
     bool bad;
     bool accept_drift;
     bool accept_reverted;
+    bool tabletop;
+    const char *answers;
     bool runbook;
     bool deployment;
     bool step_done;

@@ -4,6 +4,7 @@
 
 #include "base/template.h"
 #include "base/text.h"
+#include "drill_tabletop.h"
 #include "env_session.h"
 #include "ledger_write.h"
 #include "transition/drill.h"
@@ -19,6 +20,8 @@ static const rb_opt opts[] = {
             kill_at),
     RB_FLAG("backup", 0, "restore the newest backup instead, and compare what comes back", backup),
     RB_FLAG("undo", 0, "with --kill-at: abort the transition instead of resuming it", undo),
+    RB_FLAG("tabletop", 0, "walk through the runbook with a person, and move nothing", tabletop),
+    RB_TEXT("answers", 0, "FILE", "of --tabletop: the answers, one a line", answers),
     RB_OPTION_JSON,
     RB_OPTIONS_END};
 
@@ -31,6 +34,12 @@ static enum rb_code check_options(const rb_options *o, rb_err *err)
         return rb_fail(err, RB_ERROR, "--backup takes the newest backup: leave TAG and --to out");
     if (o->undo && !o->kill_at)
         return rb_fail(err, RB_ERROR, "--undo says what follows --kill-at, which is not given");
+    if (o->tabletop && (step || o->backup || o->from.n > 0))
+        return rb_fail(err, RB_ERROR,
+                       "--tabletop moves nothing: leave --from, --fail-at, --kill-at and --backup "
+                       "out");
+    if (o->answers && !o->tabletop)
+        return rb_fail(err, RB_ERROR, "--answers is for --tabletop");
     if (!step || rb_step_kind_of(step) < RB_DO_RECORD)
         return RB_OK;
     return rb_fail(err, RB_ERROR,
@@ -73,6 +82,14 @@ static void show_loss(const json_t *doc)
 
 static void show(const json_t *doc)
 {
+    if (json_object_get(doc, "answers")) {
+        rb_ui_item("{environment}: the runbook of the revert of {from} to {to} {ok?is clear:is not "
+                   "clear}",
+                   doc);
+        rb_ui_line("  %zu questions, in %.0f s", json_array_size(json_object_get(doc, "answers")),
+                   part(doc, "restore"));
+        return;
+    }
     if (rb_json_str(doc, "backup"))
         rb_ui_item("{environment}: backup {backup} {ok?comes back:does not come back} with {to} on "
                    "copies[: {problem}]",
@@ -114,9 +131,11 @@ static void write_entry(char **entry, rb_cli *cli, const char *env, const json_t
     RB_AUTO(rb_free_str) char *user = NULL;
     rb_env_session_who(&host, &user);
     rb_json_set(detail, "host:s user:s", host, user);
+    const bool tabletop = rb_text_same(rb_json_str(record, "mode"), "tabletop");
     RB_AUTO(rb_free_str)
     char *title =
-        rb_format("of the revert to %s in %s: %s", rb_json_str(record, "to"), env,
+        rb_format("%s the revert to %s in %s: %s", tabletop ? "at the table of" : "of",
+                  rb_json_str(record, "to"), env,
                   json_is_true(json_object_get(record, "ok")) ? "works" : "found a problem");
     const rb_draft draft = {.kind = RB_ENTRY_DRILL,
                             .begins = true,
@@ -131,10 +150,23 @@ static void write_entry(char **entry, rb_cli *cli, const char *env, const json_t
         rb_ui_note(cli, "the drill is not in the ledger: %s", rb_err_line(&why));
 }
 
+/* Records the drill and prints its document. */
+static void finish(rb_cli *cli, const rb_env_session *site, json_t *doc)
+{
+    RB_AUTO(rb_free_str) char *entry = NULL;
+    write_entry(&entry, cli, site->env->name, doc);
+    rb_json_set_str(doc, "entry", entry);
+    json_object_del(doc, "record");
+    if (cli->json)
+        rb_ui_json(cli, doc);
+    else
+        show(doc);
+    cli->answered = cli->json;
+}
+
 static enum rb_code carry_out(rb_cli *cli, rb_env_session *site, rb_drill *drill, rb_err *err)
 {
     RB_AUTO(rb_json_freep) json_t *doc = NULL;
-    RB_AUTO(rb_free_str) char *entry = NULL;
     rb_control control = {0};
     drill->control = &control;
     rb_env_session_catch(&control);
@@ -150,14 +182,17 @@ static enum rb_code carry_out(rb_cli *cli, rb_env_session *site, rb_drill *drill
         return code;
     if (control.cancelled)
         return rb_fail(err, RB_FOUND, "stopped by a signal; nothing was recorded");
-    write_entry(&entry, cli, site->env->name, doc);
-    rb_json_set_str(doc, "entry", entry);
-    json_object_del(doc, "record");
-    if (cli->json)
-        rb_ui_json(cli, doc);
-    else
-        show(doc);
-    cli->answered = cli->json;
+    finish(cli, site, doc);
+    return code;
+}
+
+static enum rb_code sit_down(rb_cli *cli, rb_env_session *site, const rb_options *o,
+                             const char *tag, rb_err *err)
+{
+    RB_AUTO(rb_json_freep) json_t *doc = NULL;
+    enum rb_code code = rb_drill_tabletop(&doc, cli, site, o, tag, err);
+    if (doc)
+        finish(cli, site, doc);
     return code;
 }
 
@@ -173,6 +208,8 @@ static enum rb_code run(rb_cli *cli, rb_options *o, rb_err *err)
     RB_TRY(rb_env_session_settled(&site, err));
     RB_TRY(rb_ledger_write_ready(cli, true, err));
     RB_TRY(rb_session_ledger(&cli->session, err));
+    if (o->tabletop)
+        return sit_down(cli, &site, o, tag, err);
     RB_AUTO(rb_free_str) char *live = rb_strdup(tag);
     rb_drill drill = {.session = &cli->session,
                       .env = site.env,

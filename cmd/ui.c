@@ -256,6 +256,25 @@ bool rb_ui_ask(const rb_cli *cli, const char *fmt, ...)
            (strcmp(answer, "y") == 0 || strcmp(answer, "yes") == 0 || strcmp(answer, "Y") == 0);
 }
 
+char *rb_ui_ask_text(const rb_cli *cli, size_t limit, const char *fmt, ...)
+{
+    RB_AUTO(rb_free_str) char *line = NULL;
+    size_t size = 0;
+    va_list args;
+    if (!cli->interactive)
+        return NULL;
+    va_start(args, fmt);
+    RB_AUTO(rb_free_str) char *text = format_text(fmt, args);
+    va_end(args);
+    fflush(stdout);
+    print_line(stderr, text, "");
+    fflush(stderr);
+    ssize_t len = getline(&line, &size, stdin);
+    while (len > 0 && strchr("\r\n", line[len - 1]))
+        line[--len] = '\0';
+    return len > 0 && (size_t)len <= limit ? rb_safe(line) : NULL;
+}
+
 bool rb_ui_ask_number(const rb_cli *cli, int64_t number, const char *fmt, ...)
 {
     char answer[ANSWER];

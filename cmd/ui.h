@@ -51,6 +51,10 @@ bool rb_ui_ask(const rb_cli *cli, const char *fmt, ...) RB_PRINTF(2, 3);
 /* The same question, to be answered with this number; 20,038 is 20038. */
 bool rb_ui_ask_number(const rb_cli *cli, int64_t number, const char *fmt, ...) RB_PRINTF(3, 4);
 
+/* Returns a line of at most `limit` bytes that is typed, safe to show, as a new string; NULL if it
+ * is empty or longer, or there is no terminal. */
+char *rb_ui_ask_text(const rb_cli *cli, size_t limit, const char *fmt, ...) RB_PRINTF(3, 4);
+
 /* From here on stdout goes through git's pager, where it is a terminal and no JSON was asked for;
  * rb_ui_page_end() waits until the person has left it, and does nothing where there is none. */
 void rb_ui_page(rb_cli *cli);

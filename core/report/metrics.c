@@ -201,7 +201,8 @@ static void add_newest(json_t *metrics, const rb_ledger *ledger, const char *env
             (*name && !is_of(entry, environment)))
             continue;
         const json_t *detail = rb_entry_detail(entry);
-        if (json_is_false(json_object_get(detail, "ok"))) /* a drill that found a problem */
+        if (json_is_false(json_object_get(detail, "ok")) || /* a drill that found a problem */
+            rb_text_same(rb_json_str(detail, "mode"), "tabletop"))
             continue;
         const char *subject = rb_json_str(detail, "subject");
         RB_AUTO(rb_free_str) char *key = rb_format("%s\n%s", name, subject ? subject : "");

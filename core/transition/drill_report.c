@@ -24,9 +24,9 @@ static json_t *objective(int wanted, const json_t *measured, bool met)
                         measured, wanted < 0 ? NULL : json_boolean(met));
 }
 
-/* What would be lost, as the time in which it was entered: nothing, if a revert has nothing at risk;
- * else all since the release went live, until it is restored from its backup. Of a backup, all since
- * it was made. NULL: not known. */
+/* What would be lost, as the time in which it was entered: nothing, if a revert has nothing at
+ * risk; else all since the release went live, until it is restored from its backup. Of a backup,
+ * all since it was made. NULL: not known. */
 static json_t *lost_seconds(const rb_drill *drill, const json_t *plan)
 {
     if (!drill->backup && json_array_size(json_object_get(plan, "dataAtRisk")) == 0)

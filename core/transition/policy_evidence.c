@@ -115,7 +115,8 @@ void rb_policy_check_evidence(rb_policy_needs *needs, rb_plan *plan, const rb_po
 
 static bool any_drill(const rb_entry *entry)
 {
-    return entry->kind == RB_ENTRY_DRILL;
+    return entry->kind == RB_ENTRY_DRILL &&
+           !rb_text_same(rb_json_str(rb_entry_detail(entry), "mode"), "tabletop");
 }
 
 json_t *rb_drill_last(const rb_ledger *ledger, const char *environment)

@@ -136,3 +136,29 @@ SH
     [ "$(jq -r .problem <<<"$output")" = "9 of 10 values of orders.discount in backup $(ls "$PROD/.rbtool/backups") came back" ]
     settled_at v1.0.0
 }
+
+@test "drill --tabletop walks through the runbook, and records answers and times" {
+    before=$(production)
+    printf '%s\n' 'Ann decides' 'the check is red' 'flags first' 'on db1' 'the commit' 'support' 'status' 'Ann, today' y >answers.txt
+    rbtool drill --tabletop --answers answers.txt --json >doc 2>asked
+    schema drill <doc
+    [ "$(jq -c '[.mode, .ok, .from, .to, (.answers | length)]' doc)" = '["tabletop",true,"v1.1.0","v1.0.0",8]' ]
+    [ "$(jq -c '[.answers[] | .section] | [.[0], .[2], .[7]]' doc)" = '["People","Decision","Afterwards"]' ]
+    [ "$(jq -r '.answers[2].answer' doc)" = 'flags first' ]
+    grep -q '^Which way back do you take, and why? flags first' asked
+    [ "$(production)" = "$before" ]
+    rbtool log --kind drill --json | tee >(schema log) | jq -e '.entry.drill | .mode == "tabletop" and (.answers | length) == 8'
+    rbtool log --verify
+    rbtool status --json | jq -e '.lastDrill == null' # nothing was tried
+    sed -i '$s/y/n/' answers.txt
+    fails 1 'is not clear enough' rbtool drill --tabletop --answers answers.txt
+    sed -i 4,9d answers.txt
+    fails 1 'no answer to "Execution"' rbtool drill --tabletop --answers answers.txt
+    [ "$(rbtool log --kind drill --json | wc -l)" -eq 2 ]
+    fails 2 'there is no terminal' rbtool drill --tabletop </dev/null
+    # At a terminal the person is asked.
+    for answer in 1 2 3 4 5 6 7 8 y; do echo $answer; done |
+        script -qec 'rbtool drill --tabletop' /dev/null >typed
+    grep -q 'Who informs the users, and how?' typed
+    grep -q 'the runbook of the revert of v1.1.0 to v1.0.0 is clear' typed
+}
