@@ -24,14 +24,51 @@ static const char settings[] =
     " SET LOCAL xmlbinary = base64; SET LOCAL jit = off; SET LOCAL work_mem = '64MB';"
     " SET LOCAL enable_nestloop = off; SET LOCAL enable_mergejoin = off";
 
-/* The statements for this server: without the first comment, and without the lines that end in
- * "-- N" where the server is older than N. The first part, up to a line with a semicolon, begins
- * all of them. */
-static char *statements_for(int version)
+#define PART "UNION ALL -- "
+
+/* The catalogs that parts of the statements are about and that have rows of the user's: {name:
+ * true}. */
+static enum rb_code find_parts(json_t **parts, rb_pg *pg, rb_err *err)
+{
+    RB_AUTO(rb_buf_clear) rb_buf sql = {0};
+    rb_buf_puts(&sql, "SELECT coalesce(jsonb_object_agg(name, true), '{}') FROM (");
+    for (const char *at = rb_pg_catalog_sql; (at = strstr(at, "\n" PART)) != NULL;) {
+        at += strlen("\n" PART);
+        const int len = (int)strcspn(at, "\n");
+        rb_buf_printf(&sql,
+                      "SELECT '%.*s' AS name WHERE EXISTS (SELECT FROM pg_catalog.%.*s WHERE oid >="
+                      " 16384) UNION ALL ",
+                      len, at, len, at);
+    }
+    rb_buf_puts(&sql, "SELECT '' WHERE false) found");
+    return rb_pg_json(parts, pg, rb_buf_str(&sql), NULL, 0, err);
+}
+
+/* Returns what is behind the line, or behind the part that it begins and that is left out. */
+static const char *skip_part(const char *line, const json_t *parts)
+{
+    const size_t len = strcspn(line, "\n");
+    const size_t mark = strlen(PART);
+    const char *next = line + len + (line[len] == '\n');
+    if (len <= mark || strncmp(line, PART, mark) != 0)
+        return line;
+    RB_AUTO(rb_free_str) char *name = rb_strndup(line + mark, len - mark);
+    if (json_object_get(parts, name))
+        return line;
+    while (*next && strncmp(next, "UNION ALL", 9) != 0 && strncmp(next, ";\n", 2) != 0)
+        next += strcspn(next, "\n") + 1;
+    return skip_part(next, parts);
+}
+
+/* The statements for this server: without the first comment, without the lines that end in "-- N"
+ * where the server is older than N, and with these parts. What is before the first line with a
+ * semicolon begins all of them. */
+static char *statements_for(int version, const json_t *parts)
 {
     rb_buf out = {0};
     RB_AUTO(rb_free_str) char *first = NULL;
-    for (const char *line = strstr(rb_pg_catalog_sql, "\nWITH ") + 1; *line;) {
+    const char *line = strstr(rb_pg_catalog_sql, "\nWITH ") + 1;
+    while (*(line = skip_part(line, parts))) {
         size_t len = strcspn(line, "\n");
         const char *mark =
             len > 6 && strncmp(line + len - 6, " -- ", 4) == 0 ? line + len - 2 : NULL;
@@ -143,8 +180,10 @@ static enum rb_code read_catalog(json_t **out, rb_pg *pg, rb_err *err)
 {
     RB_AUTO(rb_json_freep) json_t *catalog = json_object();
     RB_AUTO(rb_pg_tables_freep) rb_pg_tables *tables = rb_pg_tables_new(catalog);
-    RB_AUTO(rb_free_str) char *sql = statements_for(PQserverVersion(pg->conn));
+    RB_AUTO(rb_json_freep) json_t *parts = NULL;
     RB_TRY(rb_pg_exec(pg, settings, err));
+    RB_TRY(find_parts(&parts, pg, err));
+    RB_AUTO(rb_free_str) char *sql = statements_for(PQserverVersion(pg->conn), parts);
     RB_TRY(read_rows(tables, pg, sql, err));
     rb_pg_tables_finish(tables);
     *out = RB_TAKE(catalog);

@@ -10,7 +10,9 @@
  *
  * Left out: what belongs to an extension, to the system or to a partitioned table's clones, and
  * names that the server generates: two ways to one schema number them differently. Only oids join
- * these tables. A line that ends in "-- N" is left out where the server is older than version N.
+ * these tables. A line that ends in "-- N" is left out where the server is older than version N. A
+ * part behind "UNION ALL -- pg_x" is left out where pg_x has no row of the user's: planning it would
+ * take longer than all that is there.
  */
 WITH member AS MATERIALIZED ( -- of an extension
     SELECT classid, objid FROM pg_depend
@@ -195,7 +197,7 @@ FROM schemas s
 LEFT JOIN comments d ON d.classoid = 'pg_namespace'::regclass AND d.objoid = s.oid
 WHERE NOT EXISTS (SELECT FROM member m WHERE m.classid = 'pg_namespace'::regclass
                                          AND m.objid = s.oid)
-UNION ALL
+UNION ALL -- pg_rewrite
 SELECT 'view', v.schema, NULL, v.name, NULL, json_build_object(
     'definition', pg_get_viewdef(v.oid), 'materialized', v.kind = 'm',
     'options', (SELECT json_agg(o ORDER BY o) FROM unnest(v.reloptions) o),
@@ -215,14 +217,14 @@ LEFT JOIN (SELECT a.attrelid, json_object_agg(a.attname, json_build_object(
              AND coalesce(f.adnum, d.objsubid, nullif(a.attstattarget, -1)) IS NOT NULL
            GROUP BY a.attrelid) k ON k.attrelid = v.oid
 WHERE v.kind IN ('v', 'm')
-UNION ALL
+UNION ALL -- pg_rewrite
 SELECT 'rule', r.schema, r.name, w.rulename, NULL, json_build_object(
     'definition', pg_get_ruledef(w.oid), 'enabled', nullif(w.ev_enabled, 'O'),
     'comment', d.description)
 FROM relations r
 JOIN pg_rewrite w ON w.ev_class = r.oid AND w.rulename <> '_RETURN'
 LEFT JOIN comments d ON d.classoid = 'pg_rewrite'::regclass AND d.objoid = w.oid
-UNION ALL
+UNION ALL -- pg_trigger
 SELECT 'trigger', r.schema, r.name, g.tgname, NULL, json_build_object(
     'definition', CASE WHEN p.oid IS NULL THEN pg_get_triggerdef(g.oid) END,
     'enabled', nullif(g.tgenabled, coalesce(p.tgenabled, 'O')), 'comment', d.description)
@@ -231,7 +233,7 @@ JOIN pg_trigger g ON g.tgrelid = r.oid AND NOT g.tgisinternal
 LEFT JOIN pg_trigger p ON p.oid = g.tgparentid
 LEFT JOIN comments d ON d.classoid = 'pg_trigger'::regclass AND d.objoid = g.oid
 WHERE p.oid IS NULL OR p.tgenabled <> g.tgenabled
-UNION ALL
+UNION ALL -- pg_policy
 SELECT 'policy', r.schema, r.name, p.polname, NULL, json_build_object(
     'command', nullif(p.polcmd, '*'), 'restrictive', NOT p.polpermissive,
     'roles', (SELECT json_agg(CASE u WHEN 0 THEN 'public' ELSE pg_get_userbyid(u) END
@@ -241,7 +243,7 @@ SELECT 'policy', r.schema, r.name, p.polname, NULL, json_build_object(
 FROM relations r
 JOIN pg_policy p ON p.polrelid = r.oid
 LEFT JOIN comments d ON d.classoid = 'pg_policy'::regclass AND d.objoid = p.oid
-UNION ALL
+UNION ALL -- pg_proc
 SELECT CASE p.prokind WHEN 'p' THEN 'procedure' WHEN 'a' THEN 'aggregate' ELSE 'function' END,
        s.schema, NULL, p.proname,
        '(' || coalesce((SELECT string_agg(format_type(u.type, NULL), ', ' ORDER BY u.at)
@@ -321,7 +323,7 @@ UNION ALL
 SELECT 'extension', NULL, NULL, e.extname, NULL,
        json_build_object('version', e.extversion, 'schema', n.nspname)
 FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace
-UNION ALL
+UNION ALL -- pg_event_trigger
 SELECT 'event_trigger', NULL, NULL, e.evtname, NULL, json_build_object(
     'event', e.evtevent, 'tags', e.evttags, 'function', e.evtfoid::regprocedure,
     'enabled', nullif(e.evtenabled, 'O'), 'comment', d.description)
@@ -329,7 +331,7 @@ FROM pg_event_trigger e
 LEFT JOIN comments d ON d.classoid = 'pg_event_trigger'::regclass AND d.objoid = e.oid
 WHERE NOT EXISTS (SELECT FROM member m WHERE m.classid = 'pg_event_trigger'::regclass
                                          AND m.objid = e.oid)
-UNION ALL
+UNION ALL -- pg_statistic_ext
 SELECT 'statistics', s.schema, NULL, x.stxname, NULL, json_build_object(
     'definition', pg_get_statisticsobjdef(x.oid),
     'target', nullif(x.stxstattarget, -1), -- 13
@@ -337,7 +339,7 @@ SELECT 'statistics', s.schema, NULL, x.stxname, NULL, json_build_object(
 FROM pg_statistic_ext x
 JOIN schemas s ON s.oid = x.stxnamespace
 LEFT JOIN comments d ON d.classoid = 'pg_statistic_ext'::regclass AND d.objoid = x.oid
-UNION ALL
+UNION ALL -- pg_publication
 SELECT 'publication', NULL, NULL, p.pubname, NULL, json_build_object(
     'allTables', p.puballtables, 'insert', p.pubinsert, 'update', p.pubupdate,
     'delete', p.pubdelete, 'truncate', p.pubtruncate,
@@ -354,7 +356,7 @@ SELECT 'publication', NULL, NULL, p.pubname, NULL, json_build_object(
     'comment', d.description)
 FROM pg_publication p
 LEFT JOIN comments d ON d.classoid = 'pg_publication'::regclass AND d.objoid = p.oid
-UNION ALL
+UNION ALL -- pg_operator
 SELECT 'operator', s.schema, NULL, NULL,
        o.oprname || '(' || CASE o.oprleft WHEN 0 THEN 'none' ELSE format_type(o.oprleft, NULL) END
        || ', ' || format_type(o.oprright, NULL) || ')',
@@ -369,7 +371,7 @@ LEFT JOIN comments d ON d.classoid = 'pg_operator'::regclass AND d.objoid = o.oi
 WHERE o.oprcode <> 0
   AND NOT EXISTS (SELECT FROM member m WHERE m.classid = 'pg_operator'::regclass
                                          AND m.objid = o.oid)
-UNION ALL
+UNION ALL -- pg_opfamily
 SELECT 'operator_family', s.schema, NULL, f.opfname, ' USING ' || quote_ident(m.amname),
        json_build_object('comment', d.description,
     'operators', (SELECT json_agg(json_build_array(
@@ -388,7 +390,7 @@ JOIN pg_am m ON m.oid = f.opfmethod
 LEFT JOIN comments d ON d.classoid = 'pg_opfamily'::regclass AND d.objoid = f.oid
 WHERE NOT EXISTS (SELECT FROM member e WHERE e.classid = 'pg_opfamily'::regclass
                                          AND e.objid = f.oid)
-UNION ALL
+UNION ALL -- pg_opclass
 SELECT 'operator_class', s.schema, NULL, c.opcname, ' USING ' || quote_ident(m.amname),
        json_build_object('comment', d.description, 'type', format_type(c.opcintype, NULL),
     'family', f.opfname, 'default', c.opcdefault,
@@ -400,7 +402,7 @@ JOIN pg_opfamily f ON f.oid = c.opcfamily
 LEFT JOIN comments d ON d.classoid = 'pg_opclass'::regclass AND d.objoid = c.oid
 WHERE NOT EXISTS (SELECT FROM member e WHERE e.classid = 'pg_opclass'::regclass
                                          AND e.objid = c.oid)
-UNION ALL
+UNION ALL -- pg_cast
 SELECT 'cast', NULL, NULL, NULL,
        '(' || format_type(c.castsource, NULL) || ' AS ' || format_type(c.casttarget, NULL) || ')',
        json_build_object('function', CASE WHEN c.castfunc <> 0 THEN c.castfunc::regprocedure END,
@@ -412,7 +414,7 @@ WHERE c.oid >= 16384
   AND NOT EXISTS (SELECT FROM member m WHERE m.classid = 'pg_cast'::regclass AND m.objid = c.oid)
   AND NOT EXISTS (SELECT FROM pg_depend i -- of a range type to its multirange
                   WHERE i.classid = 'pg_cast'::regclass AND i.objid = c.oid AND i.deptype = 'i')
-UNION ALL
+UNION ALL -- pg_collation
 SELECT 'collation', s.schema, NULL, c.collname, NULL, json_build_object(
     'provider', c.collprovider, 'collate', c.collcollate, 'ctype', c.collctype,
     'locale', c.colliculocale, -- 15
@@ -422,14 +424,14 @@ JOIN schemas s ON s.oid = c.collnamespace
 LEFT JOIN comments d ON d.classoid = 'pg_collation'::regclass AND d.objoid = c.oid
 WHERE NOT EXISTS (SELECT FROM member m WHERE m.classid = 'pg_collation'::regclass
                                          AND m.objid = c.oid)
-UNION ALL
+UNION ALL -- pg_conversion
 SELECT 'conversion', s.schema, NULL, c.conname, NULL, json_build_object(
     'from', pg_encoding_to_char(c.conforencoding), 'to', pg_encoding_to_char(c.contoencoding),
     'function', c.conproc, 'default', c.condefault, 'comment', d.description)
 FROM pg_conversion c
 JOIN schemas s ON s.oid = c.connamespace
 LEFT JOIN comments d ON d.classoid = 'pg_conversion'::regclass AND d.objoid = c.oid
-UNION ALL
+UNION ALL -- pg_ts_config
 SELECT 'text_search_configuration', s.schema, NULL, c.cfgname, NULL, json_build_object(
     'parser', (SELECT n.nspname || '.' || p.prsname FROM pg_ts_parser p
                JOIN pg_namespace n ON n.oid = p.prsnamespace WHERE p.oid = c.cfgparser),
@@ -442,7 +444,7 @@ JOIN schemas s ON s.oid = c.cfgnamespace
 LEFT JOIN comments d ON d.classoid = 'pg_ts_config'::regclass AND d.objoid = c.oid
 WHERE NOT EXISTS (SELECT FROM member m WHERE m.classid = 'pg_ts_config'::regclass
                                          AND m.objid = c.oid)
-UNION ALL
+UNION ALL -- pg_ts_dict
 SELECT 'text_search_dictionary', s.schema, NULL, y.dictname, NULL, json_build_object(
     'template', (SELECT n.nspname || '.' || t.tmplname FROM pg_ts_template t
                  JOIN pg_namespace n ON n.oid = t.tmplnamespace WHERE t.oid = y.dicttemplate),
@@ -452,7 +454,7 @@ JOIN schemas s ON s.oid = y.dictnamespace
 LEFT JOIN comments d ON d.classoid = 'pg_ts_dict'::regclass AND d.objoid = y.oid
 WHERE NOT EXISTS (SELECT FROM member m WHERE m.classid = 'pg_ts_dict'::regclass
                                          AND m.objid = y.oid)
-UNION ALL
+UNION ALL -- pg_ts_template
 SELECT 'text_search_template', s.schema, NULL, t.tmplname, NULL, json_build_object(
     'init', nullif(t.tmplinit, 0), 'lexize', t.tmpllexize, 'comment', d.description)
 FROM pg_ts_template t
@@ -460,7 +462,7 @@ JOIN schemas s ON s.oid = t.tmplnamespace
 LEFT JOIN comments d ON d.classoid = 'pg_ts_template'::regclass AND d.objoid = t.oid
 WHERE NOT EXISTS (SELECT FROM member m WHERE m.classid = 'pg_ts_template'::regclass
                                          AND m.objid = t.oid)
-UNION ALL
+UNION ALL -- pg_ts_parser
 SELECT 'text_search_parser', s.schema, NULL, p.prsname, NULL, json_build_object(
     'start', p.prsstart, 'token', p.prstoken, 'end', p.prsend, 'types', p.prslextype,
     'headline', nullif(p.prsheadline, 0), 'comment', d.description)
@@ -469,7 +471,7 @@ JOIN schemas s ON s.oid = p.prsnamespace
 LEFT JOIN comments d ON d.classoid = 'pg_ts_parser'::regclass AND d.objoid = p.oid
 WHERE NOT EXISTS (SELECT FROM member m WHERE m.classid = 'pg_ts_parser'::regclass
                                          AND m.objid = p.oid)
-UNION ALL
+UNION ALL -- pg_foreign_data_wrapper
 SELECT 'foreign_data_wrapper', NULL, NULL, w.fdwname, NULL, json_build_object(
     'handler', nullif(w.fdwhandler, 0)::regproc, 'validator', nullif(w.fdwvalidator, 0)::regproc,
     'options', w.fdwoptions, 'comment', d.description)
@@ -477,14 +479,14 @@ FROM pg_foreign_data_wrapper w
 LEFT JOIN comments d ON d.classoid = 'pg_foreign_data_wrapper'::regclass AND d.objoid = w.oid
 WHERE NOT EXISTS (SELECT FROM member m WHERE m.classid = 'pg_foreign_data_wrapper'::regclass
                                          AND m.objid = w.oid)
-UNION ALL
+UNION ALL -- pg_foreign_server
 SELECT 'server', NULL, NULL, v.srvname, NULL, json_build_object(
     'wrapper', w.fdwname, 'type', v.srvtype, 'version', v.srvversion, 'options', v.srvoptions,
     'comment', d.description)
 FROM pg_foreign_server v
 JOIN pg_foreign_data_wrapper w ON w.oid = v.srvfdw
 LEFT JOIN comments d ON d.classoid = 'pg_foreign_server'::regclass AND d.objoid = v.oid
-UNION ALL
+UNION ALL -- pg_language
 SELECT 'language', NULL, NULL, l.lanname, NULL, json_build_object(
     'trusted', l.lanpltrusted, 'handler', nullif(l.lanplcallfoid, 0)::regproc,
     'inline', nullif(l.laninline, 0)::regproc, 'validator', nullif(l.lanvalidator, 0)::regproc,
@@ -494,14 +496,14 @@ LEFT JOIN comments d ON d.classoid = 'pg_language'::regclass AND d.objoid = l.oi
 WHERE l.oid >= 16384
   AND NOT EXISTS (SELECT FROM member m WHERE m.classid = 'pg_language'::regclass
                                          AND m.objid = l.oid)
-UNION ALL
+UNION ALL -- pg_am
 SELECT 'access_method', NULL, NULL, a.amname, NULL, json_build_object(
     'type', a.amtype, 'handler', a.amhandler, 'comment', d.description)
 FROM pg_am a
 LEFT JOIN comments d ON d.classoid = 'pg_am'::regclass AND d.objoid = a.oid
 WHERE a.oid >= 16384
   AND NOT EXISTS (SELECT FROM member m WHERE m.classid = 'pg_am'::regclass AND m.objid = a.oid)
-UNION ALL
+UNION ALL -- pg_transform
 SELECT 'transform', NULL, NULL, NULL, '(' || format_type(t.trftype, NULL) || ' LANGUAGE '
        || l.lanname || ')', json_build_object(
     'from', nullif(t.trffromsql, 0)::regproc, 'to', nullif(t.trftosql, 0)::regproc)
