@@ -12,7 +12,8 @@ enum rb_code rb_state_happened(json_t **out, rb_state *state, rb_err *err)
         "s.rowid DESC LIMIT 1), 'at', (SELECT max(s.at) FROM step s WHERE s.transition_id = t.id), "
         "'said', (SELECT d.message FROM said d WHERE d.transition_id = t.id ORDER BY d.rowid DESC "
         "LIMIT 1), 'begun', json(iif(EXISTS (SELECT 1 FROM notice n WHERE n.id = t.id || "
-        "'-begun'), 'true', 'false')), 'watch', (SELECT json(w.detail) FROM watch w WHERE "
+        "'-begun'), 'true', 'false')), 'paused', json(t.plan -> '$.paused'), 'watch', (SELECT "
+        "json(w.detail) FROM watch w WHERE "
         "w.transition_id = t.id)) FROM (SELECT * FROM transition_log WHERE host = ? ORDER BY "
         "sequence DESC LIMIT 8) AS t ORDER BY t.sequence";
     RB_AUTO(rb_json_freep) json_t *rows = NULL;

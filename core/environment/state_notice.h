@@ -12,8 +12,8 @@
  * The newest transitions of this host, oldest first, with what events say about them: a new array
  * of objects with "id", "kind", "from", "to", "object" (of to), "outcome", "error", "started",
  * "finished", "app", "only" (its parts), "step" and "at" (the last one that was begun), "said"
- * (why that failed), "begun" (true if an event of its beginning was added) and "watch"
- * (state_watch.h). What is not known is null.
+ * (why that failed), "paused" (transition/pause.h), "begun" (true if an event of its beginning was
+ * added) and "watch" (state_watch.h). What is not known is null.
  */
 enum rb_code rb_state_happened(json_t **out, rb_state *state, rb_err *err) RB_MUST_USE;
 

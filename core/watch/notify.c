@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "environment/state_notice.h"
 #include "transition/ledger_outbox.h"
+#include "transition/pause.h"
 
 #define LIMIT 5   /* seconds for one command */
 #define BUDGET 10 /* seconds of one call, for all of them */
@@ -23,6 +24,7 @@ typedef struct kind {
 } kind;
 static const kind begun = {"begun", CUSTOM "transition.begun.0.1.0", SUBJECT_TRANSITION};
 static const kind halfway = {"halfway", CUSTOM "transition.halfway.0.1.0", SUBJECT_TRANSITION};
+static const kind paused = {"paused", CUSTOM "transition.paused.0.1.0", SUBJECT_TRANSITION};
 static const kind deployed = {"ended", STANDARD "service.deployed.0.3.0", SUBJECT_SERVICE};
 static const kind rolledback = {"ended", STANDARD "service.rolledback.0.3.0", SUBJECT_SERVICE};
 static const kind done = {"ended", CUSTOM "transition.done.0.1.0", SUBJECT_TRANSITION};
@@ -154,8 +156,12 @@ static enum rb_code find_pending(const finding *f, bool running, rb_err *err)
     RB_TRY(add(f, &begun, "", rb_json_int(f->row, "started", 0), NULL, err));
     if (running)
         return RB_OK;
-    const int64_t at = rb_json_int(f->row, "at", rb_json_int(f->row, "started", 0));
+    const json_t *pause = rb_paused(f->row);
+    const int64_t at = pause ? rb_json_int(pause, "at", 0)
+                             : rb_json_int(f->row, "at", rb_json_int(f->row, "started", 0));
     RB_AUTO(rb_free_str) char *suffix = rb_format("-%lld", (long long)at);
+    if (pause)
+        return add(f, &paused, suffix, at, rb_json_str(pause, "why"), err);
     return add(f, &halfway, suffix, at, rb_json_str(f->row, "said"), err);
 }
 

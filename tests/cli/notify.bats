@@ -106,6 +106,18 @@ stop' ]
     [ "$(events .type | wc -l)" -eq 5 ]
 }
 
+@test "a pause is an event with its reason, and not that the transition is half-way" {
+    two_releases
+    run -3 rbtool deploy v1.1.0 --yes --pause-before database -m 'call the clients first'
+    rbtool check
+    [ "$(events '.type, .data.customData.message' | tail -2)" = 'dev.cdeventsx.rbtool-transition.paused.0.1.0
+call the clients first' ]
+    rbtool abort --yes
+    valid
+    [ "$(events .type | tail -2)" = 'dev.cdeventsx.rbtool-transition.paused.0.1.0
+dev.cdeventsx.rbtool-transition.aborted.0.1.0' ]
+}
+
 @test "what a command did not take is named by status and sent by the next command" {
     release v1.0.0
     touch "$BATS_TEST_TMPDIR/away"
