@@ -164,12 +164,11 @@ static const rb_shape pause_or_null = {
     .fields = RB_SHAPE_FIELDS({"at", &pause_time, false}, {"resumed", &pause_time, false})};
 const rb_shape rb_state_happened_shape = OBJECT(
     {"id", &text, false}, {"kind", &text, false}, {"from", &text_or_null, false},
-    {"to", &text_or_null, false}, {"object", &text_or_null, false},
-    {"outcome", &text_or_null, false}, {"error", &text_or_null, false},
-    {"started", &moment_of_row, false}, {"finished", &moment_of_row, false},
-    {"app", &text_or_null, false}, {"only", &parts, false}, {"step", &text_or_null, false},
-    {"at", &moment_of_row, false}, {"said", &text_or_null, false}, {"begun", &boolean, false},
-    {"paused", &pause_or_null, true}, {"watch", &watch_or_null, false});
+    {"to", &text, false}, {"object", &text_or_null, false}, {"outcome", &text_or_null, false},
+    {"error", &text_or_null, false}, {"started", &moment_of_row, false},
+    {"finished", &moment_of_row, false}, {"app", &text_or_null, false}, {"only", &parts, false},
+    {"step", &text_or_null, false}, {"at", &moment_of_row, false}, {"said", &text_or_null, false},
+    {"begun", &boolean, false}, {"paused", &pause_or_null, true}, {"watch", &watch_or_null, false});
 const rb_shape rb_state_event_shape =
     OBJECT({"id", &text, false}, {"type", &text, false}, {"time", &text, false});
 

@@ -218,6 +218,19 @@ static void add_script(rb_buf *out, const rb_release *from, const rb_release *to
 
 /* README.md */
 
+/* The script moves no secret. */
+static void add_secrets(rb_buf *out, const rb_release *from, const rb_release *to)
+{
+    const char *name;
+    json_t *version;
+    json_object_foreach (to->manifest->secrets, name, version)
+        if (!rb_json_same(version, json_object_get(from->manifest->secrets, name)))
+            rb_buf_printf(out,
+                          "\n**Secret %s**: %s needs version %s. Make it live by hand before START "
+                          "runs.\n",
+                          name, to->tag, json_string_value(version));
+}
+
 static void add_readme(rb_buf *out, const rb_release *from, const rb_release *to,
                        const json_t *databases, const rb_env *env)
 {
@@ -254,6 +267,7 @@ static void add_readme(rb_buf *out, const rb_release *from, const rb_release *to
     rb_json_each (item, databases)
         rb_buf_printf(out, "- `DATABASE_%zu`: %s, as %s takes it (a file, or a url)\n", item_at + 1,
                       rb_json_str(item, "name"), rb_json_str(item, "engine"));
+    add_secrets(out, from, to);
     rb_buf_printf(out,
                   "\nThe steps are those of `rbtool revert`: stage, flags, stop, the scripts of "
                   "each database in one transaction, switch, config, start. What it replaces is "

@@ -255,6 +255,10 @@ static void drop_commands(rb_drill *drill)
         RB_AUTO(rb_free_str) char *text = rb_format("check %s: %s", env->checks[i].name, line);
         json_array_append_new(drill->not_tried, rb_json_text(text));
     }
+    for (size_t i = 0; i < env->secret_count; i++) {
+        RB_AUTO(rb_free_str) char *text = rb_format("secrets.%s", env->secrets[i].name);
+        json_array_append_new(drill->not_tried, rb_json_text(text));
+    }
     rb_env_drop_commands(drill->env);
 }
 

@@ -50,6 +50,10 @@ two_versions() {
     rbtool deploy v1.1.0 --yes
     [ "$(cat "$STORE")" = 8 ]
     settled_at v1.1.0
+    # A drill runs none of them, and a revert by hand says what is left to do.
+    rbtool drill --json | jq -e '.ok and (.notTried | index("secrets.STRIPE_KEY"))'
+    rbtool revert v1.1.0 -o bundle
+    grep -qF '**Secret STRIPE_KEY**: v1.0.0 needs version 7.' bundle/README.md
     rbtool revert v1.1.0 --yes --json | schema transition
     [ "$(cat "$STORE")" = 7 ]
     settled_at v1.0.0
