@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "env_session.h"
+#include "environment/checks.h"
 #include "ui.h"
 
 static bool is_renamed(const rb_env_session *site)
@@ -185,6 +186,10 @@ void rb_env_session_show_first(const rb_cli *cli, const rb_env_session *site)
     for (size_t i = 0; i < env->check_count; i++) {
         RB_AUTO(rb_free_str) char *what = rb_format("check %s", env->checks[i].name);
         add_command(&out, what, &env->checks[i].command);
+        if (env->checks[i].compare[0].name) {
+            RB_AUTO(rb_free_str) char *line = rb_check_line(&env->checks[i]);
+            rb_ui_add(&out, "  %s: %s", what, line);
+        }
     }
     for (size_t i = 0; i < env->secret_count; i++) {
         RB_AUTO(rb_free_str) char *what = rb_format("secret %s", env->secrets[i].name);

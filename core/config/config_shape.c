@@ -139,11 +139,20 @@ static const char *const kinds_after[] = {"deploy", "revert", NULL};
 static const rb_shape after = {.kind = RB_SHAPE_STRING, .one_of = kinds_after};
 static const rb_shape threshold = {.kind = RB_SHAPE_NUMBER};
 static const rb_shape part_of_value = {.kind = RB_SHAPE_NUMBER, .min = 0, .max = 1000};
-static const rb_shape check = RB_SHAPE_OBJECT_OF(
+static const rb_shape command_check = RB_SHAPE_OBJECT_OF(
     {"after", &after, true}, {"name", &name, false}, {"command", &argument_list, false},
     {"timeout", &timeout, true}, {"stableFor", &seconds, true}, {"attempt", &timeout, true},
     {"retry", &boolean, true}, {"max", &threshold, true}, {"min", &threshold, true},
     {"maxChange", &part_of_value, true});
+static const rb_shape side =
+    RB_SHAPE_OBJECT_OF({"database", &name, false}, {"query", &text, false});
+static const rb_shape sides = {.kind = RB_SHAPE_ARRAY, .item = &side, .min = 2, .max = 2};
+static const rb_shape tolerance = {.kind = RB_SHAPE_NUMBER, .min = 0, .max = RB_INTEGER_MAX};
+static const rb_shape comparison = RB_SHAPE_OBJECT_OF(
+    {"compare", &sides, false}, {"tolerance", &tolerance, true}, {"after", &after, true},
+    {"name", &name, false}, {"timeout", &timeout, true}, {"stableFor", &seconds, true},
+    {"attempt", &timeout, true}, {"retry", &boolean, true});
+static const rb_shape check = {.kind = RB_SHAPE_OBJECT, .either = {&comparison, &command_check}};
 static const rb_shape environment_checks = {.kind = RB_SHAPE_ARRAY, .item = &check};
 static const rb_shape rounds = {.kind = RB_SHAPE_INTEGER, .min = 1, .max = 1000};
 static const rb_shape any_seconds = {.kind = RB_SHAPE_NUMBER, .min = 0, .max = 86400};

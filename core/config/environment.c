@@ -28,12 +28,17 @@ typedef struct reading {
     bool lenient;
 } reading;
 
-static void pairs_free(rb_env_pair *pairs, size_t count)
+static void pairs_clear(rb_env_pair *pairs, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
         free(pairs[i].name);
         free(pairs[i].value);
     }
+}
+
+static void pairs_free(rb_env_pair *pairs, size_t count)
+{
+    pairs_clear(pairs, count);
     free(pairs);
 }
 
@@ -44,6 +49,7 @@ void rb_env_drop_commands(rb_env *env)
     for (size_t i = 0; i < env->check_count; i++) {
         free(env->checks[i].name);
         free(env->checks[i].after);
+        pairs_clear(env->checks[i].compare, 2);
         rb_strs_clear(&env->checks[i].command);
     }
     env->check_count = 0;
@@ -199,6 +205,10 @@ static enum rb_code read_check(rb_env_check *check, const json_t *json, const ch
     check->attempt = read_number(json, "attempt",
                                  check->retry && check->timeout > DEFAULT_ATTEMPT ? DEFAULT_ATTEMPT
                                                                                   : check->timeout);
+    rb_json_each (side, json_object_get(json, "compare"))
+        check->compare[side_at] = (rb_env_pair){.name = rb_strdup(rb_json_str(side, "database")),
+                                                .value = rb_strdup(rb_json_str(side, "query"))};
+    check->tolerance = read_real(json, "tolerance", 0);
     check->max = read_real(json, "max", NAN);
     check->min = read_real(json, "min", NAN);
     check->max_change = read_real(json, "maxChange", NAN);

@@ -28,6 +28,10 @@ typedef struct rb_env_check {
     int attempt;    /* seconds of one run, at least 1 */
     bool retry;
     char *after; /* deploy or revert: it runs at the end of such a transition only; NULL: always */
+    /* Instead of a command: two databases, and a query of each whose results have to be equal, but
+     * for numbers that differ by the tolerance at most. No name: a command. */
+    rb_env_pair compare[2];
+    double tolerance;
     /* Thresholds of the value that it prints; NAN: none. The last is the part of the value before
      * the transition by which the value may differ. */
     double max;

@@ -9,6 +9,7 @@
 #include "base/process.h"
 #include "base/shape.h"
 #include "base/text.h"
+#include "environment/compare.h"
 
 #define SHOWN_ROWS 5
 #define SHOWN_WORDS 1000 /* bytes; rbtool's own text follows it */
@@ -92,6 +93,13 @@ char *rb_command_line(const rb_strs *command)
         rb_buf_addc(&out, '\'');
     }
     return rb_buf_detach(&out);
+}
+
+char *rb_check_line(const rb_env_check *check)
+{
+    const rb_env_pair *sides = check->compare;
+    return sides[0].name ? rb_format("compare %s with %s", sides[0].name, sides[1].name)
+                         : rb_command_line(&check->command);
 }
 
 enum rb_code rb_command_find(const rb_strs *command, const char *what, rb_err *err)
@@ -230,40 +238,53 @@ static enum rb_code judge_value(const rb_checking *c, const rb_env_check *check,
     return RB_OK;
 }
 
+/* Runs the command of a check once. RB_ERROR if it cannot be started. */
+static enum rb_code run_attempt(char **output, const rb_checking *c, const rb_env_check *check,
+                                int limit, double first, int attempts, rb_err *err)
+{
+    RB_AUTO(rb_process_result_clear) rb_process_result result = {0};
+    RB_AUTO(rb_free_str) char *what = rb_format("check \"%s\"", check->name);
+    if (run_once(&result, c->env, &check->command, limit, c->from, c->to, err) != RB_OK) {
+        err->code = RB_ERROR;
+        (void)!rb_err_prefix(err, "%s", what);
+        return RB_ERROR;
+    }
+    int took = (int)(now() - first + 0.5);
+    enum rb_code code =
+        judge(output, &result, what, check->command.items[0], took > 0 ? took : 1, attempts, err);
+    const double value = code == RB_OK ? find_value(&result.out) : NAN;
+    if (c->values && !isnan(value))
+        json_object_set_new(c->values, check->name, number_of(value));
+    return code == RB_OK ? judge_value(c, check, value, err) : code;
+}
+
 /* Runs one check until it passes or times out. began: when the first of all checks began. */
 static enum rb_code run_check(char **output, const rb_checking *c, const rb_env_check *check,
                               double began, rb_err *err)
 {
-    RB_AUTO(rb_free_str) char *what = rb_format("check \"%s\"", check->name);
     double end = began + check->timeout;
     double passed = 0; /* since when it passes; 0: it does not */
     const double first = now();
     for (int attempts = 1;; attempts++) {
-        RB_AUTO(rb_process_result_clear) rb_process_result result = {0};
         double left = end - now();
         show_progress(c, check, passed, passed > 0 ? passed + check->stable_for - now() : left);
         int limit = passed > 0 || left <= 0 || left > check->attempt ? check->attempt
                     : left < 1                                       ? 1
                                                                      : (int)(left + 0.5);
-        if (run_once(&result, c->env, &check->command, limit, c->from, c->to, err) != RB_OK)
-            return rb_err_prefix(err, "%s", what);
-        double after = now();
-        int took = (int)(after - first + 0.5);
         rb_free_str(output);
-        enum rb_code code = judge(output, &result, what, check->command.items[0],
-                                  took > 0 ? took : 1, attempts, err);
-        const double value = code == RB_OK ? find_value(&result.out) : NAN;
-        if (c->values && !isnan(value))
-            json_object_set_new(c->values, check->name, number_of(value));
-        if (code == RB_OK)
-            code = judge_value(c, check, value, err);
+        enum rb_code code = check->compare[0].name
+                                ? rb_compare_run(c->env, c->active, check, limit, err)
+                                : run_attempt(output, c, check, limit, first, attempts, err);
+        if (code == RB_ERROR && !check->compare[0].name)
+            return code;
+        double after = now();
         if (code != RB_OK)
             passed = 0;
         else if (passed <= 0)
             passed = after;
         if (code == RB_OK && (c->once || after >= passed + check->stable_for))
             return RB_OK;
-        if (code != RB_OK && (c->once || !check->retry || after >= end || result.cancelled))
+        if (code != RB_OK && (c->once || !check->retry || after >= end || rb_process_cancelled()))
             return code;
         (void)nanosleep(&(struct timespec){.tv_sec = 1}, NULL); /* a signal ends it */
     }

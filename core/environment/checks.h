@@ -36,6 +36,8 @@ enum rb_code rb_command_run(char **output, const rb_env *env, const rb_strs *com
  * */
 enum rb_code rb_command_find(const rb_strs *command, const char *what, rb_err *err) RB_MUST_USE;
 char *rb_command_line(const rb_strs *command); /* for people: quoted where it needs to be */
+/* The same of a check, or which databases it compares. */
+char *rb_check_line(const rb_env_check *check);
 
 typedef struct rb_checking {
     const rb_env *env;

@@ -16,7 +16,7 @@ static void detection(rb_buf *out, const rb_env *env, const char *program)
                   "`unhealthy` or `DOWN`, by the checks that ran last.\n",
                   program, env->name, program, env->name);
     for (size_t i = 0; i < env->check_count; i++) {
-        RB_AUTO(rb_free_str) char *command = rb_command_line(&env->checks[i].command);
+        RB_AUTO(rb_free_str) char *command = rb_check_line(&env->checks[i]);
         rb_buf_printf(out, "- check **%s**: `%s` fails, or does not pass within %d s\n",
                       env->checks[i].name, command, env->checks[i].timeout);
     }

@@ -251,7 +251,7 @@ static void drop_commands(rb_drill *drill)
             json_array_append_new(drill->not_tried, rb_json_text(text));
     }
     for (size_t i = 0; i < env->check_count; i++) {
-        RB_AUTO(rb_free_str) char *line = rb_command_line(&env->checks[i].command);
+        RB_AUTO(rb_free_str) char *line = rb_check_line(&env->checks[i]);
         RB_AUTO(rb_free_str) char *text = rb_format("check %s: %s", env->checks[i].name, line);
         json_array_append_new(drill->not_tried, rb_json_text(text));
     }
