@@ -1,0 +1,2 @@
+ALTER TABLE t ALTER COLUMN n TYPE INT USING n::int;
+UPDATE t SET n = n - 1;
