@@ -3,6 +3,7 @@
 
 #include "base/text.h"
 #include "env_session.h"
+#include "transition/backups.h"
 #include "transition/parts.h"
 #include "transition/segments.h"
 #include "ui.h"
@@ -30,6 +31,11 @@ static enum rb_code undo(rb_cli *cli, const rb_env_session *site, rb_transition 
         rb_ui_json(cli, document);
     else if (code == RB_OK)
         rb_ui_line("aborted: %s is back at %s", parts, was);
+    if (code == RB_OK && rb_backups_have(site->state, row->id))
+        rb_ui_note(cli,
+                   "what its committed scripts destroyed is in a backup: `rbtool restore %s --env "
+                   "%s` brings it back",
+                   row->id, site->env->name);
     fflush(stdout);
     return code;
 }

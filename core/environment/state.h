@@ -192,8 +192,8 @@ typedef struct rb_backup_row {
 /* transition, database, file, sha256, items and bytes are used. */
 enum rb_code rb_state_backup_add(rb_state *state, const rb_backup_row *backup,
                                  rb_err *err) RB_MUST_USE;
-/* Those of transitions that committed, newest first. database: NULL: of all. asking: a transition
- * whose own does not count, or NULL. */
+/* Those of transitions that committed, all or a part of it, newest first. database: NULL: of all.
+ * asking: a transition whose own does not count, or NULL. */
 enum rb_code rb_state_backups(rb_backup_row **out, size_t *count, rb_state *state,
                               const char *database, const char *asking, rb_err *err) RB_MUST_USE;
 void rb_backup_rows_free(rb_backup_row *backups, size_t count);

@@ -9,6 +9,12 @@
  * committed and half-way, and it goes back from them. */
 #define COMMITTED "(t.outcome IS NULL OR t.outcome IN ('done', 'unhealthy', 'down', 'interrupted'))"
 
+/* Also those of which scripts were committed, and undone by their inverses: what those destroyed is
+ * in the backup alone. */
+#define DESTROYED                                                                                  \
+    "(" COMMITTED " OR EXISTS (SELECT 1 FROM json_each(t.plan, '$.databases') d WHERE "            \
+    "d.value ->> '$.commits' > 1 OR d.value -> '$.scripts' LIKE '%\"outside\":true%'))"
+
 enum rb_code rb_state_backup_add(rb_state *state, const rb_backup_row *backup, rb_err *err)
 {
     RB_AUTO(rb_buf_clear) rb_buf items = {0};
@@ -95,7 +101,7 @@ enum rb_code rb_state_backups(rb_backup_row **out, size_t *count, rb_state *stat
         "SELECT b.id, b.transition_id, b.database_name, b.file, b.sha256, b.items, b.bytes, "
         "b.pruned, t.plan, t.kind, t.from_tag, t.to_tag, t.started FROM backup b JOIN "
         "transition_log t ON t.id = b.transition_id WHERE (?1 IS NULL OR b.database_name = ?1) "
-        "AND t.id IS NOT ?2 AND " COMMITTED " ORDER BY b.id DESC",
+        "AND t.id IS NOT ?2 AND " DESTROYED " ORDER BY b.id DESC",
         "[s?,s?]", database, asking));
     rb_backup_row *list = rb_calloc(json_array_size(rows) + 1, sizeof *list);
     size_t n = 0;

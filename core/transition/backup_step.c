@@ -61,8 +61,7 @@ static json_t *about(const rb_run *run, const rb_plan_database *d)
     return json;
 }
 
-/* True if scripts of the transition have been committed. */
-static bool is_resumed(const rb_plan_database *d)
+bool rb_backup_is_resumed(const rb_plan_database *d)
 {
     return d->done > 0 || (d->step_count > 0 && d->steps[0].alone && d->steps[0].noted);
 }
@@ -84,18 +83,20 @@ enum rb_code rb_backup_step_write(rb_run *run, const rb_plan_database *d, rb_db 
                                  .about = about_it,
                                  .proceed = proceed,
                                  .context = &progress};
-    if (is_resumed(d) && rb_file_exists(path)) /* it has what scripts have destroyed since */
+    if (rb_backup_is_resumed(d) &&
+        rb_file_exists(path)) /* it has what scripts have destroyed since */
         return RB_OK;
     RB_TRY(rb_dir_make_as(dir, 0700, err));
     RB_TRY(rb_dir_remove(path, err)); /* of a run that was killed */
     return rb_db_backup(&left_out, db, &spec, err);
 }
 
-enum rb_code rb_backup_step_finish(rb_run *run, const rb_plan_database *d, rb_db *db,
-                                   const rb_db_outcome *outcome, rb_err *err)
+static enum rb_code finish(const rb_env *env, rb_state *state, const rb_plan *plan,
+                           const rb_plan_database *d, rb_db *db, const rb_db_outcome *outcome,
+                           rb_err *err)
 {
-    RB_AUTO(rb_free_str) char *file = rb_plan_backup(run->plan, d);
-    RB_AUTO(rb_free_str) char *path = rb_path_join(run->request->env->root, file);
+    RB_AUTO(rb_free_str) char *file = rb_plan_backup(plan, d);
+    RB_AUTO(rb_free_str) char *path = rb_path_join(env->root, file);
     RB_AUTO(rb_json_freep) json_t *items = items_of(d);
     char sha256[RB_SHA256_HEX];
     struct stat st;
@@ -106,13 +107,28 @@ enum rb_code rb_backup_step_finish(rb_run *run, const rb_plan_database *d, rb_db
     RB_TRY(rb_sha256_file(sha256, path, err));
     if (rb_at_look(&st, path) != 0)
         return rb_fail_errno(err, RB_ERROR, "the backup %s cannot be read", path);
-    const rb_backup_row row = {.transition = run->plan->id,
+    const rb_backup_row row = {.transition = plan->id,
                                .database = d->name,
                                .file = file,
                                .sha256 = sha256,
                                .items = items,
                                .bytes = st.st_size};
-    return rb_state_backup_add(run->state, &row, err);
+    return rb_state_backup_add(state, &row, err);
+}
+
+enum rb_code rb_backup_step_finish(rb_run *run, const rb_plan_database *d, rb_db *db,
+                                   const rb_db_outcome *outcome, rb_err *err)
+{
+    return finish(run->request->env, run->state, run->plan, d, db, outcome, err);
+}
+
+enum rb_code rb_backup_step_undo(const rb_undo *undo, const rb_plan_database *d, rb_db *db,
+                                 rb_err *err)
+{
+    RB_TRY(rb_db_begin(db, err));
+    enum rb_code code = finish(undo->env, undo->state, undo->plan, d, db, NULL, err);
+    rb_db_rollback(db);
+    return code;
 }
 
 /* Restoring */

@@ -6,6 +6,10 @@
 #include "database/backup.h"
 #include "transition/execute.h"
 
+/* Whether scripts of the transition have been committed: what there was before them is in its
+ * backup and in its plan alone. */
+bool rb_backup_is_resumed(const rb_plan_database *d);
+
 /* All inside the transaction of db, in this order. */
 enum rb_code rb_backup_step_write(rb_run *run, const rb_plan_database *d, rb_db *db,
                                   rb_err *err) RB_MUST_USE;
@@ -36,5 +40,9 @@ void rb_undone_backups_clear(rb_undone_backups *r);
 
 enum rb_code rb_backup_step_finish(rb_run *run, const rb_plan_database *d, rb_db *db,
                                    const rb_db_outcome *outcome, rb_err *err) RB_MUST_USE;
+/* Completes the backup of a transition whose committed scripts are about to be undone: their
+ * inverses do not bring back what they destroyed. db: outside of a transaction. */
+enum rb_code rb_backup_step_undo(const rb_undo *undo, const rb_plan_database *d, rb_db *db,
+                                 rb_err *err) RB_MUST_USE;
 
 #endif

@@ -77,6 +77,19 @@ enum rb_code rb_backups_list(json_t **out, const rb_env *env, rb_state *state, r
     return RB_OK;
 }
 
+bool rb_backups_have(rb_state *state, const char *transition)
+{
+    rb_backup_row *rows = NULL;
+    size_t n = 0;
+    bool found = false;
+    if (rb_state_backups(&rows, &n, state, NULL, NULL, RB_IGNORED) != RB_OK)
+        return false;
+    for (size_t i = 0; i < n; i++)
+        found |= strcmp(rows[i].transition, transition) == 0;
+    rb_backup_rows_free(rows, n);
+    return found;
+}
+
 static enum rb_code prune(json_t *pruned, const rb_env *env, rb_state *state,
                           const rb_backup_row *row, const rb_strs *used, rb_err *err)
 {

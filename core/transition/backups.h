@@ -14,6 +14,8 @@
  */
 enum rb_code rb_backups_list(json_t **out, const rb_env *env, rb_state *state,
                              rb_err *err) RB_MUST_USE;
+/* Whether the list has one of that transition. */
+bool rb_backups_have(rb_state *state, const char *transition);
 /* Removes those of the list that have expired, and records that. *pruned: of their kind. */
 enum rb_code rb_backups_prune(json_t **pruned, const rb_env *env, rb_state *state,
                               rb_err *err) RB_MUST_USE;

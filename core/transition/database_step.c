@@ -146,7 +146,8 @@ static enum rb_code prepare(rb_undone_backups *restorings, rb_run *run, rb_plan_
     /* A rehearsal reads the database from another session, which these locks would stop. */
     if (d->proven)
         RB_TRY(lock_tables(d, db, err));
-    RB_TRY(rb_plan_rehearse_again(d, run->request, db, err));
+    if (!rb_backup_is_resumed(d))
+        RB_TRY(rb_plan_rehearse_again(d, run->request, db, err));
     /* Without a rehearsal nobody has seen what comes back: then all that leaves counts. */
     const json_t *lost = run->watch_of && !d->rehearsed ? d->bound : d->at_risk;
     if (!rb_risk_within(lost, d->name, run->agreed))

@@ -7,6 +7,7 @@
 #include "base/file.h"
 #include "base/process.h"
 #include "database/url.h"
+#include "transition/backups.h"
 #include "transition/host_file_backup.h"
 #include "transition/host_files.h"
 #include "transition/ledger_outbox.h"
@@ -333,8 +334,15 @@ static enum rb_code put_all_back(json_t **out, rb_run *run, rb_err *err)
     *out = document(run, outcome, &why);
     RB_AUTO(rb_free_str) char *what = rb_parts_subject(run->plan->json);
     RB_AUTO(rb_free_str) char *was = rb_parts_was(run->plan->json);
+    const char *stays = row.from ? was : "no release";
+    if (rb_backups_have(run->state, run->plan->id))
+        return rb_fail(err, why.code,
+                       "%s; what was committed is undone, %s stays at %s, and the data that it "
+                       "destroyed is in backup %s\nrestore it with `rbtool restore %s --env %s`",
+                       why.message, what, stays, run->plan->id, run->plan->id,
+                       run->request->env->name);
     return rb_fail(err, why.code, "%s; nothing was changed, %s stays at %s\n%s", why.message, what,
-                   row.from ? was : "no release", why.hint);
+                   stays, why.hint);
 }
 
 /* Where it goes from a failed step: only forward past the point of no return. What cannot be undone

@@ -356,10 +356,12 @@ static void decide_commits(rb_plan *plan)
                        inverse ? "the inverses of the committed scripts run"
                                : "the transition stays half-way, since not all have an inverse");
         if (inverse && json_array_size(d->at_risk) > 0)
-            rb_plan_note(plan,
-                         "database %s: data at risk does not come back with the inverse scripts of "
-                         "a transition that fails after its first commit; its backup is preserved",
-                         d->name);
+            rb_plan_note(
+                plan,
+                "database %s: data at risk does not come back with the inverse scripts of "
+                "a transition that fails after its first commit; `rbtool restore` brings it "
+                "back then",
+                d->name);
     }
 }
 

@@ -4,7 +4,7 @@
  *
  *   { "files":     [{"part","path","had","held","brings","source","fresh","mode"}],
  *     "databases": [{"name","tracking","expected","leaving","residual","atRisk",
- *                    "bound","places","unproven","proofs","rehearsed",
+ *                    "bound","backedUp","places","unproven","proofs","rehearsed",
  *                    "steps": [{"id","set","up","sha256","was"}]}] }
  *
  * Paths of the host and urls are bytes (rb_json_set_bytes). "set" is the release that a step's
@@ -56,6 +56,7 @@ static const struct stored {
               {"residual", offsetof(rb_plan_database, residual)},
               {"atRisk", offsetof(rb_plan_database, at_risk)},
               {"bound", offsetof(rb_plan_database, bound)},
+              {"backedUp", offsetof(rb_plan_database, backed_up)},
               {"places", offsetof(rb_plan_database, places)},
               {"unproven", offsetof(rb_plan_database, unproven)},
               {"proofs", offsetof(rb_plan_database, step_proofs)}};

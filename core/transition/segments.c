@@ -5,6 +5,7 @@
 
 #include "base/text.h"
 #include "database/tracking.h"
+#include "transition/backup_step.h"
 #include "transition/parts.h"
 
 #define NO_STEP (-1)
@@ -288,28 +289,44 @@ enum rb_code rb_segments_settle(const rb_segments *s, rb_plan_database *d, rb_db
     return forget(s, err);
 }
 
-static enum rb_code undo_database(const rb_segments *s, rb_plan_database *d, rb_db *db, rb_err *err)
+/* Whether the database has what a step of the transition did. */
+static enum rb_code is_begun(bool *out, const rb_plan_database *d, rb_db *db, rb_err *err)
+{
+    RB_AUTO(rb_strs_clear) rb_strs applied = {0};
+    RB_TRY(rb_db_recorded(&applied, db, err));
+    *out = false;
+    for (size_t i = 0; i < d->step_count; i++)
+        *out |= rb_strs_has(&applied, d->steps[i].migration->id) == d->steps[i].up;
+    return RB_OK;
+}
+
+static enum rb_code undo_database(const rb_segments *s, const rb_undo *undo, rb_plan_database *d,
+                                  rb_db *db, rb_err *err)
 {
     RB_AUTO(rb_json_freep) json_t *note = NULL;
+    bool begun;
     RB_TRY(settle_begun(s, d, db, err));
     RB_TRY(noted(&note, s, d, err));
     if (!json_is_true(json_object_get(note, "undo")))
         RB_TRY(write_note(s, d, NO_STEP, true, NULL, err));
+    RB_TRY(is_begun(&begun, d, db, err));
+    if (begun)
+        RB_TRY(rb_backup_step_undo(undo, d, db, err));
     return undo_recorded(s, d, db, 0, err);
 }
 
-static enum rb_code undo_one(const rb_segments *s, rb_plan_database *d, const rb_plan_request *rq,
+static enum rb_code undo_one(const rb_segments *s, const rb_undo *undo, rb_plan_database *d,
                              rb_err *err)
 {
     RB_AUTO(rb_db_closep) rb_db *db = NULL;
     bool ignored = false;
-    find_inverse(d, rq);
+    find_inverse(d, undo->request);
     RB_TRY(rb_db_open(&db, d->url, RB_DB_WRITE, err));
     /* Until the session that was cut off has ended. */
     RB_TRY(rb_db_journal_has(&ignored, db, s->transition, err));
     RB_TRY(rb_db_label(db, s->transition, err));
     RB_TRY(wait_for_locks(s, db, false, err));
-    return undo_database(s, d, db, err);
+    return undo_database(s, undo, d, db, err);
 }
 
 enum rb_code rb_segments_undo_all(const rb_undo *undo, rb_err *err)
@@ -320,7 +337,7 @@ enum rb_code rb_segments_undo_all(const rb_undo *undo, rb_err *err)
                        "its releases were not read, which have the scripts to run");
     for (size_t i = undo->plan ? undo->plan->database_count : 0; i > 0; i--) {
         rb_plan_database *d = &undo->plan->databases[i - 1];
-        if (!d->unreadable && has_segments(d) && undo_one(&s, d, undo->request, err) != RB_OK)
+        if (!d->unreadable && has_segments(d) && undo_one(&s, undo, d, err) != RB_OK)
             return rb_err_prefix(err, "database %s: its committed scripts are not undone", d->name);
     }
     return RB_OK;

@@ -163,6 +163,62 @@ deploy() { # TAG: agrees to the plan's digest
     [[ $(pg "SELECT count(*) FROM pg_class WHERE relname = 'orders_total'") == 1 ]]
 }
 
+# v1.3.0 destroys data in its first commit, and makes an index in its second.
+destroying() {
+    migration 7_drop 'ALTER TABLE orders DROP COLUMN note; DROP TABLE lines;' \
+        'ALTER TABLE orders ADD COLUMN note text; CREATE TABLE lines (id int);'
+    migration 8_index 'CREATE UNIQUE INDEX CONCURRENTLY orders_mood ON orders (mood);' 'DROP INDEX CONCURRENTLY orders_mood;'
+    release v1.3.0 --accept RB003
+    deploy v1.2.0
+    pg "UPDATE orders SET note = 'n' || id" 'INSERT INTO lines VALUES (1), (1), (2)'
+}
+
+rows_at_risk() {
+    pg 'SELECT id, note FROM orders ORDER BY id' 'SELECT id FROM lines ORDER BY id'
+}
+
+@test "what a committed segment destroyed comes back from the backup when a later one fails" {
+    local before id
+    destroying
+    pg 'DELETE FROM orders WHERE id > 1' 'CREATE SCHEMA rbtool_test' \
+        "CREATE FUNCTION rbtool_test.refuse() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RAISE EXCEPTION ''the sky falls''; END'" \
+        "CREATE TRIGGER refuse AFTER INSERT ON rbtool_journal FOR EACH ROW
+            WHEN (NEW.transition_id !~ '[.]1$') EXECUTE FUNCTION rbtool_test.refuse()"
+    before=$(rows_at_risk)
+    run -1 rbtool deploy v1.3.0 --yes --accept-data-loss "$(digest --deploy v1.3.0)"
+    pg 'DROP SCHEMA rbtool_test CASCADE'
+    [[ $output == *'the sky falls'*'what was committed is undone'*'destroyed is in backup'* ]]
+    [[ $(rows_at_risk) != "$before" ]]
+    id=$(rbtool backups --json | jq -r '.backups[0].id')
+    [[ $output == *"hint: restore it with \`rbtool restore $id --env prod\`"* ]]
+    settled_at v1.2.0
+    rbtool restore "$id" --yes
+    [[ $(rows_at_risk) == "$before" ]]
+}
+
+@test "a backup whose transition was killed between two segments is complete after resume, and listed after abort" {
+    local before
+    destroying
+    pg 'DELETE FROM orders WHERE id > 1'
+    before=$(rows_at_risk)
+    killed_at '^[^.]*$' rbtool deploy v1.3.0 --yes --accept-data-loss "$(digest --deploy v1.3.0)"
+    cp -a "$PROD" "$BATS_TEST_TMPDIR/half"
+    as_admin 'DROP DATABASE IF EXISTS half WITH (FORCE)'
+    as_admin 'CREATE DATABASE half TEMPLATE shop'
+    rbtool resume --yes
+    settled_at v1.3.0
+    rbtool revert v1.3.0 --yes --accept-data-loss "$(digest)"
+    [[ $(rows_at_risk) == "$before" ]]
+    rm -r "$PROD"
+    mv "$BATS_TEST_TMPDIR/half" "$PROD"
+    as_admin 'DROP DATABASE shop WITH (FORCE)'
+    as_admin 'ALTER DATABASE half RENAME TO shop'
+    rbtool abort --yes >"$BATS_TEST_TMPDIR/out" 2>&1
+    grep -q 'what its committed scripts destroyed is in a backup' "$BATS_TEST_TMPDIR/out"
+    rbtool restore "$(rbtool backups --json | jq -r '.backups[0].id')" --yes
+    [[ $(rows_at_risk) == "$before" ]]
+}
+
 @test "a transition that was killed before an index is recorded is completed by resume, and undone by abort" {
     local before
     before=$(picture)

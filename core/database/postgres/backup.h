@@ -19,8 +19,10 @@ void rb_pg_matches_sql(rb_buf *out, const json_t *columns, const json_t *ignored
 char *rb_pg_default_value(const char *text);
 
 /* backup_psql.c */
-/* Adds the statements that restore from data, in SQL the table of the file with its rows. */
-void rb_pg_restore_sql(rb_buf *out, const json_t *table, const char *data);
+/* The name of table n of a file with the rows `data`, quoted, with its schema; a new string. */
+char *rb_pg_backup_name(const char *data, size_t n);
+/* Adds the statements that restore from the tables of a document. */
+void rb_pg_restore_sql(rb_buf *out, const json_t *tables);
 
 /* backup_file.c */
 enum rb_code rb_pg_backup_open(rb_backup_file **out, rb_db *db, const char *path,

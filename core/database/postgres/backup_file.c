@@ -30,7 +30,6 @@
 
 #define ABOUT "-- rbtool: "
 #define ABOUT_LIMIT (64u << 20)
-#define NAME_LIMIT 63 /* bytes of a name in PostgreSQL */
 #define REPORT_ROWS 8192
 
 typedef struct backup_file {
@@ -62,14 +61,6 @@ static enum rb_code fail_damaged(const backup_file *f, const char *what, rb_err 
 static char *temporary_name(const backup_file *f, size_t n)
 {
     return rb_format("rbtool b%d %zu", f->base.number, n);
-}
-
-/* The name of table n in the file, quoted, with its schema. */
-static char *file_name(const char *data, size_t n)
-{
-    RB_AUTO(rb_free_str) char *plain = rb_format("table %zu", n);
-    RB_AUTO(rb_free_str) char *quoted = rb_sql_name(strlen(data) <= NAME_LIMIT ? data : plain);
-    return rb_format("rbtool_backup.%s", quoted);
 }
 
 static size_t number_of(const backup_file *f, const json_t *table)
@@ -139,6 +130,19 @@ static enum rb_code read_about(backup_file *f, rb_err *err)
                    format ? format : "?", f->base.path);
 }
 
+/* What an earlier end of the file says is written again. */
+static enum rb_code take_back(backup_file *f, rb_err *err)
+{
+    const int64_t end = rb_json_int(f->base.about, "end", 0);
+    if (end <= 0)
+        return RB_OK;
+    if (ftruncate(fileno(f->file), (off_t)end) != 0)
+        return fail_write(f, err);
+    json_decref(f->base.about);
+    f->base.about = NULL;
+    return read_about(f, err);
+}
+
 /* Gives the tables of the document their names in this session, and keeps the other ones. */
 static void rename_tables(backup_file *f)
 {
@@ -164,6 +168,8 @@ static enum rb_code open_file(backup_file *f, rb_err *err)
     if (!f->file)
         return rb_fail_errno(err, RB_ERROR, "the backup %s cannot be read", f->base.path);
     RB_TRY(read_about(f, err));
+    if (f->use == RB_BACKUP_FINISH)
+        RB_TRY(take_back(f, err));
     rename_tables(f);
     return RB_OK;
 }
@@ -225,7 +231,7 @@ static enum rb_code load_table(backup_file *f, const char *line, size_t n, rb_er
 {
     static const char begin[] = "CREATE TABLE ";
     const char *data = json_string_value(json_array_get(f->data, n - 1));
-    RB_AUTO(rb_free_str) char *name = file_name(data ? data : "", n);
+    RB_AUTO(rb_free_str) char *name = rb_pg_backup_name(data ? data : "", n);
     RB_AUTO(rb_free_str) char *plain = temporary_name(f, n);
     RB_AUTO(rb_free_str) char *into = rb_sql_name(plain);
     const char *rest = line + sizeof begin - 1 + strlen(name);
@@ -288,8 +294,20 @@ static enum rb_code load(backup_file *f, rb_err *err)
 
 enum rb_code rb_pg_backup_attach(rb_backup_file *file, rb_err *err)
 {
+    backup_file *f = file_of(file);
+    int64_t loaded = f->use == RB_BACKUP_CREATE || json_array_size(f->data) == 0;
+    RB_AUTO(rb_free_str) char *first = temporary_name(f, 1);
+    const char *params[] = {first};
     file->prefix = rb_strdup("pg_temp.");
-    return file_of(file)->use == RB_BACKUP_RESTORE ? load(file_of(file), err) : RB_OK;
+    if (f->use == RB_BACKUP_FINISH && !loaded) /* by this session, or by one that was cut off */
+        RB_TRY(rb_pg_int(&loaded, rb_pg_of(file->db),
+                         "SELECT count(*) FROM pg_class WHERE relnamespace = pg_my_temp_schema()"
+                         " AND relname = $1",
+                         params, 1, err));
+    if (loaded > 0)
+        return RB_OK;
+    RB_TRY(load(f, err));
+    return fseek(f->file, 0, SEEK_END) == 0 ? RB_OK : fail_write(f, err);
 }
 
 /* Writing */
@@ -370,7 +388,7 @@ enum rb_code rb_pg_backup_copy(rb_backup_file *file, const json_t *table, const 
     size_t n = ++f->copied;
     RB_AUTO(rb_free_str) char *plain = temporary_name(f, n);
     RB_AUTO(rb_free_str) char *from = rb_sql_name(plain);
-    RB_AUTO(rb_free_str) char *name = file_name(rb_json_str(table, "data"), n);
+    RB_AUTO(rb_free_str) char *name = rb_pg_backup_name(rb_json_str(table, "data"), n);
     RB_AUTO(rb_free_str) char *columns = NULL;
     const char *params[] = {from};
     RB_TRY(make_table(f, table, from, select, err));
@@ -407,7 +425,7 @@ static enum rb_code write_notes(backup_file *f, rb_err *err)
     rb_json_each_member (number, ignored, f->noted) {
         size_t n = (size_t)strtoul(number, NULL, 10);
         const char *data = json_string_value(json_array_get(f->data, n - 1));
-        RB_AUTO(rb_free_str) char *name = file_name(data, n);
+        RB_AUTO(rb_free_str) char *name = rb_pg_backup_name(data, n);
         RB_AUTO(rb_free_str) char *plain = temporary_name(f, n);
         RB_AUTO(rb_free_str) char *quoted = rb_sql_name(plain);
         RB_AUTO(rb_free_str)
@@ -429,17 +447,10 @@ static enum rb_code write_notes(backup_file *f, rb_err *err)
 
 /* Closing */
 
-/* Parents before children: the tables of the document have children first where one refers to the
- * other, since parents are found by them. */
 static enum rb_code write_end(backup_file *f, const json_t *about, rb_err *err)
 {
     RB_AUTO(rb_buf_clear) rb_buf sql = {0};
-    const json_t *tables = json_object_get(about, "tables");
-    for (size_t i = json_array_size(tables); i > 0; i--) {
-        const json_t *table = json_array_get(tables, i - 1);
-        RB_AUTO(rb_free_str) char *data = file_name(rb_json_str(table, "data"), i);
-        rb_pg_restore_sql(&sql, table, data);
-    }
+    rb_pg_restore_sql(&sql, json_object_get(about, "tables"));
     if (fprintf(f->file,
                 "\n\\if :{?restore}\n%sDROP SCHEMA rbtool_backup CASCADE;\n\\endif\nCOMMIT;\n",
                 rb_buf_str(&sql)) < 0)
@@ -454,6 +465,8 @@ static enum rb_code complete(backup_file *f, const json_t *about, rb_err *err)
     rb_json_each (table, json_object_get(document, "tables"))
         if (f->use == RB_BACKUP_FINISH)
             json_object_set(table, "data", json_array_get(f->data, table_at));
+    if (f->use == RB_BACKUP_FINISH)
+        json_object_set_new(document, "end", json_integer(ftell(f->file)));
     RB_TRY(write_notes(f, err));
     if (f->use == RB_BACKUP_FINISH)
         RB_TRY(write_end(f, document, err));

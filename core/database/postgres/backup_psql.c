@@ -5,6 +5,8 @@
 
 #include "database/backup_sql.h"
 
+#define NAME_LIMIT 63 /* bytes of a name in PostgreSQL */
+
 /* What restores one table's rows or values, by the rules of backup.h as far as SQL alone can. */
 static void add_rows(rb_buf *out, const json_t *table, const char *data)
 {
@@ -48,8 +50,21 @@ static void add_counters(rb_buf *out, const json_t *table)
     }
 }
 
-void rb_pg_restore_sql(rb_buf *out, const json_t *table, const char *data)
+char *rb_pg_backup_name(const char *data, size_t n)
 {
-    add_rows(out, table, data);
-    add_counters(out, table);
+    RB_AUTO(rb_free_str) char *plain = rb_format("table %zu", n);
+    RB_AUTO(rb_free_str) char *quoted = rb_sql_name(strlen(data) <= NAME_LIMIT ? data : plain);
+    return rb_format("rbtool_backup.%s", quoted);
+}
+
+/* Parents before children: the tables of the document have children first where one refers to the
+ * other, since parents are found by them. */
+void rb_pg_restore_sql(rb_buf *out, const json_t *tables)
+{
+    for (size_t i = json_array_size(tables); i > 0; i--) {
+        const json_t *table = json_array_get(tables, i - 1);
+        RB_AUTO(rb_free_str) char *data = rb_pg_backup_name(rb_json_str(table, "data"), i);
+        add_rows(out, table, data);
+        add_counters(out, table);
+    }
 }
