@@ -400,6 +400,18 @@ static void an_answer_has_a_limit(void **state)
                      RB_ERROR);
     assert_non_null(strstr(err.message, "more than 1000 bytes"));
     assert_value(db, "SELECT 1", "1"); /* the session goes on */
+    RB_AUTO(rb_json_freep) json_t *settings = NULL;
+    help_ok(rb_db_exec(db,
+                       "DO $$ BEGIN EXECUTE 'ALTER DATABASE answers SET app.x = y'; EXECUTE"
+                       " 'ALTER DATABASE answers SET app.big = ' || quote_literal(repeat('x',"
+                       " 68000000)); END $$",
+                       NULL, &err),
+            &err);
+    assert_int_equal(db->driver->settings(&settings, db, &err), RB_ERROR);
+    assert_non_null(strstr(err.message, "the answer has more than 64 MiB"));
+    help_ok(rb_db_exec(db, "ALTER DATABASE answers RESET app.big", NULL, &err), &err);
+    help_ok(db->driver->settings(&settings, db, &err), &err);
+    assert_string_equal(rb_json_str(settings, "app.x"), "y");
     rb_db_close(db);
 }
 

@@ -23,6 +23,7 @@
     X(PQconninfoFree)                                                                              \
     X(PQconninfoParse)                                                                             \
     X(PQconsumeInput)                                                                              \
+    X(PQcopyResult)                                                                                \
     X(PQdb)                                                                                        \
     X(PQerrorMessage)                                                                              \
     X(PQexec)                                                                                      \
@@ -52,6 +53,7 @@
     X(PQserverVersion)                                                                             \
     X(PQsetNoticeReceiver)                                                                         \
     X(PQsetSingleRowMode)                                                                          \
+    X(PQsetvalue)                                                                                  \
     X(PQsocket)                                                                                    \
     X(PQstatus)                                                                                    \
     X(PQtransactionStatus)                                                                         \
@@ -77,6 +79,7 @@ enum rb_code rb_libpq_load(rb_err *err) RB_MUST_USE;
 #define PQconninfoFree rb_libpq_functions.PQconninfoFree
 #define PQconninfoParse rb_libpq_functions.PQconninfoParse
 #define PQconsumeInput rb_libpq_functions.PQconsumeInput
+#define PQcopyResult rb_libpq_functions.PQcopyResult
 #define PQdb rb_libpq_functions.PQdb
 #define PQerrorMessage rb_libpq_functions.PQerrorMessage
 #define PQexec rb_libpq_functions.PQexec
@@ -106,6 +109,7 @@ enum rb_code rb_libpq_load(rb_err *err) RB_MUST_USE;
 #define PQserverVersion rb_libpq_functions.PQserverVersion
 #define PQsetNoticeReceiver rb_libpq_functions.PQsetNoticeReceiver
 #define PQsetSingleRowMode rb_libpq_functions.PQsetSingleRowMode
+#define PQsetvalue rb_libpq_functions.PQsetvalue
 #define PQsocket rb_libpq_functions.PQsocket
 #define PQstatus rb_libpq_functions.PQstatus
 #define PQtransactionStatus rb_libpq_functions.PQtransactionStatus

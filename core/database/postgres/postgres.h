@@ -67,7 +67,8 @@ const char *rb_pg_no_timeouts(const rb_pg *pg);
 
 /* Runs one or more statements of rbtool's own. */
 enum rb_code rb_pg_exec(rb_pg *pg, const char *sql, rb_err *err) RB_MUST_USE;
-/* Runs one statement with n parameters as text (NULL for null); *out has its rows. */
+/* Runs one statement with n parameters as text (NULL for null); *out has its rows, of at most 64
+ * MiB. */
 enum rb_code rb_pg_rows(PGresult **out, rb_pg *pg, const char *sql, const char *const *params,
                         size_t n, rb_err *err) RB_MUST_USE;
 /* Runs one statement that answers one row of one JSON value; *out is NULL for null or no row. */

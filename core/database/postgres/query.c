@@ -5,6 +5,7 @@
 #include <string.h>
 
 #define SHOWN_SQL 80
+#define ROWS_LIMIT (64u << 20) /* bytes of an answer to rbtool's own statements */
 
 /* Types of pg_type.dat that are integers in JSON. */
 enum { OID_BOOL = 16, OID_INT8 = 20, OID_INT2 = 21, OID_INT4 = 23, OID_OID = 26 };
@@ -129,18 +130,52 @@ enum rb_code rb_pg_exec(rb_pg *pg, const char *sql, rb_err *err)
                       sql);
 }
 
+/* Adds the row of `from` to *all; false where memory ends. */
+static bool add_row(PGresult **all, const PGresult *from)
+{
+    if (!*all)
+        *all = PQcopyResult(from, PG_COPYRES_ATTRS);
+    const int row = *all ? PQntuples(*all) : 0;
+    bool added = *all != NULL;
+    for (int i = 0; added && i < PQnfields(from); i++)
+        added = PQgetisnull(from, 0, i)
+                    ? PQsetvalue(*all, row, i, NULL, -1)
+                    : PQsetvalue(*all, row, i, PQgetvalue(from, 0, i), PQgetlength(from, 0, i));
+    return added;
+}
+
 enum rb_code rb_pg_rows(PGresult **out, rb_pg *pg, const char *sql, const char *const *params,
                         size_t n, rb_err *err)
 {
-    PGresult *result = PQexecParams(pg->conn, sql, (int)n, NULL, params, NULL, NULL, 0);
-    ExecStatusType status = PQresultStatus(result);
-    if (status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK) {
-        *out = result;
-        return RB_OK;
+    RB_AUTO(rb_pg_clear) PGresult *all = NULL;
+    enum rb_code code = RB_OK;
+    size_t left = ROWS_LIMIT;
+    if (!PQsendQueryParams(pg->conn, sql, (int)n, NULL, params, NULL, NULL, 0))
+        return rb_pg_fail(err, pg, NULL, "database %s: `%.*s`", pg->shown, shown(sql), sql);
+    PQsetSingleRowMode(pg->conn);
+    for (PGresult *row; (row = PQgetResult(pg->conn)) != NULL;) {
+        const ExecStatusType status = PQresultStatus(row);
+        size_t len = 1;
+        for (int i = 0; status == PGRES_SINGLE_TUPLE && i < PQnfields(row); i++)
+            len += (size_t)PQgetlength(row, 0, i) + 1;
+        left -= len < left ? len : left;
+        const bool fits = status != PGRES_SINGLE_TUPLE || (left > 0 && add_row(&all, row));
+        if (code == RB_OK && !fits) {
+            code = rb_fail(err, RB_ERROR, "database %s: `%.*s`: the answer has more than %u MiB",
+                           pg->shown, shown(sql), sql, ROWS_LIMIT >> 20);
+            rb_db_interrupt(&pg->base);
+        } else if (code == RB_OK && status != PGRES_SINGLE_TUPLE && status != PGRES_TUPLES_OK &&
+                   status != PGRES_COMMAND_OK) {
+            code = rb_pg_fail(err, pg, row, "database %s: `%.*s`", pg->shown, shown(sql), sql);
+        }
+        if (all || status == PGRES_SINGLE_TUPLE) {
+            PQclear(row);
+        } else {
+            all = row; /* the end, without a row before it */
+        }
     }
-    enum rb_code code =
-        rb_pg_fail(err, pg, result, "database %s: `%.*s`", pg->shown, shown(sql), sql);
-    PQclear(result);
+    if (code == RB_OK)
+        *out = RB_TAKE(all);
     return code;
 }
 
