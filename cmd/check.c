@@ -13,9 +13,9 @@
 static const rb_opt opts[] = {RB_OPTION_ENV, RB_OPTION_JSON, RB_OPTIONS_END};
 
 /* Stores the result, unless a transition started in the meantime, which has its own. well: the
- * transition that brought the release ended well. */
+ * transition that brought the release ended well. down: its service did not start. */
 static enum rb_code store(const rb_env_session *site, const json_t *failures, const json_t *values,
-                          const char *tag, const rb_transition_row *pending, bool *well,
+                          const char *tag, const rb_transition_row *pending, bool *well, bool *down,
                           rb_err *err)
 {
     RB_AUTO(rb_lock_releasep) rb_lock *lock = NULL;
@@ -30,8 +30,8 @@ static enum rb_code store(const rb_env_session *site, const json_t *failures, co
     if (pending || now || !rb_text_same(rb_env_session_live_tag(&live), tag))
         return rb_fail(err, RB_BUSY, "a transition has begun and not ended");
     RB_TRY(rb_state_health(&before, state, err));
-    bool down = json_is_true(json_object_get(before, "down"));
-    RB_AUTO(rb_json_freep) json_t *health = rb_health_of_checks(failures, values, tag, down);
+    *down = json_is_true(json_object_get(before, "down"));
+    RB_AUTO(rb_json_freep) json_t *health = rb_health_of_checks(failures, values, tag, *down);
     RB_TRY(rb_state_health_set(state, health, err));
     RB_TRY(rb_known_ended_well(well, state, err));
     return rb_state_flush(state, err);
@@ -148,8 +148,9 @@ static enum rb_code check(rb_cli *cli, const rb_env_session *site, rb_err *err)
     const char *health = env->check_count == 0 ? "unchecked" : failed ? "unhealthy" : "healthy";
     rb_err why = {0};
     bool well = true;
+    bool down = false;
     bool stored = env->check_count > 0 && tag &&
-                  store(site, failures, values, tag, row, &well, &why) == RB_OK;
+                  store(site, failures, values, tag, row, &well, &down, &why) == RB_OK;
     if (cli->json) {
         json_t *doc = document(env, tag, health, stored, failures, values);
         json_object_set(doc, "secrets", secrets);
@@ -173,8 +174,12 @@ static enum rb_code check(rb_cli *cli, const rb_env_session *site, rb_err *err)
     if (failed == 0)
         return RB_OK;
     RB_AUTO(rb_free_str)
-    char *next = tag ? rb_format("go back with `rbtool revert %s --env %s`", tag, env->name)
-                     : rb_format("see what is live with `rbtool status --env %s`", env->name);
+    char *next = tag && down
+                     ? rb_format("start the service again with `rbtool deploy %s --env %s`, or "
+                                 "go back with `rbtool revert %s --env %s`",
+                                 tag, env->name, tag, env->name)
+                 : tag ? rb_format("go back with `rbtool revert %s --env %s`", tag, env->name)
+                       : rb_format("see what is live with `rbtool status --env %s`", env->name);
     return rb_fail(err, RB_FOUND, "%zu of %zu checks of %s failed\n%s", failed, env->check_count,
                    env->name, next);
 }

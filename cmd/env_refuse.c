@@ -203,6 +203,7 @@ const char *rb_env_session_command(rb_env_session *site, const rb_options *o, co
     for (size_t i = 0; i < sizeof flags / sizeof *flags; i++)
         if (flags[i].given)
             rb_strs_add(&words, flags[i].name);
+    add_option(&words, "--pause-before", o->pause_before);
     add_option(&words, "-m", o->why);
     free(site->command);
     site->command = rb_command_line(&words);

@@ -123,7 +123,7 @@ static enum rb_code write_entry(rb_cli *cli, const rb_draft *draft, const rb_cal
         rb_ui_document(cli, rb_ledger_write_document(draft, caller, &id));
         return RB_OK;
     }
-    rb_ui_line("<green>%s</>%s%s%s%s: %s, by %s (entry %.10s)", rb_entry_kind_name(draft->kind),
+    rb_ui_line("<green>%s</>%s%s%s%s: %s (by %s, entry %.10s)", rb_entry_kind_name(draft->kind),
                draft->tag ? " " : "", draft->tag ? draft->tag : "",
                draft->environment ? " in " : "", draft->environment ? draft->environment : "",
                draft->title, caller->principal, rb_ledger_write_id(&id).hex);

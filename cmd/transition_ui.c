@@ -270,7 +270,9 @@ static enum rb_code check_reason(const rb_options *o, rb_err *err)
     if (o->pause_before && !(o->why && *o->why))
         return rb_fail(err, RB_ERROR, "--pause-before needs a reason, which is recorded: -m WHY");
     if (o->why && !o->break_glass && !o->pause_before)
-        return rb_fail(err, RB_ERROR, "-m is the reason for --break-glass, which is not given");
+        return rb_fail(
+            err, RB_ERROR,
+            "-m is the reason for --break-glass or --pause-before, and neither is given");
     return RB_OK;
 }
 

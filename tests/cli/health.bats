@@ -99,6 +99,7 @@ second' ]
     run -1 rbtool status --exit-code
     [ "${lines[0]}" = 'prod: v1.1.0, DOWN' ]
     [[ $output == *'| first: port 18080 is in use'* ]]
+    fails 1 'start the service again with `rbtool deploy v1.1.0 --env prod`' rbtool check
     [ "$(rbtool list --json | jq -r '.releases[] | select(.tag == "v1.1.0") | .verdict')" = null ]
     rm "$BATS_TEST_TMPDIR/stopped"
     touch "$BATS_TEST_TMPDIR/free"

@@ -56,9 +56,13 @@ database' ]
     [ "$(picture)" = "$before" ]
 }
 
-@test "a revert pauses before its step" {
+@test "a revert pauses before its step, also when it has to be agreed to first" {
     rbtool deploy v1.1.0 --yes
-    run -3 rbtool revert v1.1.0 --yes --pause-before stage -m 'call the clients first'
+    sql 'UPDATE orders SET discount = 7'
+    fails 5 "--pause-before stage -m 'call the clients first' --accept-data-loss" \
+        rbtool revert v1.1.0 --yes --pause-before stage -m 'call the clients first'
+    run -3 rbtool revert v1.1.0 --yes --pause-before stage -m 'call the clients first' \
+        --accept-data-loss "$(rbtool plan v1.1.0 --json | jq -r .digest)"
     paused stage v1.1.0
     rbtool resume --yes
     settled_at v1.0.0
