@@ -225,7 +225,7 @@ typedef struct rb_command {
  * complete on an error, too. RB_ERROR names an unknown option and the nearest known one.
  */
 enum rb_code rb_opt_parse(rb_options *o, const rb_opt *const *tables, size_t count,
-                          bool only_leading, rb_err *err) RB_MUST_USE;
+                          bool only_leading, rb_err *err);
 void rb_opt_help(rb_buf *out, const rb_opt *opts);
 /* Frees the lists. */
 void rb_opt_clear(rb_options *o, const rb_opt *opts);

@@ -10,7 +10,7 @@
 /* Prepares site for a deploy of TAG that is watched. RB_ERROR if no check exists that could fail.
  */
 enum rb_code rb_deploy_watch_prepare(rb_env_session *site, int64_t seconds, const char *tag,
-                                     rb_err *err) RB_MUST_USE;
+                                     rb_err *err);
 
 /* True if the environment's newest watch is open, and nothing happened since. */
 bool rb_deploy_watch_open(const rb_env_session *site);
@@ -21,7 +21,7 @@ bool rb_deploy_watch_open(const rb_env_session *site);
  * or a signal ended the watch (`resume` continues it); RB_DECIDE after a hold; RB_HALFWAY if the
  * automatic revert stopped half-way.
  */
-enum rb_code rb_deploy_watch(rb_cli *cli, rb_env_session *site, rb_err *err) RB_MUST_USE;
+enum rb_code rb_deploy_watch(rb_cli *cli, rb_env_session *site, rb_err *err);
 
 /* A watch as documents show it: a new object. */
 json_t *rb_deploy_watch_view(const json_t *watch);

@@ -12,10 +12,10 @@ typedef struct rb_found {
 } rb_found;
 
 /* RB_ERROR where nothing is committed yet. */
-enum rb_code rb_init_detect(rb_found *out, rb_repo *repo, rb_err *err) RB_MUST_USE;
+enum rb_code rb_init_detect(rb_found *out, rb_repo *repo, rb_err *err);
 /* The same, for databases only: config has an "app" of no meaning, and "databases" where there are
  * any. */
-enum rb_code rb_init_databases(rb_found *out, rb_repo *repo, rb_err *err) RB_MUST_USE;
+enum rb_code rb_init_databases(rb_found *out, rb_repo *repo, rb_err *err);
 /* "sqlite", "postgresql", "mysql", or NULL: the scripts do not say it, and do not run in SQLite.
  * *why: the reason why rbtool cannot move them, or NULL; the caller owns it. */
 const char *rb_init_engine(char **why, const char *folder, const rb_migrations *set);
@@ -25,12 +25,12 @@ void rb_init_suggest(rb_found *found, const rb_strs *paths);
 
 /* Prints, as notes with commands that can be pasted, what of git's signing settings is missing or
  * does not work: key, format, allowed signers, and whether the key is among them. */
-enum rb_code rb_init_signing(rb_cli *cli, rb_repo *repo, rb_err *err) RB_MUST_USE;
+enum rb_code rb_init_signing(rb_cli *cli, rb_repo *repo, rb_err *err);
 
 /* Installs the hooks. dry_run: only prints what it would do. */
-enum rb_code rb_hooks_install(rb_cli *cli, rb_repo *repo, bool dry_run, rb_err *err) RB_MUST_USE;
+enum rb_code rb_hooks_install(rb_cli *cli, rb_repo *repo, bool dry_run, rb_err *err);
 /* Removes the hooks and restores the user's. *count: how many hooks were removed. */
-enum rb_code rb_hooks_remove(size_t *count, rb_cli *cli, rb_repo *repo, rb_err *err) RB_MUST_USE;
+enum rb_code rb_hooks_remove(size_t *count, rb_cli *cli, rb_repo *repo, rb_err *err);
 
 void rb_found_clear(rb_found *found);
 

@@ -49,7 +49,7 @@ typedef struct rb_status {
 /* name NULL: the only environment. RB_ERROR only where the environment cannot be determined. */
 /* The pause that the pending transition stands in, or NULL; borrowed. */
 const json_t *rb_status_pause(const rb_status *status);
-enum rb_code rb_status_look(rb_status *out, rb_cli *cli, const char *name, rb_err *err) RB_MUST_USE;
+enum rb_code rb_status_look(rb_status *out, rb_cli *cli, const char *name, rb_err *err);
 void rb_status_clear(rb_status *status);
 
 json_t *rb_status_document(rb_cli *cli, const rb_status *status);

@@ -268,7 +268,7 @@ enum rb_code rb_artifact_write(rb_artifact *out, rb_repo *repo, const rb_oid *tr
     enum rb_code code = write_to(&making, path, spec, threads, err);
     if (code != RB_OK) {
         if (rb_dir_remove(path, RB_IGNORED) != RB_OK)
-            rb_err_prefix(err, "%s could not be removed", path);
+            (void)rb_err_prefix(err, "%s could not be removed", path);
         return code;
     }
     rb_artifact_clear(out);

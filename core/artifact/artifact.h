@@ -41,7 +41,7 @@ bool rb_artifact_format_known(const char *format);
 
 /* Computes tree id and digest and writes nothing. threads: at least 1. */
 enum rb_code rb_artifact_hash(rb_artifact *out, rb_repo *repo, const rb_oid *tree,
-                              const rb_artifact_spec *spec, int threads, rb_err *err) RB_MUST_USE;
+                              const rb_artifact_spec *spec, int threads, rb_err *err);
 
 /*
  * Same as rb_artifact_hash(), and writes the artifact: for format dir into dir/NAME/..., else to
@@ -51,6 +51,6 @@ enum rb_code rb_artifact_hash(rb_artifact *out, rb_repo *repo, const rb_oid *tre
  */
 enum rb_code rb_artifact_write(rb_artifact *out, rb_repo *repo, const rb_oid *tree,
                                const rb_artifact_spec *spec, const char *dir, int threads,
-                               rb_err *err) RB_MUST_USE;
+                               rb_err *err);
 
 #endif

@@ -15,13 +15,13 @@
 
 /* Reads the entry. RB_ERROR above `limit` bytes, and if LFS content is absent or damaged. */
 enum rb_code rb_checkout_read(rb_buf *out, rb_repo *repo, const rb_oid *tree,
-                              const rb_tree_entry *entry, size_t limit, rb_err *err) RB_MUST_USE;
+                              const rb_tree_entry *entry, size_t limit, rb_err *err);
 /* Same as rb_checkout_read(), by path; RB_FOUND if it does not exist. */
 enum rb_code rb_checkout_file(rb_buf *out, rb_repo *repo, const rb_oid *tree, const char *path,
-                              size_t limit, rb_err *err) RB_MUST_USE;
+                              size_t limit, rb_err *err);
 /* Computes the SHA-256 of what rb_checkout_read() returns. For LFS content it is in the pointer, so
  * the content need not be in this clone. */
 enum rb_code rb_checkout_sha256(char out[RB_SHA256_HEX], rb_repo *repo, const rb_oid *tree,
-                                const rb_tree_entry *entry, size_t limit, rb_err *err) RB_MUST_USE;
+                                const rb_tree_entry *entry, size_t limit, rb_err *err);
 
 #endif

@@ -12,19 +12,18 @@ typedef struct rb_folder rb_folder; /* several threads may write into one */
 
 /* Creates `path`, which must not exist, and all folders that the entries need. */
 enum rb_code rb_folder_make(rb_folder **out, const char *path, const rb_tree_entries *entries,
-                            rb_err *err) RB_MUST_USE;
+                            rb_err *err);
 void rb_folder_close(rb_folder *folder);
 RB_DEFINE_AUTO(rb_folder, rb_folder_close)
 
 /* Opens a new file for writing. */
 enum rb_code rb_folder_create(int *fd, const rb_folder *folder, const char *path, bool executable,
-                              rb_err *err) RB_MUST_USE;
-enum rb_code rb_folder_write(int fd, const char *path, const void *data, size_t len,
-                             rb_err *err) RB_MUST_USE;
+                              rb_err *err);
+enum rb_code rb_folder_write(int fd, const char *path, const void *data, size_t len, rb_err *err);
 enum rb_code rb_folder_link(const rb_folder *folder, const char *path, const char *target,
-                            rb_err *err) RB_MUST_USE;
+                            rb_err *err);
 
 /* Syncs everything that was written. */
-enum rb_code rb_folder_sync(const rb_folder *folder, rb_err *err) RB_MUST_USE;
+enum rb_code rb_folder_sync(const rb_folder *folder, rb_err *err);
 
 #endif

@@ -26,12 +26,12 @@ RB_DEFINE_AUTO(rb_lfs, rb_lfs_free)
 
 /* Whether the blob at path is an LFS pointer. */
 enum rb_code rb_lfs_is(bool *out, rb_lfs_pointer *pointer, rb_lfs *lfs, const char *path,
-                       const void *data, size_t len, rb_err *err) RB_MUST_USE;
+                       const void *data, size_t len, rb_err *err);
 
 /* Gives the content to sink in pieces, and checks size and SHA-256 against the pointer: what sink
  * got is good only when this returns RB_OK. */
 typedef enum rb_code rb_lfs_sink(void *context, const void *data, size_t len, rb_err *err);
 enum rb_code rb_lfs_content(rb_lfs *lfs, const rb_lfs_pointer *pointer, const char *path,
-                            rb_lfs_sink *sink, void *context, rb_err *err) RB_MUST_USE;
+                            rb_lfs_sink *sink, void *context, rb_err *err);
 
 #endif

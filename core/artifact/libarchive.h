@@ -41,6 +41,6 @@ typedef struct rb_libarchive {
 } rb_libarchive;
 
 /* Loads the library, which stays loaded until the process ends. Borrowed. */
-enum rb_code rb_libarchive_load(const rb_libarchive **out, rb_err *err) RB_MUST_USE;
+enum rb_code rb_libarchive_load(const rb_libarchive **out, rb_err *err);
 
 #endif

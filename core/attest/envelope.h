@@ -31,7 +31,7 @@ void rb_envelope_make(rb_envelope *out, const void *payload, size_t len);
 /* Reads an envelope. `what` names it in errors. RB_ERROR if it is not an envelope with in-toto's
  * payload type. */
 enum rb_code rb_envelope_read(rb_envelope *out, const char *text, size_t len, const char *what,
-                              rb_err *err) RB_MUST_USE;
+                              rb_err *err);
 void rb_envelope_write(rb_buf *out, const rb_envelope *envelope); /* one line of canonical JSON */
 
 /* What is signed: the pre-authentication encoding (PAE) of type and payload. */
@@ -43,11 +43,11 @@ bool rb_envelope_signed_by(const rb_envelope *envelope, const char *keyid);
 /* Adds the signature of the caller's key (key: as rb_trust_sign_raw()). *added is false when the
  * key's signature is there already. */
 enum rb_code rb_envelope_sign(rb_envelope *envelope, bool *added, rb_repo *repo, const char *key,
-                              rb_err *err) RB_MUST_USE;
+                              rb_err *err);
 
 /* Verifies the signatures whose keyid is an allowed signer's: RB_FOUND if one is not valid. *people
  * receives their principals; *unknown counts the others, which cannot be verified here. */
 enum rb_code rb_envelope_check(rb_strs *people, size_t *unknown, const rb_envelope *envelope,
-                               const rb_signers *signers, rb_err *err) RB_MUST_USE;
+                               const rb_signers *signers, rb_err *err);
 
 #endif

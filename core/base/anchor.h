@@ -28,7 +28,7 @@
  * Open the folder `path` as an anchor. It must not be a symlink, must belong to root or the
  * effective user, and must not be writable by everybody. Does nothing if it is an anchor already.
  */
-enum rb_code rb_anchor_hold(const char *path, rb_err *err) RB_MUST_USE;
+enum rb_code rb_anchor_hold(const char *path, rb_err *err);
 /* Close the anchors that are `path` or lie below it. */
 void rb_anchor_drop(const char *path);
 
@@ -65,12 +65,11 @@ bool rb_file_is_own(const struct stat *st);
  * way and may put anything into it at any time, so only symlinks of root or the effective user
  * are followed; `through`: at `path` itself, too.
  */
-enum rb_code rb_file_folder(int *dir, char **name, const char *path, bool through,
-                            rb_err *err) RB_MUST_USE;
+enum rb_code rb_file_folder(int *dir, char **name, const char *path, bool through, rb_err *err);
 
 /* Reads a symlink's target, where folders may belong to another user; *out is NULL if `path` is not
  * a symlink. Fails with RB_ERROR if the
  * symlink belongs to another user. */
-enum rb_code rb_link_read_own(char **out, const char *path, rb_err *err) RB_MUST_USE;
+enum rb_code rb_link_read_own(char **out, const char *path, rb_err *err);
 
 #endif

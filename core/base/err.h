@@ -22,7 +22,16 @@
 
 #include <stdarg.h>
 
-enum rb_code {
+/* A type whose values must be looked at, wherever a function returns one. */
+#ifdef __clang__
+#define RB_TYPE_MUST_USE __attribute__((warn_unused_result))
+#else
+#define RB_TYPE_MUST_USE [[nodiscard]]
+#endif
+
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wpedantic" /* attributes like that are C23 */
+enum RB_TYPE_MUST_USE rb_code {
     RB_OK = 0,      /* done, or nothing to do */
     RB_FOUND = 1,   /* a check found something */
     RB_ERROR = 2,   /* usage, config, input or system error; nothing was changed */
@@ -30,7 +39,9 @@ enum rb_code {
     RB_BUSY = 4,    /* another run holds the environment */
     RB_DECIDE = 5,  /* a person must decide */
 };
+#pragma GCC diagnostic pop
 
+/* For functions with another result. */
 #define RB_MUST_USE __attribute__((warn_unused_result))
 #define RB_PRINTF(fmt, args) __attribute__((format(printf, fmt, args)))
 

@@ -61,7 +61,7 @@ enum rb_code rb_fail(rb_err *err, enum rb_code code, const char *fmt, ...)
 {
     va_list args;
     va_start(args, fmt);
-    rb_vfail(err, code, fmt, args);
+    (void)rb_vfail(err, code, fmt, args);
     va_end(args);
     return code;
 }
@@ -71,7 +71,7 @@ enum rb_code rb_fail_errno(rb_err *err, enum rb_code code, const char *fmt, ...)
     int saved = errno;
     va_list args;
     va_start(args, fmt);
-    rb_vfail(err, code, fmt, args);
+    (void)rb_vfail(err, code, fmt, args);
     va_end(args);
     append(err, strerror(saved));
     errno = saved;
@@ -83,7 +83,7 @@ enum rb_code rb_err_prefix(rb_err *err, const char *fmt, ...)
     rb_err old = *err;
     va_list args;
     va_start(args, fmt);
-    rb_vfail(err, old.code, fmt, args);
+    (void)rb_vfail(err, old.code, fmt, args);
     va_end(args);
     append(err, old.message);
     memcpy(err->hint, old.hint, sizeof err->hint);

@@ -15,11 +15,11 @@
 #include "base/buf.h"
 
 /* Reads a whole regular file. Fails with RB_ERROR if it has more than `limit` bytes. */
-enum rb_code rb_file_read(rb_buf *out, const char *path, size_t limit, rb_err *err) RB_MUST_USE;
+enum rb_code rb_file_read(rb_buf *out, const char *path, size_t limit, rb_err *err);
 
 /* Same as rb_file_read(), for a file that only rbtool writes. Fails with RB_ERROR if it is a
  * symlink or belongs to another user. */
-enum rb_code rb_file_read_own(rb_buf *out, const char *path, size_t limit, rb_err *err) RB_MUST_USE;
+enum rb_code rb_file_read_own(rb_buf *out, const char *path, size_t limit, rb_err *err);
 
 /* write(2) of all bytes. Returns false with errno set if it fails. */
 bool rb_file_write_all(int fd, const void *data, size_t len);
@@ -27,28 +27,27 @@ bool rb_file_write_all(int fd, const void *data, size_t len);
 /* Writes a temporary file beside the target and renames it over the target. A symlink at `path` is
  * replaced, not followed. */
 enum rb_code rb_file_write(const char *path, const void *data, size_t len, mode_t mode,
-                           rb_err *err) RB_MUST_USE;
+                           rb_err *err);
 
 /* Same as rb_file_write(), where folders may belong to another user (rb_file_folder()). The file
  * belongs to `owner` from the moment it has its name. */
 enum rb_code rb_file_write_as(const char *path, const void *data, size_t len, mode_t mode,
-                              uid_t user, gid_t group, rb_err *err) RB_MUST_USE;
+                              uid_t user, gid_t group, rb_err *err);
 
 /* Reads a file in such a folder, through symlinks of root or the effective user. *st describes what
  * was read; st_nlink is 0 if the file does not exist. */
 enum rb_code rb_file_load(rb_buf *out, struct stat *st, const char *path, size_t limit,
-                          rb_err *err) RB_MUST_USE;
+                          rb_err *err);
 
 /* Writes over a file that an administrator set up: keeps its mode and owner (0644 and the process's
  * own if it is new). If `path` is a symlink of root or the effective user, replaces the file that
  * it points to. Only syncs a file that holds the data already. */
-enum rb_code rb_file_replace(const char *path, const void *data, size_t len,
-                             rb_err *err) RB_MUST_USE;
+enum rb_code rb_file_replace(const char *path, const void *data, size_t len, rb_err *err);
 
 /* Same as rb_file_replace(), with chosen permissions: `fresh` for a new file; `fixed`, unless 0, in
  * any case. The umask does not apply. */
 enum rb_code rb_file_deliver(const char *path, const void *data, size_t len, mode_t fresh,
-                             mode_t fixed, rb_err *err) RB_MUST_USE;
+                             mode_t fixed, rb_err *err);
 
 /*
  * Creates a temporary file in a folder, to be renamed or removed. Returns its descriptor, or -1
@@ -59,30 +58,29 @@ int rb_file_temporary(char **path, const char *dir);
 void rb_dir_tidy(const char *path);
 
 /* Removes a file, if it exists; folders as for rb_file_write_as(). */
-enum rb_code rb_file_remove(const char *path, rb_err *err) RB_MUST_USE;
+enum rb_code rb_file_remove(const char *path, rb_err *err);
 
 /* False only if nothing exists at `path`. True for a dangling symlink, and for a path that cannot
  * be inspected: the later open reports the reason. */
 bool rb_file_exists(const char *path);
 
-enum rb_code rb_dir_make(const char *path, rb_err *err) RB_MUST_USE; /* as mkdir -p, synced */
+enum rb_code rb_dir_make(const char *path, rb_err *err); /* as mkdir -p, synced */
 /* Same as rb_dir_make(); folders that it creates get this mode whatever the umask is. */
-enum rb_code rb_dir_make_as(const char *path, mode_t mode, rb_err *err) RB_MUST_USE;
-enum rb_code rb_dir_remove(const char *path,
-                           rb_err *err) RB_MUST_USE; /* as rm -rf; absent is fine */
+enum rb_code rb_dir_make_as(const char *path, mode_t mode, rb_err *err);
+enum rb_code rb_dir_remove(const char *path, rb_err *err); /* as rm -rf; absent is fine */
 /* Removes a folder if it is empty; returns whether it did. */
 bool rb_dir_remove_empty(const char *path);
-enum rb_code rb_dir_sync(const char *path, rb_err *err) RB_MUST_USE;
+enum rb_code rb_dir_sync(const char *path, rb_err *err);
 
 /* Lists the names in a folder, sorted bytewise, without "." and "..". An absent folder has none. */
-enum rb_code rb_dir_list(rb_strs *out, const char *path, rb_err *err) RB_MUST_USE;
+enum rb_code rb_dir_list(rb_strs *out, const char *path, rb_err *err);
 
 /* Makes `link` point to `target` with one rename, synced; folders as for rb_file_write_as(). */
-enum rb_code rb_link_switch(const char *link, const char *target, rb_err *err) RB_MUST_USE;
+enum rb_code rb_link_switch(const char *link, const char *target, rb_err *err);
 /* Reads a symlink's target; *out is NULL if `path` is not a symlink. */
-enum rb_code rb_link_read(char **out, const char *path, rb_err *err) RB_MUST_USE;
+enum rb_code rb_link_read(char **out, const char *path, rb_err *err);
 
-enum rb_code rb_file_rename(const char *from, const char *to, rb_err *err) RB_MUST_USE; /* synced */
+enum rb_code rb_file_rename(const char *from, const char *to, rb_err *err); /* synced */
 
 char *rb_path_join(const char *dir, const char *name); /* returns `name` itself if it is absolute */
 /*

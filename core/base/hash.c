@@ -123,7 +123,7 @@ enum rb_code rb_sha256_file(char out[RB_SHA256_HEX], const char *path, rb_err *e
     while ((n = read(fd, chunk, sizeof chunk)) > 0)
         rb_sha256_add(hash, chunk, (size_t)n);
     if (n < 0) {
-        rb_fail_errno(err, RB_ERROR, "cannot read %s", path);
+        (void)rb_fail_errno(err, RB_ERROR, "cannot read %s", path);
         close(fd);
         return RB_ERROR;
     }

@@ -25,7 +25,7 @@ void rb_sha256_end(rb_sha256 *hash, unsigned char out[RB_SHA256_SIZE]);
 void rb_sha256_of(const void *data, size_t len, unsigned char out[RB_SHA256_SIZE]);
 void rb_sha256_hex_of(const void *data, size_t len, char out[RB_SHA256_HEX]);
 /* Computes the digest of a file's content, with a buffer of fixed size. */
-enum rb_code rb_sha256_file(char out[RB_SHA256_HEX], const char *path, rb_err *err) RB_MUST_USE;
+enum rb_code rb_sha256_file(char out[RB_SHA256_HEX], const char *path, rb_err *err);
 
 #define RB_SHA384_HEX 97 /* with the '\0' */
 void rb_sha384_hex_of(const void *data, size_t len, char out[RB_SHA384_HEX]);

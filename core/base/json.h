@@ -19,7 +19,7 @@
 /* Parses strictly. `what` names the document in errors ("manifest of v1.2.0"). Numbers with a
  * fraction become reals. */
 enum rb_code rb_json_read(json_t **out, const char *text, size_t len, const char *what,
-                          rb_err *err) RB_MUST_USE;
+                          rb_err *err);
 
 /* Returns the line, counted from 1, of the member at `path` ("environments.prod.checks[0].name", as
  * in a rb_shape_fault) in a text that rb_json_read() accepted. If the member is missing, the line

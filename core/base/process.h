@@ -42,8 +42,7 @@ typedef struct rb_process_result {
 
 /* Runs a program. RB_OK whenever it ran, whatever its exit status; RB_ERROR if it could not be
  * started. */
-enum rb_code rb_process_run(rb_process_result *out, const rb_process *process,
-                            rb_err *err) RB_MUST_USE;
+enum rb_code rb_process_run(rb_process_result *out, const rb_process *process, rb_err *err);
 /* Returns the path of the program that rb_process_run() would run, a new string; NULL if there is
  * none. */
 char *rb_process_find(const char *program);

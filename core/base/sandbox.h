@@ -45,6 +45,6 @@ void rb_sandbox_deadline(int seconds, const char *result);
 
 /* Runs the sandbox. *missing: what the kernel could not block ("the network"), for a note. */
 enum rb_code rb_sandbox_run(rb_buf *result, rb_strs *missing, const rb_sandbox *sandbox,
-                            rb_err *err) RB_MUST_USE;
+                            rb_err *err);
 
 #endif

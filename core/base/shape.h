@@ -73,7 +73,7 @@ void rb_shape_fault_clear(rb_shape_fault *fault);
 
 /* Same as rb_shape_fits(), with an error "WHAT: PATH: expected ..., found ...". */
 enum rb_code rb_shape_check(const rb_shape *shape, const json_t *json, const char *what,
-                            rb_err *err) RB_MUST_USE;
+                            rb_err *err);
 
 /* Returns the one of `keys` (NULL at its end) that `key` abbreviates ("cmd": "command"), else the
  * one with the smallest edit distance. */

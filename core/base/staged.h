@@ -26,11 +26,11 @@ typedef struct rb_file_access {
 
 /* Stages the data. Does nothing if the file at `path` holds it already, with that mode. */
 enum rb_code rb_file_stage(const char *path, const void *data, size_t len,
-                           const rb_file_access *access, rb_err *err) RB_MUST_USE;
+                           const rb_file_access *access, rb_err *err);
 /* Renames the staged file to `path`. Writes the data first if it was not staged or was changed
  * since. */
 enum rb_code rb_file_put_staged(const char *path, const void *data, size_t len,
-                                const rb_file_access *access, rb_err *err) RB_MUST_USE;
+                                const rb_file_access *access, rb_err *err);
 void rb_file_unstage(const char *path); /* absent is fine */
 
 /* Returns why a file at `path` could not be replaced or removed, as the end of a sentence; NULL if

@@ -58,14 +58,13 @@ typedef struct rb_config {
 } rb_config;
 
 enum rb_code rb_config_parse(rb_config **out, const char *text, size_t len, const char *source,
-                             rb_err *err) RB_MUST_USE;
-enum rb_code rb_config_read(rb_config **out, const char *path, rb_err *err) RB_MUST_USE;
+                             rb_err *err);
+enum rb_code rb_config_read(rb_config **out, const char *path, rb_err *err);
 /* Reads rbtool.json of a commit's tree. RB_FOUND if it has none. */
-enum rb_code rb_config_at(rb_config **out, rb_repo *repo, const rb_oid *commit,
-                          rb_err *err) RB_MUST_USE;
+enum rb_code rb_config_at(rb_config **out, rb_repo *repo, const rb_oid *commit, rb_err *err);
 /* Reads the environments of a file that has nothing else, or has them under "environments". */
 enum rb_code rb_config_environments(json_t **out, const char *text, size_t len, const char *source,
-                                    rb_err *err) RB_MUST_USE;
+                                    rb_err *err);
 void rb_config_free(rb_config *config);
 RB_DEFINE_AUTO(rb_config, rb_config_free)
 

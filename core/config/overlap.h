@@ -14,9 +14,9 @@
 
 /* RB_ERROR unless every place of env is its own, and no file or database lies in a folder that
  * rbtool manages. */
-enum rb_code rb_env_check_places(const rb_env *env, rb_err *err) RB_MUST_USE;
+enum rb_code rb_env_check_places(const rb_env *env, rb_err *err);
 
 /* RB_ERROR if the two environments share a place; the message names both and what they share. */
-enum rb_code rb_env_check_shared(const rb_env *env, const rb_env *other, rb_err *err) RB_MUST_USE;
+enum rb_code rb_env_check_shared(const rb_env *env, const rb_env *other, rb_err *err);
 
 #endif

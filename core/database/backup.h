@@ -54,13 +54,12 @@ typedef struct rb_backup_spec {
 } rb_backup_spec;
 
 /* *left_out: [{"table","column"}] of what would exceed the limit. On failure no file is left. */
-enum rb_code rb_db_backup(json_t **left_out, rb_db *db, const rb_backup_spec *spec,
-                          rb_err *err) RB_MUST_USE;
+enum rb_code rb_db_backup(json_t **left_out, rb_db *db, const rb_backup_spec *spec, rb_err *err);
 /* Records what became of each row, as it is now. */
-enum rb_code rb_db_backup_finish(rb_db *db, const rb_backup_spec *spec, rb_err *err) RB_MUST_USE;
+enum rb_code rb_db_backup_finish(rb_db *db, const rb_backup_spec *spec, rb_err *err);
 /* Estimates the bytes of such a file; spec->path is not used. *left_out as above. */
 enum rb_code rb_db_backup_size(int64_t *bytes, json_t **left_out, rb_db *db,
-                               const rb_backup_spec *spec, rb_err *err) RB_MUST_USE;
+                               const rb_backup_spec *spec, rb_err *err);
 
 /* Returns the tables and columns of items, "orders, orders.note", as a new string. */
 char *rb_backup_names(const json_t *items);
@@ -81,21 +80,19 @@ typedef struct rb_restore rb_restore;
 
 /* options must live as long as *out. RB_FOUND: the format of the file is not known. */
 enum rb_code rb_db_restore_compare(rb_restore **out, rb_db *db, const char *path,
-                                   const rb_restore_options *options, rb_err *err) RB_MUST_USE;
+                                   const rb_restore_options *options, rb_err *err);
 /*
  * *report: [{"table","column","restored","missing":[up to 20 keys],"missingCount","reason"}] of
  * what this transition undoes; empty where it undoes nothing of the backup. What it could not
  * restore is missing. "waits": true in an entry: the scripts are not those that the rows belong to,
  * and what undoes the transition will restore them.
  */
-enum rb_code rb_db_restore(json_t **report, rb_restore *restore, rb_db *db,
-                           rb_err *err) RB_MUST_USE;
+enum rb_code rb_db_restore(json_t **report, rb_restore *restore, rb_db *db, rb_err *err);
 /* Whether scripts, as those of the options, are undone in the database as it is now. */
-enum rb_code rb_db_restore_undone(bool *out, rb_db *db, const json_t *scripts,
-                                  rb_err *err) RB_MUST_USE;
+enum rb_code rb_db_restore_undone(bool *out, rb_db *db, const json_t *scripts, rb_err *err);
 /* The same, after steps: whether they undo what is not undone now. */
 enum rb_code rb_db_restore_expected(bool *out, rb_db *db, const json_t *scripts,
-                                    const rb_db_step *steps, size_t n, rb_err *err) RB_MUST_USE;
+                                    const rb_db_step *steps, size_t n, rb_err *err);
 void rb_restore_free(rb_restore *restore);
 RB_DEFINE_AUTO(rb_restore, rb_restore_free)
 

@@ -17,8 +17,8 @@ json_t *rb_backup_describe(const char *name, const char *kind, const json_t *key
 /* Writes the rows n of `from`, with their hash if they can be recognised by it later. t: the last
  * entry of the document. */
 enum rb_code rb_backup_copy_rows(rb_backup_rows *w, json_t *t, const json_t *shape,
-                                 const char *from, rb_err *err) RB_MUST_USE;
+                                 const char *from, rb_err *err);
 /* Adds the rows that those of the tables refer to, and those that these refer to. */
-enum rb_code rb_backup_add_references(rb_backup_rows *w, rb_err *err) RB_MUST_USE;
+enum rb_code rb_backup_add_references(rb_backup_rows *w, rb_err *err);
 
 #endif

@@ -36,17 +36,17 @@ void rb_sql_put(json_t *parts, const char *name, char *text);
 void rb_sql_set_table(json_t *parts, const rb_backup_file *file, const json_t *t,
                       const json_t *table);
 char *rb_sql_fill(const json_t *parts, const char *text);
-enum rb_code rb_sql_run(rb_db *db, const json_t *parts, const char *text, rb_err *err) RB_MUST_USE;
+enum rb_code rb_sql_run(rb_db *db, const json_t *parts, const char *text, rb_err *err);
 enum rb_code rb_sql_rows(json_t **out, rb_db *db, const json_t *parts, const char *text,
-                         rb_err *err) RB_MUST_USE;
+                         rb_err *err);
 /* The first number of the first row; 0 if there is none. */
 enum rb_code rb_sql_number(int64_t *out, rb_db *db, const json_t *parts, const char *text,
-                           rb_err *err) RB_MUST_USE;
+                           rb_err *err);
 
 /* Whether the key of t identifies rows of a table. */
 bool rb_backup_same_key(const json_t *t, const json_t *table);
 bool rb_backup_is(const json_t *t, const char *kind);
 /* The names of all tables of the database but rbtool's own. */
-enum rb_code rb_backup_tables(json_t **out, rb_db *db, rb_err *err) RB_MUST_USE;
+enum rb_code rb_backup_tables(json_t **out, rb_db *db, rb_err *err);
 
 #endif

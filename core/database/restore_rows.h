@@ -52,11 +52,11 @@ struct rb_restore {
 json_t *rb_restore_entry(rb_restore *r, const rb_restored *one, const char *column);
 /* Adds the rows d of {from} that meet {condition}, by their {reason}, and the first keys. */
 enum rb_code rb_restore_missing(json_t *entry, rb_restore *r, rb_restored *one, const char *from,
-                                const char *condition, const char *reason, rb_err *err) RB_MUST_USE;
+                                const char *condition, const char *reason, rb_err *err);
 /* Whole rows, of the tables that have an entry: those that scripts dropped, and where they deleted
  * or replaced rows. */
-enum rb_code rb_restore_all_rows(rb_restore *r, rb_err *err) RB_MUST_USE;
+enum rb_code rb_restore_all_rows(rb_restore *r, rb_err *err);
 /* The values of one->columns, which scripts dropped or wrote. */
-enum rb_code rb_restore_values(rb_restore *r, rb_restored *one, rb_err *err) RB_MUST_USE;
+enum rb_code rb_restore_values(rb_restore *r, rb_restored *one, rb_err *err);
 
 #endif

@@ -30,15 +30,14 @@ bool rb_tracking_owns(const char *table);
 /* Resolves "auto" to the tool whose table is there ("" for none) and checks a named one. For an
  * empty database, the layout's own tool is the answer. */
 enum rb_code rb_tracking_find(const char **name, rb_db *db, const char *wanted, const char *layout,
-                              rb_err *err) RB_MUST_USE;
+                              rb_err *err);
 
 /*
  * A tracking table in a database that rbtool has not deployed to yet and where no tool of the list
  * above has left one: what is applied is not known then. *table: its name, the caller's; NULL where
  * there is none. *tool: who writes it; static.
  */
-enum rb_code rb_tracking_foreign(char **table, const char **tool, rb_db *db,
-                                 rb_err *err) RB_MUST_USE;
+enum rb_code rb_tracking_foreign(char **table, const char **tool, rb_db *db, rb_err *err);
 
 /* SQL that records migration id as applied in the table of the layout's tool, for a person to run
  * where another tool or a person applied it. The caller owns it; NULL where a row needs more than
@@ -58,19 +57,19 @@ const char *rb_tracking_settle_sql(const char *name);
 
 /* What the tool thinks is applied, in set's order; versions that set lacks come last. */
 enum rb_code rb_tracking_read(rb_strs *ids, bool *dirty, rb_db *db, const char *name,
-                              const rb_migrations *set, rb_err *err) RB_MUST_USE;
+                              const rb_migrations *set, rb_err *err);
 
 /* Does this tool keep only the last version? Then noting the last step of a run is enough. */
 bool rb_tracking_last_only(const char *name);
 
 /* Takes the tool's own lock until the transaction ends, where it has one on this engine: so that an
  * application that migrates as it boots waits. RB_BUSY if the tool runs now. */
-enum rb_code rb_tracking_lock(rb_db *db, const char *name, rb_err *err) RB_MUST_USE;
+enum rb_code rb_tracking_lock(rb_db *db, const char *name, rb_err *err);
 
 /* Records that migration was applied (up) or undone. applied: all that is applied after it, for
  * tools that keep only the last version. nanoseconds: how long the script took, for tools that
  * record it; -1 when it is not known. Creates the table as its tool would. */
 enum rb_code rb_tracking_note(rb_db *db, const char *name, const rb_migration *migration, bool up,
-                              const rb_strs *applied, int64_t nanoseconds, rb_err *err) RB_MUST_USE;
+                              const rb_strs *applied, int64_t nanoseconds, rb_err *err);
 
 #endif

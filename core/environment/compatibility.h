@@ -32,6 +32,6 @@
  */
 enum rb_code rb_compatibility_test(json_t **out, char **output, rb_repo *repo,
                                    const rb_release *previous, const rb_made *made,
-                                   const rb_config *settings, rb_err *err) RB_MUST_USE;
+                                   const rb_config *settings, rb_err *err);
 
 #endif

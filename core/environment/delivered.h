@@ -17,10 +17,9 @@ char *rb_delivered_path(const char *root, const char *tag);
 
 /* Records ROOT/releases/TAG as it is now; synced. */
 enum rb_code rb_delivered_note(const char *root, const char *tag, const rb_manifest *manifest,
-                               rb_err *err) RB_MUST_USE;
+                               rb_err *err);
 
 /* Appends {"part":"app","path","expected","found"} to drift for every file that differs. */
-enum rb_code rb_delivered_check(json_t *drift, const char *root, const char *tag,
-                                rb_err *err) RB_MUST_USE;
+enum rb_code rb_delivered_check(json_t *drift, const char *root, const char *tag, rb_err *err);
 
 #endif

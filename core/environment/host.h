@@ -8,6 +8,6 @@
 
 #include "base/hash.h"
 
-enum rb_code rb_host_id(char out[RB_SHA256_HEX], rb_err *err) RB_MUST_USE;
+enum rb_code rb_host_id(char out[RB_SHA256_HEX], rb_err *err);
 
 #endif

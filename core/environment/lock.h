@@ -11,10 +11,10 @@ typedef struct rb_lock rb_lock;
 
 /* Takes the lock. Creates ROOT/.rbtool if it is missing, and refuses one that is not trusted
  * (root.h). RB_BUSY names the holder's process id and since when. */
-enum rb_code rb_lock_take(rb_lock **out, const char *root, rb_err *err) RB_MUST_USE;
+enum rb_code rb_lock_take(rb_lock **out, const char *root, rb_err *err);
 /* The lock of the process that watches the environment (ROOT/.rbtool/watch), which keeps nobody
  * from anything else. RB_BUSY names the process that watches. */
-enum rb_code rb_lock_take_watch(rb_lock **out, const char *root, rb_err *err) RB_MUST_USE;
+enum rb_code rb_lock_take_watch(rb_lock **out, const char *root, rb_err *err);
 void rb_lock_release(rb_lock *lock);
 RB_DEFINE_AUTO(rb_lock, rb_lock_release)
 

@@ -11,7 +11,7 @@
 
 /* Fails unless the folders, and the journal in them, are not symlinks and belong to root or the
  * effective user; to be called before anything is written. They may be missing. */
-enum rb_code rb_root_trust(const char *root, rb_err *err) RB_MUST_USE;
+enum rb_code rb_root_trust(const char *root, rb_err *err);
 
 /*
  * Open ROOT/.rbtool and ROOT/releases and hold their descriptors as anchors (base/anchor.h) until
@@ -20,11 +20,11 @@ enum rb_code rb_root_trust(const char *root, rb_err *err) RB_MUST_USE;
  * everybody who may enter ROOT may read its state. Only backups are private (0700, files 0600).
  * Refuses what rb_root_trust() refuses, and folders that every user may write to.
  */
-enum rb_code rb_root_hold(const char *root, rb_err *err) RB_MUST_USE;
+enum rb_code rb_root_hold(const char *root, rb_err *err);
 void rb_root_drop(const char *root);
 
 /* Sets *out if a journal exists, of any owner. RB_ERROR if it cannot be inspected or is a
  * symlink. */
-enum rb_code rb_root_has_state(bool *out, const char *root, rb_err *err) RB_MUST_USE;
+enum rb_code rb_root_has_state(bool *out, const char *root, rb_err *err);
 
 #endif

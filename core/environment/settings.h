@@ -44,22 +44,22 @@ typedef struct rb_binding {
  * out. */
 enum rb_code rb_binding_look(rb_binding *out, const rb_env *env, const json_t *settings,
                              enum rb_settings_source source, rb_state *state, rb_repo *repo,
-                             bool named, rb_err *err) RB_MUST_USE;
+                             bool named, rb_err *err);
 void rb_binding_clear(rb_binding *binding);
 
 /* Record name and settings. Writes only what differs from what is recorded. */
 enum rb_code rb_binding_record(rb_state *state, const char *name, const json_t *settings,
-                               enum rb_settings_source source, rb_err *err) RB_MUST_USE;
+                               enum rb_settings_source source, rb_err *err);
 /* Record in the clone where the environment is. */
-enum rb_code rb_binding_record_root(rb_repo *repo, const rb_env *env, rb_err *err) RB_MUST_USE;
+enum rb_code rb_binding_record_root(rb_repo *repo, const rb_env *env, rb_err *err);
 /* Record as well that a person accepted the databases in binding->databases. */
-enum rb_code rb_binding_accept(rb_state *state, const rb_binding *binding, rb_err *err) RB_MUST_USE;
+enum rb_code rb_binding_accept(rb_state *state, const rb_binding *binding, rb_err *err);
 
 /*
  * The pins of a database's newest journal row. *out is NULL if the database has no journal, does
  * not exist, or is a copy of the one that the row was written in (*copy): the same database means
  * the same server and database, not a row in a restored copy.
  */
-enum rb_code rb_database_pins(json_t **out, bool *copy, const char *url, rb_err *err) RB_MUST_USE;
+enum rb_code rb_database_pins(json_t **out, bool *copy, const char *url, rb_err *err);
 
 #endif

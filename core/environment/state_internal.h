@@ -24,15 +24,14 @@ struct rb_state {
 /* Runs a query. The parameters are given as for json_pack(), whose format has the brackets; format
  * NULL: none. */
 enum rb_code rb_state_query(json_t **rows, const rb_state *state, rb_err *err, const char *sql,
-                            const char *format, ...) RB_MUST_USE;
+                            const char *format, ...);
 /* Runs a statement that changes the journal. */
 enum rb_code rb_state_change(rb_state *state, rb_err *err, const char *sql, const char *format,
-                             ...) RB_MUST_USE;
+                             ...);
 /* Begins a transaction that the next intent, the end or rb_state_flush() commits. */
-enum rb_code rb_state_hold(rb_state *state, rb_err *err) RB_MUST_USE;
+enum rb_code rb_state_hold(rb_state *state, rb_err *err);
 /* Passes code on. If it is a failure, rolls the open transaction back; commit: else commits it. */
-enum rb_code rb_state_held(rb_state *state, enum rb_code code, bool commit,
-                           rb_err *err) RB_MUST_USE;
+enum rb_code rb_state_held(rb_state *state, enum rb_code code, bool commit, rb_err *err);
 
 const char *rb_state_cell(const json_t *row, size_t column); /* a row's text, or NULL */
 
@@ -46,15 +45,15 @@ typedef struct rb_state_text {
 } rb_state_text;
 bool rb_state_is_object(const char *text); /* an object id */
 enum rb_code rb_state_texts(const rb_state *state, const json_t *row, const rb_state_text *texts,
-                            size_t count, rb_err *err) RB_MUST_USE;
+                            size_t count, rb_err *err);
 
 /* Reads JSON of that shape. what: for the message. */
 enum rb_code rb_state_read_json(json_t **out, const rb_state *state, const json_t *cell,
-                                const rb_shape *shape, const char *what, rb_err *err) RB_MUST_USE;
+                                const rb_shape *shape, const char *what, rb_err *err);
 /* The shapes of what is stored. Of a plan and its data, the members that are read again. */
 extern const rb_shape rb_state_plan_shape, rb_state_data_shape, rb_state_items_shape,
     rb_state_health_shape, rb_state_watch_shape, rb_state_happened_shape, rb_state_event_shape;
 
-enum rb_code rb_state_damaged(const rb_state *state, const char *what, rb_err *err) RB_MUST_USE;
+enum rb_code rb_state_damaged(const rb_state *state, const char *what, rb_err *err);
 
 #endif

@@ -22,11 +22,11 @@ RB_DEFINE_AUTO(rb_attributes, rb_attributes_free)
 /* The value of an attribute for a file; NULL when it is unset, unspecified, or set without a
  * value. The caller owns it. */
 enum rb_code rb_attributes_get(char **out, rb_attributes *attributes, const char *path,
-                               const char *name, rb_err *err) RB_MUST_USE;
+                               const char *name, rb_err *err);
 
 /* Whether an attribute is set for a file without a value ("ident", not "-ident" or "ident=x"). */
 enum rb_code rb_attributes_is_set(bool *out, rb_attributes *attributes, const char *path,
-                                  const char *name, rb_err *err) RB_MUST_USE;
+                                  const char *name, rb_err *err);
 
 /* gitignore(5) patterns as gitattributes uses them: base is the folder of the file they are in,
  * "" or with '/' at its end. For tests and the fuzzer. */

@@ -34,7 +34,6 @@ typedef struct rb_blobs {
 } rb_blobs;
 
 /* ids: room for entries->n. Of several failures the one of the first entry is reported. */
-enum rb_code rb_blobs_read(unsigned char (*ids)[RB_SHA256_SIZE], const rb_blobs *job,
-                           rb_err *err) RB_MUST_USE;
+enum rb_code rb_blobs_read(unsigned char (*ids)[RB_SHA256_SIZE], const rb_blobs *job, rb_err *err);
 
 #endif

@@ -41,13 +41,13 @@ char *rb_git_message(void);
 
 /* Fails with the reason why no repository is at `dir`: none exists, or git_dir (GIT_DIR, or NULL)
  * or the nearest .git is broken, and what it lacks. */
-enum rb_code rb_git_explain_absence(const char *dir, const char *git_dir, rb_err *err) RB_MUST_USE;
+enum rb_code rb_git_explain_absence(const char *dir, const char *git_dir, rb_err *err);
 
 /* Fail if a file that libgit2 reads is a FIFO or a device, on which it would block for ever. Call
  * rb_git_check_files() before the repository is opened and rb_git_check_refs() after. dir: the
  * repository's own folder; common: the folder shared by all its work trees. */
-enum rb_code rb_git_check_files(const char *dir, rb_err *err) RB_MUST_USE;
-enum rb_code rb_git_check_refs(const char *dir, const char *common, rb_err *err) RB_MUST_USE;
+enum rb_code rb_git_check_files(const char *dir, rb_err *err);
+enum rb_code rb_git_check_refs(const char *dir, const char *common, rb_err *err);
 
 /* True for a shallow clone. */
 bool rb_git_is_shallow(const rb_repo *repo);
@@ -57,10 +57,10 @@ bool rb_git_is_shallow(const rb_repo *repo);
  * names the object and its path ("" for none), and says what to fetch.
  */
 enum rb_code rb_git_unreadable(const rb_repo *repo, int status, const char *kind, const rb_oid *oid,
-                               const char *path, rb_err *err) RB_MUST_USE;
+                               const char *path, rb_err *err);
 
 /* Opens the object database of a repository whose folders are known, and its views. */
-enum rb_code rb_git_odb_open(rb_repo *repo, rb_err *err) RB_MUST_USE;
+enum rb_code rb_git_odb_open(rb_repo *repo, rb_err *err);
 void rb_git_odb_close(rb_repo *repo);
 
 /*
@@ -82,8 +82,7 @@ void rb_git_raw_clear(struct rb_raw *raw);
 /* Runs `git -C DIR args...` with input; `out` may be NULL. *status is git's exit status, *said its
  * stderr as one safe line. Fails only if git could not be run. */
 enum rb_code rb_git_run(rb_buf *out, int *status, char **said, const rb_repo *repo,
-                        const char *const *args, const void *input, size_t len,
-                        rb_err *err) RB_MUST_USE;
+                        const char *const *args, const void *input, size_t len, rb_err *err);
 
 typedef struct rb_git_result {
     int status;
@@ -94,7 +93,7 @@ typedef struct rb_git_result {
 /* Runs a git command that talks to a remote. It may ask on the terminal; its messages are English.
  * */
 enum rb_code rb_git_talk(rb_git_result *out, const rb_repo *repo, const char *const *args,
-                         rb_err *err) RB_MUST_USE;
+                         rb_err *err);
 void rb_git_result_clear(rb_git_result *result);
 
 /*
@@ -102,7 +101,7 @@ void rb_git_result_clear(rb_git_result *result);
  * unknown mode. path: of the tree, for messages.
  */
 enum rb_code rb_git_tree(git_tree **out, const rb_repo *repo, const rb_oid *oid, const char *path,
-                         rb_err *err) RB_MUST_USE;
+                         rb_err *err);
 enum rb_mode rb_git_mode(const git_tree_entry *entry);
 
 /*
@@ -111,10 +110,10 @@ enum rb_mode rb_git_mode(const git_tree_entry *entry);
  * Drops a path that lies below another.
  */
 enum rb_code rb_git_roots(rb_tree_entries *out, rb_repo *repo, const rb_oid *tree,
-                          const rb_strs *paths, rb_err *err) RB_MUST_USE;
+                          const rb_strs *paths, rb_err *err);
 
 /* Fails with RB_ERROR for a folder that is nested too deep. */
-enum rb_code rb_git_depth(const rb_buf *path, int depth, rb_err *err) RB_MUST_USE;
+enum rb_code rb_git_depth(const rb_buf *path, int depth, rb_err *err);
 
 void rb_git_entry_add(rb_tree_entries *entries, const char *path, const git_oid *oid,
                       enum rb_mode mode); /* copies */

@@ -12,6 +12,6 @@
 /* Appends "-old line" and "+new line" to out, each safe for a terminal and without its line end. A
  * text with a NUL byte is one line that states this. */
 enum rb_code rb_lines_compare(rb_strs *out, const char *old, size_t old_len, const char *new,
-                              size_t new_len, rb_err *err) RB_MUST_USE;
+                              size_t new_len, rb_err *err);
 
 #endif

@@ -19,15 +19,14 @@ enum rb_object_kind {
  * missing or corrupt, with `what` ("entry of the ledger") and what to fetch in the message.
  */
 enum rb_code rb_object_read(rb_buf *out, rb_repo *repo, const rb_oid *object,
-                            enum rb_object_kind kind, const char *what, size_t limit,
-                            rb_err *err) RB_MUST_USE;
+                            enum rb_object_kind kind, const char *what, size_t limit, rb_err *err);
 
 /* Returns an object's size, whatever its kind, without reading it. RB_ERROR if it is missing. */
 enum rb_code rb_object_size(size_t *out, rb_repo *repo, const rb_oid *object, const char *what,
-                            rb_err *err) RB_MUST_USE;
+                            rb_err *err);
 
 enum rb_code rb_object_write(rb_oid *out, rb_repo *repo, enum rb_object_kind kind, const void *data,
-                             size_t len, rb_err *err) RB_MUST_USE;
+                             size_t len, rb_err *err);
 
 /* A tree of plain files only, in bytewise order of their names. */
 typedef struct rb_flat_file {
@@ -36,11 +35,11 @@ typedef struct rb_flat_file {
 } rb_flat_file;
 
 enum rb_code rb_flat_write(rb_oid *out, rb_repo *repo, const rb_flat_file *files, size_t n,
-                           rb_err *err) RB_MUST_USE;
+                           rb_err *err);
 
 /* Reads such a tree: at most `limit` files, whose names point into `raw`. RB_FOUND if the tree
  * holds anything but plain files, or more of them. */
 enum rb_code rb_flat_read(rb_flat_file *files, size_t *n, size_t limit, rb_buf *raw, rb_repo *repo,
-                          const rb_oid *tree, const char *what, rb_err *err) RB_MUST_USE;
+                          const rb_oid *tree, const char *what, rb_err *err);
 
 #endif

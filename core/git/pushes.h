@@ -31,7 +31,7 @@ bool rb_oid_is_zero(const rb_oid *oid);
 /* Reads lines "LOCAL-REF LOCAL-ID REMOTE-REF REMOTE-ID" of pre-push if `sent` is set, else "OLD NEW
  * REF" of pre-receive and post-receive. */
 enum rb_code rb_pushes_read(rb_pushes *out, rb_repo *repo, bool sent, const char *lines, size_t len,
-                            rb_err *err) RB_MUST_USE;
+                            rb_err *err);
 void rb_pushes_clear(rb_pushes *pushes);
 
 /* Returns the line about this ref, or NULL. */

@@ -16,11 +16,11 @@ typedef struct rb_ref {
 } rb_ref;
 
 /* Reads a ref; a ref that does not exist is not an error. */
-enum rb_code rb_ref_read(rb_ref *out, rb_repo *repo, const char *name, rb_err *err) RB_MUST_USE;
+enum rb_code rb_ref_read(rb_ref *out, rb_repo *repo, const char *name, rb_err *err);
 
 /* Sets *out if packed-refs has the ref with exactly this value. */
 enum rb_code rb_ref_is_packed(bool *out, const rb_repo *repo, const char *name,
-                              const rb_oid *object, rb_err *err) RB_MUST_USE;
+                              const rb_oid *object, rb_err *err);
 
 /*
  * Moves a ref with `git update-ref`, so that the user's hooks run, from its present value: `old`,
@@ -28,7 +28,7 @@ enum rb_code rb_ref_is_packed(bool *out, const rb_repo *repo, const char *name,
  * lock; RB_FOUND if a hook refuses.
  */
 enum rb_code rb_ref_move(rb_repo *repo, const char *name, const rb_oid *to, const rb_oid *old,
-                         rb_err *err) RB_MUST_USE;
+                         rb_err *err);
 
 bool rb_object_exists(rb_repo *repo, const rb_oid *object);
 

@@ -10,28 +10,27 @@
 
 /* Finds a remote: the one of that name; for NULL the checked-out branch's, else origin, else the
  * only one. */
-enum rb_code rb_remote_find(char **out, rb_repo *repo, const char *name, rb_err *err) RB_MUST_USE;
+enum rb_code rb_remote_find(char **out, rb_repo *repo, const char *name, rb_err *err);
 
 /* Returns the command that fetches tags, for messages: "git fetch origin --tags", with the remote
  * of rb_remote_find(NULL), or REMOTE if there is none. */
 char *rb_remote_fetch_tags(rb_repo *repo);
 
 /* Lists the remote's tags: name to the id that its ref holds. */
-enum rb_code rb_remote_tags(json_t **out, rb_repo *repo, const char *remote,
-                            rb_err *err) RB_MUST_USE;
+enum rb_code rb_remote_tags(json_t **out, rb_repo *repo, const char *remote, rb_err *err);
 
 /* Reads a ref of the remote; a ref that does not exist is not an error. */
 enum rb_code rb_remote_read(rb_ref *out, rb_repo *repo, const char *remote, const char *ref,
-                            rb_err *err) RB_MUST_USE;
+                            rb_err *err);
 
 /* Fetches one ref, with all objects that it leads to, and sets our ref `into` to it, whatever its
  * value was. Changes no other ref and fetches no tags. */
 enum rb_code rb_remote_fetch(rb_repo *repo, const char *remote, const char *ref, const char *into,
-                             rb_err *err) RB_MUST_USE;
+                             rb_err *err);
 
 /* Pushes a commit to a ref of the remote, never by force. RB_BUSY if it is not a fast-forward, or
  * another push came first; RB_FOUND if a hook on either side refused it. */
 enum rb_code rb_remote_push(rb_repo *repo, const char *remote, const rb_oid *commit,
-                            const char *ref, rb_err *err) RB_MUST_USE;
+                            const char *ref, rb_err *err);
 
 #endif

@@ -30,7 +30,7 @@ bool rb_oid_parse(rb_oid *out, const char *hex); /* exactly 40 lower-case digits
 bool rb_oid_equal(const rb_oid *a, const rb_oid *b);
 
 /* Opens the repository that `dir` is in, found as git finds it. */
-enum rb_code rb_repo_open(rb_repo **out, const char *dir, rb_err *err) RB_MUST_USE;
+enum rb_code rb_repo_open(rb_repo **out, const char *dir, rb_err *err);
 void rb_repo_close(rb_repo *repo);
 RB_DEFINE_AUTO(rb_repo, rb_repo_close)
 
@@ -38,18 +38,16 @@ const char *rb_repo_common_dir(const rb_repo *repo); /* ends without '/'; shared
 const char *rb_repo_workdir(const rb_repo *repo);    /* NULL in a bare one */
 
 /* Resolves anything that git rev-parse accepts (v1.0, HEAD, main~2, an id) to a commit. */
-enum rb_code rb_repo_commit(rb_oid *out, rb_repo *repo, const char *spec, rb_err *err) RB_MUST_USE;
-enum rb_code rb_commit_tree(rb_oid *out, rb_repo *repo, const rb_oid *commit,
-                            rb_err *err) RB_MUST_USE;
+enum rb_code rb_repo_commit(rb_oid *out, rb_repo *repo, const char *spec, rb_err *err);
+enum rb_code rb_commit_tree(rb_oid *out, rb_repo *repo, const rb_oid *commit, rb_err *err);
 /* Returns the commit time, in seconds since 1970. */
-enum rb_code rb_commit_time(int64_t *out, rb_repo *repo, const rb_oid *commit,
-                            rb_err *err) RB_MUST_USE;
+enum rb_code rb_commit_time(int64_t *out, rb_repo *repo, const rb_oid *commit, rb_err *err);
 /* Sets *out if `ancestor` can be reached from `commit` (a commit reaches itself). */
 enum rb_code rb_commit_reaches(bool *out, rb_repo *repo, const rb_oid *commit,
-                               const rb_oid *ancestor, rb_err *err) RB_MUST_USE;
+                               const rb_oid *ancestor, rb_err *err);
 /* Finds the best common ancestor. RB_FOUND if none exists, or a shallow clone lacks it. */
 enum rb_code rb_commit_merge_base(rb_oid *out, rb_repo *repo, const rb_oid *a, const rb_oid *b,
-                                  rb_err *err) RB_MUST_USE;
+                                  rb_err *err);
 /*
  * Walks the commits reachable from `tip` and from none of hide[], newest first (by time; where
  * something is hidden, never a parent before its child). visit returns false to stop. Messages are
@@ -57,32 +55,28 @@ enum rb_code rb_commit_merge_base(rb_oid *out, rb_repo *repo, const rb_oid *a, c
  */
 typedef bool rb_commit_visit(void *context, const rb_oid *commit, const char *message);
 enum rb_code rb_commit_walk(rb_repo *repo, const rb_oid *tip, const rb_oid *hide, size_t hides,
-                            rb_commit_visit *visit, void *context, rb_err *err) RB_MUST_USE;
+                            rb_commit_visit *visit, void *context, rb_err *err);
 
 /*
  * Reads a git setting, as `git config --null --list` prints it (libgit2 does not see -c and
  * GIT_CONFIG_*). The list is read once, on first use. The last value wins; NULL if it is not set.
  * Borrowed. Keys as git prints them: section and variable in lower case, subsection as it is.
  */
-enum rb_code rb_repo_setting(const char **out, rb_repo *repo, const char *key,
-                             rb_err *err) RB_MUST_USE;
+enum rb_code rb_repo_setting(const char **out, rb_repo *repo, const char *key, rb_err *err);
 /* Adds all values of a key to out, in git's order. */
-enum rb_code rb_repo_settings(rb_strs *out, rb_repo *repo, const char *key,
-                              rb_err *err) RB_MUST_USE;
+enum rb_code rb_repo_settings(rb_strs *out, rb_repo *repo, const char *key, rb_err *err);
 /* Adds the subsections of a section that have a value of that name to out, in git's order. */
 enum rb_code rb_repo_subsections(rb_strs *out, rb_repo *repo, const char *section, const char *name,
-                                 rb_err *err) RB_MUST_USE;
+                                 rb_err *err);
 /* Same as rb_repo_setting() for a path: ~/ is expanded, a relative path starts at the top of the
  * work tree. */
-enum rb_code rb_repo_setting_path(char **out, rb_repo *repo, const char *key,
-                                  rb_err *err) RB_MUST_USE;
+enum rb_code rb_repo_setting_path(char **out, rb_repo *repo, const char *key, rb_err *err);
 /* Adds all values of a key that names paths to out, in git's order. */
-enum rb_code rb_repo_setting_paths(rb_strs *out, rb_repo *repo, const char *key,
-                                   rb_err *err) RB_MUST_USE;
+enum rb_code rb_repo_setting_paths(rb_strs *out, rb_repo *repo, const char *key, rb_err *err);
 
 /* Returns "Name <email> seconds +hhmm" of the committer now, as `git var GIT_COMMITTER_IDENT` does.
  * */
-enum rb_code rb_repo_committer(char **out, rb_repo *repo, rb_err *err) RB_MUST_USE;
+enum rb_code rb_repo_committer(char **out, rb_repo *repo, rb_err *err);
 
 /*
  * Returns the work tree of the repository in use that `path` lies in, or NULL. Anything in it can
@@ -95,16 +89,14 @@ enum rb_code rb_repo_committer(char **out, rb_repo *repo, rb_err *err) RB_MUST_U
 void rb_repo_work_tree_of(char **top, char **real, const rb_repo *repo, const char *path);
 
 /* Reads a date as `git log --since` does ("yesterday", "2 weeks ago"); NULL: INT64_MIN. */
-enum rb_code rb_repo_since(int64_t *out, const rb_repo *repo, const char *text,
-                           rb_err *err) RB_MUST_USE;
+enum rb_code rb_repo_since(int64_t *out, const rb_repo *repo, const char *text, rb_err *err);
 
 /* Runs `git -C DIR args...` (args ends with NULL). A non-zero status is an error with git's stderr.
  * */
-enum rb_code rb_repo_git(rb_buf *out, const rb_repo *repo, const char *const *args,
-                         rb_err *err) RB_MUST_USE;
+enum rb_code rb_repo_git(rb_buf *out, const rb_repo *repo, const char *const *args, rb_err *err);
 /* Same as rb_repo_git(), with a text on its standard input, for lists too long for a command line.
  * */
 enum rb_code rb_repo_git_with(rb_buf *out, const rb_repo *repo, const char *const *args,
-                              const rb_buf *input, rb_err *err) RB_MUST_USE;
+                              const rb_buf *input, rb_err *err);
 
 #endif

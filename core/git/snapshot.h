@@ -9,6 +9,6 @@
 #include "git/repository.h"
 
 /* RB_ERROR in a repository without a work tree. */
-enum rb_code rb_repo_snapshot(rb_oid *commit, rb_repo *repo, rb_err *err) RB_MUST_USE;
+enum rb_code rb_repo_snapshot(rb_oid *commit, rb_repo *repo, rb_err *err);
 
 #endif

@@ -17,11 +17,11 @@ typedef struct rb_tag {
 } rb_tag;
 
 /* RB_FOUND if the tag does not exist; RB_ERROR if its object is missing or corrupt. */
-enum rb_code rb_tag_read(rb_tag **out, rb_repo *repo, const char *name, rb_err *err) RB_MUST_USE;
+enum rb_code rb_tag_read(rb_tag **out, rb_repo *repo, const char *name, rb_err *err);
 /* Reads a tag object by id, with the name that its ref should have. May be called from any thread.
  * */
 enum rb_code rb_tag_read_object(rb_tag **out, rb_repo *repo, const rb_oid *object, const char *name,
-                                rb_err *err) RB_MUST_USE;
+                                rb_err *err);
 /* Returns the size of the tag object, by its header; 0 for any other object and for a missing one.
  * */
 size_t rb_tag_size(rb_repo *repo, const rb_oid *object);
@@ -43,18 +43,18 @@ typedef struct rb_tag_refs {
     size_t cap;
 } rb_tag_refs;
 
-enum rb_code rb_tag_refs_read(rb_tag_refs *out, rb_repo *repo, rb_err *err) RB_MUST_USE;
+enum rb_code rb_tag_refs_read(rb_tag_refs *out, rb_repo *repo, rb_err *err);
 void rb_tag_refs_clear(rb_tag_refs *refs);
 
 /* Lists the names of all tags that match the glob (fnmatch), sorted bytewise. */
-enum rb_code rb_tag_names(rb_strs *out, rb_repo *repo, const char *glob, rb_err *err) RB_MUST_USE;
+enum rb_code rb_tag_names(rb_strs *out, rb_repo *repo, const char *glob, rb_err *err);
 
 /*
  * Writes the object, checks it as `git mktag` does, then creates refs/tags/name with `git update-
  * ref`, so that the user's hooks run. RB_FOUND if the name is in use.
  */
 enum rb_code rb_tag_create(rb_oid *out, rb_repo *repo, const char *name, const void *raw,
-                           size_t len, rb_err *err) RB_MUST_USE;
+                           size_t len, rb_err *err);
 
 /* Compares versions in tag names: digits by value, 1.0-rc1 before 1.0 (git's versionsort with "-"
  * as suffix); bytewise if equal. */

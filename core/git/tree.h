@@ -38,19 +38,19 @@ void rb_tree_entries_clear(rb_tree_entries *entries);
  * git's canonical ones.
  */
 enum rb_code rb_tree_list(rb_tree_entries *out, rb_repo *repo, const rb_oid *tree,
-                          const rb_strs *paths, rb_err *err) RB_MUST_USE;
+                          const rb_strs *paths, rb_err *err);
 
 /* Finds one path; RB_FOUND if it does not exist. */
 enum rb_code rb_tree_find(rb_tree_entry *out, rb_repo *repo, const rb_oid *tree, const char *path,
-                          rb_err *err) RB_MUST_USE;
+                          rb_err *err);
 void rb_tree_entry_clear(rb_tree_entry *entry);
 
 /* Reads a blob. The error for a missing or corrupt one names its path and what to fetch. */
 enum rb_code rb_blob_read(rb_buf *out, rb_repo *repo, const rb_oid *blob, const char *path,
-                          size_t limit, rb_err *err) RB_MUST_USE;
+                          size_t limit, rb_err *err);
 
 /* Finds and reads the committed file at `path`. */
 enum rb_code rb_tree_read(rb_buf *out, rb_repo *repo, const rb_oid *tree, const char *path,
-                          size_t limit, rb_err *err) RB_MUST_USE;
+                          size_t limit, rb_err *err);
 
 #endif

@@ -22,7 +22,7 @@ void rb_treeid_clear(rb_treeid *id);
 
 /* Computes the id; `paths` as for rb_tree_list(), and the files retain their whole paths. */
 enum rb_code rb_treeid_of(rb_treeid *out, rb_repo *repo, const rb_oid *tree, const rb_strs *paths,
-                          bool use_cache, rb_err *err) RB_MUST_USE;
+                          bool use_cache, rb_err *err);
 
 /*
  * Same as rb_treeid_of(), from blobs hashed by the caller: entries as rb_tree_list() gives them,

@@ -28,7 +28,7 @@ void rb_refusals_add(rb_refusals *refusals, char *what, const char *fmt, ...)
     rb_err text;
     va_list args;
     va_start(args, fmt);
-    rb_vfail(&text, RB_FOUND, fmt, args);
+    (void)rb_vfail(&text, RB_FOUND, fmt, args);
     va_end(args);
     if (refusals->n == refusals->cap) {
         refusals->cap = refusals->cap ? refusals->cap * 2 : 8;

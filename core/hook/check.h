@@ -32,7 +32,7 @@ void rb_refusals_clear(rb_refusals *refusals);
  * are made safe. */
 void rb_refusals_add(rb_refusals *refusals, char *what, const char *fmt, ...) RB_PRINTF(3, 4);
 /* Returns RB_FOUND, with the first refusal in err, if one from index `from` on is not a warning. */
-enum rb_code rb_refusals_result(const rb_refusals *refusals, size_t from, rb_err *err) RB_MUST_USE;
+enum rb_code rb_refusals_result(const rb_refusals *refusals, size_t from, rb_err *err);
 
 typedef struct rb_guard rb_guard;
 
@@ -67,14 +67,14 @@ void rb_guard_ask_ledger(rb_guard *guard, rb_guard_given_up *given_up);
  * that `git push --mirror` deletes to the hook.
  */
 enum rb_code rb_guard_push(rb_refusals *out, rb_guard *guard, const char *remote,
-                           const rb_pushes *pushes, rb_err *err) RB_MUST_USE;
+                           const rb_pushes *pushes, rb_err *err);
 
 /*
  * pre-receive: same rules on the server, while the push is in quarantine. The chain is checked
  * with all tags of the push; a commit is new if no ref of the server reaches it.
  */
 enum rb_code rb_guard_receive(rb_refusals *out, rb_guard *guard, const rb_pushes *pushes,
-                              rb_err *err) RB_MUST_USE;
+                              rb_err *err);
 
 /*
  * reference-transaction in state "prepared": lines "OLD NEW REF". Refuses moving a tag that
@@ -84,14 +84,13 @@ enum rb_code rb_guard_receive(rb_refusals *out, rb_guard *guard, const rb_pushes
  * (setting the same value; OLD to zero for a packed ref) and symbolic refs.
  */
 enum rb_code rb_guard_transaction(rb_refusals *out, rb_guard *guard, const char *lines, size_t len,
-                                  rb_err *err) RB_MUST_USE;
+                                  rb_err *err);
 
 /*
  * commit-msg: refuses a commit whose staged files touch the migrations of rbtool.json's databases
  * if its message (a file) has no trailer "Rollback: reversible", "Rollback: lossy REASON" or
  * "Rollback: irreversible REASON". For a merge, only files that differ from all parents count.
  */
-enum rb_code rb_guard_commit(rb_refusals *out, rb_guard *guard, const char *message,
-                             rb_err *err) RB_MUST_USE;
+enum rb_code rb_guard_commit(rb_refusals *out, rb_guard *guard, const char *message, rb_err *err);
 
 #endif

@@ -24,22 +24,22 @@ struct rb_guard {
 const char *rb_hook_shell_word(const char *name);
 
 /* Reads the settings; *out is NULL if none exist. */
-enum rb_code rb_guard_settings(const rb_config **out, rb_guard *guard, rb_err *err) RB_MUST_USE;
-enum rb_code rb_guard_signers(const rb_signers **out, rb_guard *guard, rb_err *err) RB_MUST_USE;
-enum rb_code rb_guard_chain(const rb_chain **out, rb_guard *guard, rb_err *err) RB_MUST_USE;
+enum rb_code rb_guard_settings(const rb_config **out, rb_guard *guard, rb_err *err);
+enum rb_code rb_guard_signers(const rb_signers **out, rb_guard *guard, rb_err *err);
+enum rb_code rb_guard_chain(const rb_chain **out, rb_guard *guard, rb_err *err);
 
 /* Finds out whether this object is a tag with a manifest; *tag, if wanted, receives it. */
 enum rb_code rb_guard_carries(bool *out, rb_tag **tag, rb_guard *guard, const rb_oid *object,
-                              const char *name, rb_err *err) RB_MUST_USE;
+                              const char *name, rb_err *err);
 
 /* Checks everything that `verify` checks except the chain; appends to problems. */
 enum rb_code rb_guard_verify(rb_problems *problems, rb_guard *guard, const rb_tag *tag,
-                             rb_err *err) RB_MUST_USE;
+                             rb_err *err);
 
 /* The two halves of rb_guard_push(). */
 enum rb_code rb_guard_push_tags(rb_refusals *out, rb_guard *guard, const rb_pushes *pushes,
-                                rb_err *err) RB_MUST_USE;
+                                rb_err *err);
 enum rb_code rb_guard_push_migrations(rb_refusals *out, rb_guard *guard, const char *remote,
-                                      const rb_pushes *pushes, rb_err *err) RB_MUST_USE;
+                                      const rb_pushes *pushes, rb_err *err);
 
 #endif

@@ -35,11 +35,11 @@ typedef struct rb_guard_search {
  * merge that takes one side's file unchanged touches it too.
  */
 enum rb_code rb_guard_find_commit(char out[RB_OID_HEX], const rb_guard_search *search,
-                                  const rb_oid *tip, const rb_strs *paths, rb_err *err) RB_MUST_USE;
+                                  const rb_oid *tip, const rb_strs *paths, rb_err *err);
 /* Sets *out if anything that is pushed touches the paths. Computed once, however many refs are
  * pushed. */
 enum rb_code rb_guard_is_news(bool *out, rb_guard_search *search, const rb_strs *paths,
-                              rb_err *err) RB_MUST_USE;
+                              rb_err *err);
 
 /* Opens all releases, once, and collects what each place had in them. Costs as much as they are
  * many: only for what rb_guard_continues() leaves open. */
@@ -50,7 +50,7 @@ void rb_guard_open_released(rb_guard_search *search);
  * it, and no other folder of a release. Then nothing that was released is changed in it.
  */
 enum rb_code rb_guard_continues(bool *out, rb_guard_search *search, const rb_pushed *pushed,
-                                const rb_oid *tree, rb_err *err) RB_MUST_USE;
+                                const rb_oid *tree, rb_err *err);
 
 /* True if a migration has not the bytes that were released. A down where none was changes nothing
  * that was released. */
@@ -62,15 +62,13 @@ bool rb_guard_differs(const rb_migration *found, const rb_manifest_migration *wa
  * rbtool.json and in the releases' folders.
  */
 enum rb_code rb_guard_check_released(rb_refusals *out, rb_guard_search *search,
-                                     const rb_pushed *pushed, const rb_oid *tree,
-                                     rb_err *err) RB_MUST_USE;
+                                     const rb_pushed *pushed, const rb_oid *tree, rb_err *err);
 
 /*
  * On a server, refuses a push after which the branch that HEAD names lacks a migration that it
  * has now with the bytes of a release that is not bad. Compares content, not history: the branch
  * may be rewritten or replaced by one that follows no release.
  */
-enum rb_code rb_guard_check_head(rb_refusals *out, rb_guard_search *search,
-                                 rb_err *err) RB_MUST_USE;
+enum rb_code rb_guard_check_head(rb_refusals *out, rb_guard_search *search, rb_err *err);
 
 #endif

@@ -13,26 +13,26 @@
 /* An rb_guard_loader: loads the chain with the ledger and its policy, so that a release whose
  * signer may not release is refused, and a predecessor that is known to be lost is not missed. */
 enum rb_code rb_ledger_chain(rb_chain **out, rb_repo *repo, const rb_signers *signers,
-                             const rb_pushes *pushed, rb_err *err) RB_MUST_USE;
+                             const rb_pushes *pushed, rb_err *err);
 
 /* An rb_guard_given_up: a release may be deleted if a valid gap entry is about it and nothing used
  * it (rb_history_in_use()). */
 enum rb_code rb_ledger_gave_up(bool *out, char **next, rb_repo *repo, const rb_signers *signers,
-                               const char *tag, const char *object, rb_err *err) RB_MUST_USE;
+                               const char *tag, const char *object, rb_err *err);
 
 /* reference-transaction in state "prepared": refuses deleting or rewinding the ledger. Allows what
  * `git pack-refs` does. */
 enum rb_code rb_ledger_guard_transaction(rb_refusals *out, rb_repo *repo, const char *lines,
-                                         size_t len, rb_err *err) RB_MUST_USE;
+                                         size_t len, rb_err *err);
 
 /* pre-push: refuses deleting the remote's ledger, and pushing one that does not descend from it. */
 enum rb_code rb_ledger_guard_push(rb_refusals *out, rb_repo *repo, const char *remote,
-                                  const rb_pushes *pushes, rb_err *err) RB_MUST_USE;
+                                  const rb_pushes *pushes, rb_err *err);
 
 /* pre-receive: same rules on the server; also refuses new commits that are not entries, and broken
  * entries. */
 enum rb_code rb_ledger_guard_receive(rb_refusals *out, rb_repo *repo, const rb_pushes *pushes,
-                                     rb_err *err) RB_MUST_USE;
+                                     rb_err *err);
 
 /*
  * post-receive: writes an entry of kind release, in role witness, about every release that the
@@ -41,6 +41,6 @@ enum rb_code rb_ledger_guard_receive(rb_refusals *out, rb_repo *repo, const rb_p
  * COMMON_DIR/rbtool/receipts, and the entries later have the times of the pushes.
  */
 enum rb_code rb_ledger_receipt(rb_refusals *out, rb_repo *repo, const rb_pushes *pushes,
-                               rb_err *err) RB_MUST_USE;
+                               rb_err *err);
 
 #endif

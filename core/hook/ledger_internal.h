@@ -14,7 +14,7 @@
  * push is accepted.
  */
 enum rb_code rb_ledger_guard_size(char **why, const char **next, rb_repo *repo, const rb_oid *tip,
-                                  const rb_ledger *known, rb_err *err) RB_MUST_USE;
+                                  const rb_ledger *known, rb_err *err);
 
 /*
  * Same check for the number of entries that no allowed signer signed: in this push (git config
@@ -23,8 +23,7 @@ enum rb_code rb_ledger_guard_size(char **why, const char **next, rb_repo *repo, 
  * without such an entry is accepted.
  */
 enum rb_code rb_ledger_guard_unsigned(char **why, const char **next, rb_repo *repo,
-                                      const rb_ledger *then, const rb_ledger *known,
-                                      rb_err *err) RB_MUST_USE;
+                                      const rb_ledger *then, const rb_ledger *known, rb_err *err);
 
 #define RB_NEXT_UNFIT                                                                              \
     "entries are written by rbtool and pushed by `rbtool sync`; `rbtool log --verify` names "      \

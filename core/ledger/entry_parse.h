@@ -27,7 +27,7 @@ typedef struct rb_entry_form {
 /* Parses a commit. RB_FOUND with problems ("form", "header", "parents", "time", "title", "size",
  * "ledger", "foreign") if the form is wrong; *out is filled as far as it could be read. */
 enum rb_code rb_entry_form_read(rb_entry_form *out, const char *raw, size_t len,
-                                rb_problems *problems) RB_MUST_USE;
+                                rb_problems *problems);
 void rb_entry_form_clear(rb_entry_form *form);
 
 #endif

@@ -28,23 +28,22 @@ typedef struct rb_pendings {
  * corrupt. */
 enum rb_code rb_entry_verify_read(rb_checked_entry *out, rb_pendings *pendings, size_t index,
                                   rb_repo *repo, rb_ledger_store *store, const rb_oid *id,
-                                  rb_err *err) RB_MUST_USE;
+                                  rb_err *err);
 /* Verifies all pendings, with several threads, and empties the list. Attachments of entries that no
  * allowed signer signed are read only if all_contents is set: they could be gigabytes. Fails with
  * RB_ERROR if a key cannot be looked up in the revocation list. */
 enum rb_code rb_entry_verify_all(rb_checked_entry *judged, rb_pendings *pendings, rb_repo *repo,
                                  const rb_signers *signers, rb_ledger_store *store,
-                                 bool all_contents, rb_err *err) RB_MUST_USE;
+                                 bool all_contents, rb_err *err);
 void rb_pendings_clear(rb_pendings *pendings);
 
 /* Lists the attachments that the entry's JSON names, in its tree. RB_FOUND if the tree has others;
  * RB_ERROR if it cannot be read. names: the tree's bytes, which `files` points into. */
 enum rb_code rb_entry_list_attachments(rb_flat_file *files, size_t *n, rb_buf *names, rb_repo *repo,
-                                       const json_t *json, const rb_oid *tree,
-                                       rb_err *err) RB_MUST_USE;
+                                       const json_t *json, const rb_oid *tree, rb_err *err);
 
 /* Reads one of them; RB_FOUND if its SHA-256 is not the one in `named`. */
 enum rb_code rb_entry_read_attachment(rb_buf *out, rb_repo *repo, const rb_flat_file *file,
-                                      const json_t *named, rb_err *err) RB_MUST_USE;
+                                      const json_t *named, rb_err *err);
 
 #endif

@@ -38,8 +38,7 @@ rb_chain_more rb_history_more(const rb_policy *policy, const rb_pushes *pushed);
 
 /* Lists the tags that the ledger knows as releases and that this clone does not have at all, newest
  * first. Reads no objects. */
-enum rb_code rb_history_absent(rb_known_releases *out, const rb_policy *policy,
-                               rb_err *err) RB_MUST_USE;
+enum rb_code rb_history_absent(rb_known_releases *out, const rb_policy *policy, rb_err *err);
 
 /* Opens a release that rb_release_open() does not find, because this clone has no tag of that name
  * with a manifest: the newest of that name (and of that object, if it is not NULL) that a release
@@ -49,7 +48,7 @@ void rb_history_open_missing(rb_release **out, const rb_policy *policy, const ch
 
 /* Loads the chain of all tags, as rb_chain_load() does. how: of rb_chain_more. */
 enum rb_code rb_history_load(rb_chain **out, const rb_policy *policy, const rb_pushes *pushed,
-                             unsigned how, rb_err *err) RB_MUST_USE;
+                             unsigned how, rb_err *err);
 
 /*
  * Returns the oldest release for which it and every newer one (in the chain's order) is ok; NULL
@@ -79,7 +78,7 @@ typedef struct rb_restoring {
 /* Restores tag objects that releases or the ledger name, that no tag in this clone leads to and
  * that a release entry has attached: writes them into the object database. Changes no ref. */
 enum rb_code rb_history_restore(rb_restoring *out, const rb_chain *chain, const rb_policy *policy,
-                                rb_err *err) RB_MUST_USE;
+                                rb_err *err);
 void rb_restoring_clear(rb_restoring *restoring);
 
 #endif

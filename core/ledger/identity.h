@@ -18,7 +18,7 @@
 
 /* Returns the id that the clone is pinned to, borrowed; NULL if it is not pinned. RB_ERROR if the
  * setting is not an id. */
-enum rb_code rb_ledger_pinned(const char **out, rb_repo *repo, rb_err *err) RB_MUST_USE;
+enum rb_code rb_ledger_pinned(const char **out, rb_repo *repo, rb_err *err);
 /* Pins a clone that is not pinned. If the setting cannot be written, the next command tries again.
  * */
 void rb_ledger_pin(rb_repo *repo, const char *first);
@@ -29,7 +29,7 @@ bool rb_ledger_of(char hex[RB_OID_HEX], const rb_entry *entry);
 void rb_ledger_identify(rb_ledger *ledger, const char *pinned);
 
 /* Fails with RB_ERROR: the ref is another ledger than the clone is pinned to. */
-enum rb_code rb_ledger_fail_missing(const char *pinned, rb_err *err) RB_MUST_USE;
-enum rb_code rb_ledger_fail_other(const char *pinned, const char *found, rb_err *err) RB_MUST_USE;
+enum rb_code rb_ledger_fail_missing(const char *pinned, rb_err *err);
+enum rb_code rb_ledger_fail_other(const char *pinned, const char *found, rb_err *err);
 
 #endif

@@ -41,7 +41,7 @@ enum {
  * fetch. Behind a
  * foreign commit the ledger is read on, but behind two of them in a row it is not. */
 enum rb_code rb_ledger_load(rb_ledger **out, rb_repo *repo, const rb_signers *signers,
-                            const rb_oid *tip, unsigned how, rb_err *err) RB_MUST_USE;
+                            const rb_oid *tip, unsigned how, rb_err *err);
 void rb_ledger_free(rb_ledger *ledger);
 RB_DEFINE_AUTO(rb_ledger, rb_ledger_free)
 
@@ -52,7 +52,7 @@ bool rb_ledger_before(const rb_ledger *ledger, const rb_entry *a, const rb_entry
 /* An attachment, checked against the SHA-256 that the entry names; RB_FOUND when it has none of
  * that name. */
 enum rb_code rb_ledger_attachment(rb_buf *out, rb_repo *repo, const rb_entry *entry,
-                                  const char *name, rb_err *err) RB_MUST_USE;
+                                  const char *name, rb_err *err);
 
 typedef struct rb_attachment {
     const char *name; /* a plain name: "tag", "proof.json" */
@@ -84,13 +84,12 @@ typedef struct rb_draft { /* all borrowed */
  * no ledger exists, only a draft that may begin one does, and the clone is pinned to it; RB_ERROR
  * where the ledger's first entry is not the one that the clone is pinned to.
  */
-enum rb_code rb_ledger_append(rb_oid *out, rb_repo *repo, const rb_draft *draft,
-                              rb_err *err) RB_MUST_USE;
+enum rb_code rb_ledger_append(rb_oid *out, rb_repo *repo, const rb_draft *draft, rb_err *err);
 /* The same for several, each on top of the one before: all of them or none. out: n ids. */
 enum rb_code rb_ledger_append_all(rb_oid *out, rb_repo *repo, const rb_draft *drafts, size_t n,
-                                  rb_err *err) RB_MUST_USE;
+                                  rb_err *err);
 /* The same on top of other tips than the ref's, for sync's merges; does not move the ref. */
 enum rb_code rb_ledger_write(rb_oid *out, rb_repo *repo, const rb_draft *draft,
-                             const rb_oid *parents, size_t parent_count, rb_err *err) RB_MUST_USE;
+                             const rb_oid *parents, size_t parent_count, rb_err *err);
 
 #endif

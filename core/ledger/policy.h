@@ -53,7 +53,7 @@ typedef struct rb_policy rb_policy;
 /* Loads the policy in force at the ledger's tip. Entries that claim to be policy and are not signed
  * under the one before are in *problems, each named. Borrows the ledger. */
 enum rb_code rb_policy_load(rb_policy **out, rb_problems *problems, const rb_ledger *ledger,
-                            rb_err *err) RB_MUST_USE;
+                            rb_err *err);
 /* Same as rb_policy_load(), with other roots than the configured ones. Copies the roots. */
 rb_policy *rb_policy_under(rb_problems *problems, const rb_ledger *ledger, const rb_strs *roots);
 void rb_policy_free(rb_policy *policy);
@@ -111,7 +111,7 @@ bool rb_policy_revoked_key(const rb_policy *policy, const rb_entry *entry);
  * transition. If the release's key was revoked or has ended, only entries by other keys count.
  */
 enum rb_code rb_policy_check_release(rb_problems *problems, const rb_policy *policy,
-                                     const rb_release *release, rb_err *err) RB_MUST_USE;
+                                     const rb_release *release, rb_err *err);
 /* Same as rb_policy_check_release(), for a release that was verified before. */
 typedef struct rb_signed_release { /* borrowed */
     const char *tag;
@@ -120,7 +120,7 @@ typedef struct rb_signed_release { /* borrowed */
     const char *fingerprint;
 } rb_signed_release;
 enum rb_code rb_policy_check_signed(rb_problems *problems, const rb_policy *policy,
-                                    const rb_signed_release *release, rb_err *err) RB_MUST_USE;
+                                    const rb_signed_release *release, rb_err *err);
 
 typedef struct rb_approvals {
     int needed;
@@ -150,12 +150,12 @@ typedef struct rb_caller {
     char *why; /* when principal is NULL: one line */
 } rb_caller;
 enum rb_code rb_caller_find(rb_caller *out, rb_repo *repo, const rb_signers *signers,
-                            const char *key, bool will_sign, rb_err *err) RB_MUST_USE;
+                            const char *key, bool will_sign, rb_err *err);
 void rb_caller_clear(rb_caller *caller);
 
 /* Parses a policy's JSON strictly. */
 enum rb_code rb_policy_read(json_t **out, const char *text, size_t len, const char *what,
-                            rb_err *err) RB_MUST_USE;
+                            rb_err *err);
 
 /*
  * Returns the detail of an entry by the caller that puts json in force. RB_FOUND if the caller
@@ -164,6 +164,6 @@ enum rb_code rb_policy_read(json_t **out, const char *text, size_t len, const ch
  * of setting policies.
  */
 enum rb_code rb_policy_draft(json_t **out, const rb_policy *policy, const json_t *json,
-                             const rb_caller *caller, const char *over, rb_err *err) RB_MUST_USE;
+                             const rb_caller *caller, const char *over, rb_err *err);
 
 #endif

@@ -33,7 +33,6 @@ typedef struct rb_seen {         /* what the entry says besides the tag; all may
 
 /* Writes the entry. key: as for rb_trust_sign(); at: the time, 0 for now. */
 enum rb_code rb_ledger_see(rb_oid *out, rb_repo *repo, const rb_release *release,
-                           const rb_seen *seen, const char *key, int64_t at,
-                           rb_err *err) RB_MUST_USE;
+                           const rb_seen *seen, const char *key, int64_t at, rb_err *err);
 
 #endif

@@ -39,7 +39,7 @@ enum {
  * the push fails, the fetched entries are kept.
  */
 enum rb_code rb_ledger_sync(rb_sync *out, rb_repo *repo, const rb_signers *signers,
-                            const char *remote, unsigned how, rb_err *err) RB_MUST_USE;
+                            const char *remote, unsigned how, rb_err *err);
 
 /*
  * For a command that is about to write an entry: fetches the ledger if the clone has none and its
@@ -47,7 +47,7 @@ enum rb_code rb_ledger_sync(rb_sync *out, rb_repo *repo, const rb_signers *signe
  * the remote has none either and the clone is not pinned, so that the entry begins a ledger.
  */
 enum rb_code rb_ledger_ready(char **fetched, rb_repo *repo, const rb_signers *signers,
-                             bool may_begin, rb_err *err) RB_MUST_USE;
+                             bool may_begin, rb_err *err);
 
 /* Returns an entry of ledger that is not in known (NULL: nothing is) and is foreign: a code commit,
  * an entry of another application or of another ledger; NULL if there is none. */

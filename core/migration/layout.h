@@ -50,8 +50,7 @@ rb_migration *rb_layout_add(rb_migrations *set, const char *id, size_t id_len, c
 
 /* Reads entry i whole as a script and marks it used. A NUL byte in it is RB_ERROR, and so are more
  * than RB_SCRIPTS_LIMIT bytes of all that were read: they are counted before the file is. */
-enum rb_code rb_layout_load(rb_script *out, const rb_layout_source *source, size_t i,
-                            rb_err *err) RB_MUST_USE;
+enum rb_code rb_layout_load(rb_script *out, const rb_layout_source *source, size_t i, rb_err *err);
 /* Fills out with a part of a script that was read whole; out owns its strings. */
 void rb_layout_section(rb_script *out, const rb_script *whole, size_t start, size_t end);
 
@@ -82,7 +81,7 @@ int rb_golang_compare(const char *a, size_t a_len, const char *b, size_t b_len);
 /* Reads the files of the folder whose names `parse` takes, as pairs of an up and a down. engines:
  * the names may distinguish engines. */
 enum rb_code rb_layout_read_numbered(rb_migrations *set, const rb_layout_source *source,
-                                     rb_layout_parse *parse, bool engines, rb_err *err) RB_MUST_USE;
+                                     rb_layout_parse *parse, bool engines, rb_err *err);
 int rb_layout_compare_numbered(const rb_migration *a, const rb_migration *b);
 bool rb_layout_ends_with(const char *text, size_t len, const char *suffix);
 

@@ -58,7 +58,7 @@ typedef struct rb_migrations {
  */
 enum rb_code rb_migrations_read(rb_migrations **out, rb_repo *repo, const rb_oid *tree,
                                 const char *dir, const char *layout, const char *engine,
-                                rb_err *err) RB_MUST_USE;
+                                rb_err *err);
 void rb_migrations_free(rb_migrations *set);
 RB_DEFINE_AUTO(rb_migrations, rb_migrations_free)
 

@@ -29,7 +29,7 @@ void rb_unread_clear(rb_unread *unread);
  */
 enum rb_code rb_migrations_unread(rb_unread *out, rb_repo *repo, const rb_oid *tree,
                                   const char *dir, const char *layout, const char *engine,
-                                  rb_err *err) RB_MUST_USE;
+                                  rb_err *err);
 
 /* For set.c: returns which tool's files these look like, or NULL. */
 const char *rb_layout_looks_like(const rb_layout_source *source);

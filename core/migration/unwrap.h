@@ -44,8 +44,7 @@ void rb_sql_wrapping(rb_wrapping *out, const char *text, size_t len, const char 
  * Transaction control elsewhere and psql meta-commands: RB_FOUND, with file and line in the
  * message. *out is NUL-terminated, script->len bytes, owned by the caller.
  */
-enum rb_code rb_script_unwrap(char **out, const rb_script *script, const char *engine,
-                              rb_err *err) RB_MUST_USE;
+enum rb_code rb_script_unwrap(char **out, const rb_script *script, const char *engine, rb_err *err);
 
 /* True if the script has nothing but comments, white space and semicolons, or is absent. */
 bool rb_script_is_blank(const rb_script *script, const char *engine);

@@ -103,7 +103,8 @@ static void find_cause(stuck *out, json_t *behind)
     if (!behind)
         return;
     RB_AUTO(rb_free_str) char *why = rb_strdup(rb_err_line(&out->why));
-    rb_fail(&out->why, RB_FOUND, "what it leaves makes the down of migration %s fail: %s", id, why);
+    (void)rb_fail(&out->why, RB_FOUND, "what it leaves makes the down of migration %s fail: %s", id,
+                  why);
 }
 
 static enum rb_code run_downs(stuck *out, rb_proving *p, rb_err *err)

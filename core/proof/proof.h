@@ -45,10 +45,9 @@ typedef struct rb_proof_request {
  *
  * All that runs in a process of its own, base/sandbox.h, and only the result comes back.
  */
-enum rb_code rb_proof_make(rb_proof *out, const rb_proof_request *request, rb_err *err) RB_MUST_USE;
+enum rb_code rb_proof_make(rb_proof *out, const rb_proof_request *request, rb_err *err);
 /* The same in this process: for tests. */
-enum rb_code rb_proof_make_here(rb_proof *out, const rb_proof_request *request,
-                                rb_err *err) RB_MUST_USE;
+enum rb_code rb_proof_make_here(rb_proof *out, const rb_proof_request *request, rb_err *err);
 void rb_proof_clear(rb_proof *proof);
 
 #endif

@@ -38,25 +38,25 @@ typedef struct rb_proving {
 } rb_proving;
 
 /* The ups of what is not new, then the first `count` new ones; no rows added. */
-enum rb_code rb_proving_start(rb_proving *p, size_t count, rb_err *err) RB_MUST_USE;
+enum rb_code rb_proving_start(rb_proving *p, size_t count, rb_err *err);
 /* The seed's rows and made-up ones. */
-enum rb_code rb_proving_add_rows(rb_proving *p, rb_err *err) RB_MUST_USE;
+enum rb_code rb_proving_add_rows(rb_proving *p, rb_err *err);
 /* A value of "restores" that a revert can live with: the down runs. */
 bool rb_proving_comes_back(const json_t *result);
 /* What a failure with made-up rows says about m's down: it fails (failed), or it could not be tried
  * because that depends on values that nobody has to have (untested). */
 void rb_proving_fails(json_t *result, bool failed, const char *why);
-enum rb_code rb_proving_run(rb_proving *p, const rb_migration *m, bool up, rb_err *err) RB_MUST_USE;
+enum rb_code rb_proving_run(rb_proving *p, const rb_migration *m, bool up, rb_err *err);
 /* Runs a script at the start of a transaction and adds its locks to the result's "locks"
  * [{"direction","table","mode","rewrites","blocks"}]. blocks: writes of others wait until all of a
  * table has been read or written that existed before the new migrations. */
 enum rb_code rb_proving_run_locked(json_t *result, rb_proving *p, const rb_migration *m, bool up,
-                                   rb_err *err) RB_MUST_USE;
+                                   rb_err *err);
 /* A state to come back to, once or never. Transactions of their own, no savepoints: SQLite fails
  * after ROLLBACK TO where a virtual table was created or dropped since. */
-enum rb_code rb_proving_mark(rb_proving *p, rb_err *err) RB_MUST_USE;
-enum rb_code rb_proving_back(rb_proving *p, rb_err *err) RB_MUST_USE;
+enum rb_code rb_proving_mark(rb_proving *p, rb_err *err);
+enum rb_code rb_proving_back(rb_proving *p, rb_err *err);
 /* RB_FOUND with *why if the script hit a limit: what it would have done is not known. */
-enum rb_code rb_proving_within(const rb_proving *p, const rb_err *why, rb_err *err) RB_MUST_USE;
+enum rb_code rb_proving_within(const rb_proving *p, const rb_err *why, rb_err *err);
 
 #endif

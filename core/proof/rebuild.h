@@ -13,7 +13,7 @@
  * script hits a limit; RB_ERROR where one fails.
  */
 enum rb_code rb_db_rebuild(json_t **catalog, const char *engine, const rb_db_step *steps, size_t n,
-                           const rb_migrations *order, rb_err *err) RB_MUST_USE;
+                           const rb_migrations *order, rb_err *err);
 
 /*
  * The limits of each script that rb_db_rebuild() runs from now on in this process; the defaults

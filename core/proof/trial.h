@@ -10,7 +10,7 @@
  * hold if all comes back. If it fails still: with other rows, and without made-up ones. A down that
  * fails on all of them fails; one that fails on some is untested.
  */
-enum rb_code rb_proof_try(rb_proving *p, const rb_migration *m, rb_err *err) RB_MUST_USE;
+enum rb_code rb_proof_try(rb_proving *p, const rb_migration *m, rb_err *err);
 
 /* trial.c: one trial of m, there, back and there again. */
 enum rb_trial_end {
@@ -29,7 +29,6 @@ typedef struct rb_tried {
 } rb_tried;
 
 /* After RB_TRIAL_UP the database is good for nothing but rb_proving_start(). */
-enum rb_code rb_proof_trial(rb_tried *out, rb_proving *p, const rb_migration *m,
-                            rb_err *err) RB_MUST_USE;
+enum rb_code rb_proof_trial(rb_tried *out, rb_proving *p, const rb_migration *m, rb_err *err);
 
 #endif

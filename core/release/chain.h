@@ -93,7 +93,7 @@ typedef struct rb_chain_more {
  * more may be NULL.
  */
 enum rb_code rb_chain_load(rb_chain **out, rb_repo *repo, const rb_signers *signers,
-                           const rb_chain_more *more, rb_err *err) RB_MUST_USE;
+                           const rb_chain_more *more, rb_err *err);
 /* Verifies the item's tag, unless it is open already, and returns the release, which is the
  * chain's. NULL when it does not verify: the item has the problem then. */
 const rb_release *rb_chain_open(const rb_chain *chain, const rb_chain_item *item);
@@ -131,13 +131,13 @@ void rb_chain_mark_bad(rb_chain *chain, rb_chain_bad *ask, const void *context);
  */
 enum rb_code rb_chain_previous(const rb_release **out, const rb_chain_item **passed_over,
                                const rb_chain *chain, rb_repo *repo, const rb_oid *commit,
-                               rb_err *err) RB_MUST_USE;
+                               rb_err *err);
 /* Finds all verified releases that are nearest to the commit and not bad, as far as is known.
  * items (owned, of chain->n) may also have one that another follows. */
 enum rb_code rb_chain_nearest_good(const rb_chain_item ***items, size_t *n, const rb_chain *chain,
-                                   rb_repo *repo, const rb_oid *commit, rb_err *err) RB_MUST_USE;
+                                   rb_repo *repo, const rb_oid *commit, rb_err *err);
 /* The nearest, whether it verifies or not, and bad or not. */
 enum rb_code rb_chain_nearest(const rb_chain_item **out, const rb_chain *chain, rb_repo *repo,
-                              const rb_oid *commit, rb_err *err) RB_MUST_USE;
+                              const rb_oid *commit, rb_err *err);
 
 #endif

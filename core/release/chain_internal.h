@@ -29,6 +29,6 @@ void rb_chain_describe_missing(rb_chain_loading *loading, rb_chain_item *item, c
                                bool verified);
 
 /* Sorts the items; problems are added where links do not hold. */
-enum rb_code rb_chain_link(rb_chain_loading *loading, rb_err *err) RB_MUST_USE;
+enum rb_code rb_chain_link(rb_chain_loading *loading, rb_err *err);
 
 #endif

@@ -41,11 +41,11 @@ typedef struct rb_made {
 /* Everything but signing. RB_FOUND with findings when a rule that is not accepted refuses: the
  * manifest and the payload are there then too. */
 enum rb_code rb_make_prepare(rb_made *out, rb_repo *repo, const rb_signers *signers,
-                             const rb_make *make, rb_err *err) RB_MUST_USE;
+                             const rb_make *make, rb_err *err);
 /* Signs, verifies what was signed as any reader would, and creates the tag. The first release
  * pins the app's name in git config rbtool.app. */
 enum rb_code rb_make_finish(rb_oid *tag, rb_repo *repo, const rb_signers *signers,
-                            const rb_make *make, const rb_made *made, rb_err *err) RB_MUST_USE;
+                            const rb_make *make, const rb_made *made, rb_err *err);
 void rb_made_clear(rb_made *made);
 
 bool rb_make_accepts(const rb_make *make, const char *rule);

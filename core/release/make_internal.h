@@ -27,15 +27,15 @@ typedef struct rb_making {
 void rb_making_tell(const rb_making *making, const char *what, const char *name);
 
 /* make_database.c: reads, lints and proves every configured database. */
-enum rb_code rb_making_databases(rb_making *making, rb_err *err) RB_MUST_USE;
+enum rb_code rb_making_databases(rb_making *making, rb_err *err);
 /* make_files.c: artifacts, flags, config, checks. */
-enum rb_code rb_making_artifacts(rb_making *making, rb_err *err) RB_MUST_USE;
-enum rb_code rb_making_files(rb_making *making, rb_err *err) RB_MUST_USE;
+enum rb_code rb_making_artifacts(rb_making *making, rb_err *err);
+enum rb_code rb_making_files(rb_making *making, rb_err *err);
 /* make_version.c: the version that tag and tree agree on. */
-enum rb_code rb_making_version(char **out, rb_making *making, rb_err *err) RB_MUST_USE;
+enum rb_code rb_making_version(char **out, rb_making *making, rb_err *err);
 /* What the file says that app.version names. */
-enum rb_code rb_making_read_version(char **out, rb_making *making, rb_err *err) RB_MUST_USE;
+enum rb_code rb_making_read_version(char **out, rb_making *making, rb_err *err);
 /* make_message.c: the tag object's bytes. */
-enum rb_code rb_making_payload(rb_making *making, rb_err *err) RB_MUST_USE;
+enum rb_code rb_making_payload(rb_making *making, rb_err *err);
 
 #endif

@@ -102,10 +102,9 @@ json_t *rb_manifest_copy_proof(const json_t *from, void (*each)(json_t *differen
 /* The manifest in a verified tag's message: exactly one, nothing after its END line. RB_FOUND
  * with a problem when there is none or it is malformed. */
 enum rb_code rb_manifest_decode(rb_manifest **out, const rb_verified *verified,
-                                rb_problems *problems, rb_err *err) RB_MUST_USE;
+                                rb_problems *problems, rb_err *err);
 /* For the fuzzer and tests: the JSON between the markers. */
-enum rb_code rb_manifest_parse(rb_manifest **out, const char *json, size_t len,
-                               rb_err *err) RB_MUST_USE;
+enum rb_code rb_manifest_parse(rb_manifest **out, const char *json, size_t len, rb_err *err);
 void rb_manifest_free(rb_manifest *manifest);
 RB_DEFINE_AUTO(rb_manifest, rb_manifest_free)
 

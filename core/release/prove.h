@@ -28,6 +28,6 @@ typedef struct rb_prove {
  * two migrations have one id, a script hits a limit. The findings of lint are there then, too.
  */
 enum rb_code rb_prove_database(rb_proof *out, rb_findings *findings, rb_strs *notes,
-                               const rb_prove *prove, rb_err *err) RB_MUST_USE;
+                               const rb_prove *prove, rb_err *err);
 
 #endif

@@ -19,7 +19,7 @@
 typedef struct rb_reconstruct rb_reconstruct;
 
 /* dir must not exist, or be an empty folder. */
-enum rb_code rb_reconstruct_begin(rb_reconstruct **out, const char *dir, rb_err *err) RB_MUST_USE;
+enum rb_code rb_reconstruct_begin(rb_reconstruct **out, const char *dir, rb_err *err);
 void rb_reconstruct_free(rb_reconstruct *work);
 RB_DEFINE_AUTO(rb_reconstruct, rb_reconstruct_free)
 
@@ -29,11 +29,10 @@ RB_DEFINE_AUTO(rb_reconstruct, rb_reconstruct_free)
  * relative to DIR. Once for each work.
  */
 enum rb_code rb_reconstruct_release(json_t **document, rb_reconstruct *work,
-                                    const rb_release *release, rb_repo *repo,
-                                    rb_err *err) RB_MUST_USE;
+                                    const rb_release *release, rb_repo *repo, rb_err *err);
 
 const char *rb_reconstruct_path(const rb_reconstruct *work); /* the folder to be renamed */
 
-enum rb_code rb_reconstruct_finish(rb_reconstruct *work, rb_err *err) RB_MUST_USE;
+enum rb_code rb_reconstruct_finish(rb_reconstruct *work, rb_err *err);
 
 #endif

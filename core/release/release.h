@@ -26,10 +26,10 @@ typedef struct rb_release {
  * is wrong; when err is what you print, it names the first problem.
  */
 enum rb_code rb_release_open(rb_release **out, rb_repo *repo, const rb_signers *signers,
-                             const char *tag, rb_problems *problems, rb_err *err) RB_MUST_USE;
+                             const char *tag, rb_problems *problems, rb_err *err);
 /* The same of a tag that was read already. */
 enum rb_code rb_release_open_tag(rb_release **out, rb_repo *repo, const rb_signers *signers,
-                                 const rb_tag *tag, rb_problems *problems, rb_err *err) RB_MUST_USE;
+                                 const rb_tag *tag, rb_problems *problems, rb_err *err);
 void rb_release_free(rb_release *release);
 /* Another owner: one more rb_release_free() is needed. Returns release. */
 rb_release *rb_release_hold(rb_release *release);
@@ -43,21 +43,21 @@ enum {                        /* how verify looks */
 /* Artifacts' tree ids, migrations, flags, config and checks against the repository. RB_FOUND with
  * problems when something differs. */
 enum rb_code rb_release_verify(rb_problems *problems, const rb_release *release, rb_repo *repo,
-                               unsigned how, rb_err *err) RB_MUST_USE;
+                               unsigned how, rb_err *err);
 
 /* For many releases: what one hashed is not read again for the next. */
 typedef struct rb_verifier rb_verifier;
 rb_verifier *rb_verifier_new(rb_repo *repo, unsigned how);
 enum rb_code rb_verifier_check(rb_problems *problems, rb_verifier *verifier,
-                               const rb_release *release, rb_err *err) RB_MUST_USE;
+                               const rb_release *release, rb_err *err);
 void rb_verifier_free(rb_verifier *verifier);
 RB_DEFINE_AUTO(rb_verifier, rb_verifier_free)
 
 /* The release's migrations, read from its tree and checked against the manifest's hashes. */
 enum rb_code rb_release_migrations(rb_migrations **out, const rb_release *release, rb_repo *repo,
-                                   const rb_manifest_database *database, rb_err *err) RB_MUST_USE;
+                                   const rb_manifest_database *database, rb_err *err);
 /* A flags, config or check file of the release, checked against sha256. */
 enum rb_code rb_release_file(rb_buf *out, const rb_release *release, rb_repo *repo,
-                             const char *path, const char *sha256, rb_err *err) RB_MUST_USE;
+                             const char *path, const char *sha256, rb_err *err);
 
 #endif

@@ -13,6 +13,6 @@
  * file says the version, that too. RB_FOUND as for rb_prove_database().
  */
 enum rb_code rb_unreleased(rb_release **out, rb_repo *repo, const rb_oid *commit, const char *name,
-                           const rb_release *base, rb_err *err) RB_MUST_USE;
+                           const rb_release *base, rb_err *err);
 
 #endif

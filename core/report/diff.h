@@ -24,7 +24,7 @@
  * schema that cannot be rebuilt here, or not as its manifest says, is named in reasons.
  */
 enum rb_code rb_diff(json_t **out, rb_repo *repo, const rb_release *from, const rb_release *to,
-                     const rb_release *const *between, size_t count, rb_err *err) RB_MUST_USE;
+                     const rb_release *const *between, size_t count, rb_err *err);
 
 /* True if the document has any difference. */
 bool rb_diff_any(const json_t *document);

@@ -25,13 +25,13 @@ typedef struct rb_diff_risk {
 void rb_diff_reason(rb_diff_risk *risk, enum rb_risk class_, const char *fmt, ...) RB_PRINTF(3, 4);
 
 /* New arrays of the document. */
-enum rb_code rb_diff_artifacts(json_t **out, const rb_diff_sides *sides, rb_err *err) RB_MUST_USE;
-enum rb_code rb_diff_flags(json_t **out, const rb_diff_sides *sides, rb_err *err) RB_MUST_USE;
+enum rb_code rb_diff_artifacts(json_t **out, const rb_diff_sides *sides, rb_err *err);
+enum rb_code rb_diff_flags(json_t **out, const rb_diff_sides *sides, rb_err *err);
 json_t *rb_diff_config(const rb_diff_sides *sides);
 json_t *rb_diff_secrets(const rb_diff_sides *sides); /* [{"name","from","to"}]: versions */
 /* diff_history.c: sets "commits" and "files". */
-enum rb_code rb_diff_history(json_t *document, const rb_diff_sides *sides, rb_err *err) RB_MUST_USE;
+enum rb_code rb_diff_history(json_t *document, const rb_diff_sides *sides, rb_err *err);
 enum rb_code rb_diff_databases(json_t **out, rb_diff_risk *risk, const rb_diff_sides *sides,
-                               rb_err *err) RB_MUST_USE;
+                               rb_err *err);
 
 #endif

@@ -18,7 +18,7 @@ json_t *rb_metrics_new(void);
 /* Adds what the ledger knows: figures, transitions, drills, reviews, approvals that are missing for
  * the newest release. environment: only of this one; NULL: of all. */
 enum rb_code rb_metrics_ledger(json_t *metrics, rb_session *session, const char *environment,
-                               int64_t now, rb_err *err) RB_MUST_USE;
+                               int64_t now, rb_err *err);
 
 /* Adds what the journal of an environment on this host knows. What cannot be read is left out.
  * running: another process holds the environment. row: the pending transition, or NULL. */

@@ -27,8 +27,7 @@ typedef struct rb_report_request { /* all borrowed */
  * The document of `report --format json` (schemas/report.schema.json). Texts are safe for a
  * terminal. RB_ERROR if the releases cannot be listed, or the tag is not one of them.
  */
-enum rb_code rb_report_make(json_t **out, const rb_report_request *request,
-                            rb_err *err) RB_MUST_USE;
+enum rb_code rb_report_make(json_t **out, const rb_report_request *request, rb_err *err);
 
 /* One HTML page without scripts and without references to other files. changes: the document of
  * rb_diff() from the predecessor to the tag of a dossier, or NULL; signers: the text of the allowed

@@ -30,13 +30,13 @@ typedef struct rb_session {
     size_t release_count;
 } rb_session;
 
-enum rb_code rb_session_repo(rb_session *session, rb_err *err) RB_MUST_USE;
+enum rb_code rb_session_repo(rb_session *session, rb_err *err);
 /* And the repository. */
-enum rb_code rb_session_signers(rb_session *session, rb_err *err) RB_MUST_USE;
+enum rb_code rb_session_signers(rb_session *session, rb_err *err);
 /* RB_ERROR where there are none, with the command that writes them. */
-enum rb_code rb_session_settings(rb_session *session, rb_err *err) RB_MUST_USE;
+enum rb_code rb_session_settings(rb_session *session, rb_err *err);
 /* And repository, signers and policy. An empty ledger where there is none. */
-enum rb_code rb_session_ledger(rb_session *session, rb_err *err) RB_MUST_USE;
+enum rb_code rb_session_ledger(rb_session *session, rb_err *err);
 /* An entry was written or fetched: what is known of the ledger is read again when it is needed. */
 void rb_session_ledger_changed(rb_session *session);
 void rb_session_close(rb_session *session);
@@ -52,7 +52,7 @@ void rb_session_extensions(rb_session *session);
  * where object is NULL. RB_FOUND names the first problem; RB_ERROR where neither knows the tag.
  */
 enum rb_code rb_session_release(rb_release **out, rb_session *session, const char *tag,
-                                const char *object, rb_err *err) RB_MUST_USE;
+                                const char *object, rb_err *err);
 /* The same, of exactly that object; NULL where it does not verify, or the tag is another one. */
 rb_release *rb_session_release_is(rb_session *session, const char *tag, const char *object);
 
@@ -66,9 +66,8 @@ void rb_session_walk(rb_session *session, const rb_release *release, rb_session_
 
 /* Reads a tag that the user named. RB_ERROR where it does not exist, with the one that was probably
  * meant. */
-enum rb_code rb_session_tag(rb_tag **out, rb_session *session, const char *tag,
-                            rb_err *err) RB_MUST_USE;
+enum rb_code rb_session_tag(rb_tag **out, rb_session *session, const char *tag, rb_err *err);
 /* The error for a tag that does not exist. */
-enum rb_code rb_session_no_tag(const rb_session *session, const char *tag, rb_err *err) RB_MUST_USE;
+enum rb_code rb_session_no_tag(const rb_session *session, const char *tag, rb_err *err);
 
 #endif

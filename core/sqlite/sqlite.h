@@ -56,11 +56,11 @@ typedef struct rb_sqlite_options {
 /* Opens a database and reads its schema once. path: a file, ":memory:", or "" for a temporary file.
  * owner is handed to closed(), also if the opening fails. options may be NULL. */
 enum rb_code rb_sqlite_open(rb_sqlite **out, const char *path, enum rb_sqlite_how how,
-                            const rb_sqlite_options *options, void *owner, rb_err *err) RB_MUST_USE;
+                            const rb_sqlite_options *options, void *owner, rb_err *err);
 /* Opens a database of rbtool's own: it has no views and triggers, unless they were planted, and
  * they do not run. */
 enum rb_code rb_sqlite_open_own(rb_sqlite **out, const char *path, enum rb_sqlite_how how,
-                                rb_err *err) RB_MUST_USE;
+                                rb_err *err);
 void rb_sqlite_close(rb_sqlite *db); /* rolls back what was not committed */
 RB_DEFINE_AUTO(rb_sqlite, rb_sqlite_close)
 
@@ -70,7 +70,7 @@ void rb_sqlite_triggers(rb_sqlite *db, bool on);
 const char *rb_sqlite_version(void);
 
 /* Copies the whole database of from into to, page by page; from may not have written. */
-enum rb_code rb_sqlite_backup(rb_sqlite *to, rb_sqlite *from, rb_err *err) RB_MUST_USE;
+enum rb_code rb_sqlite_backup(rb_sqlite *to, rb_sqlite *from, rb_err *err);
 
 /*
  * For a database that nobody else writes as long as it is open: keeps the right to read between
@@ -78,7 +78,7 @@ enum rb_code rb_sqlite_backup(rb_sqlite *to, rb_sqlite *from, rb_err *err) RB_MU
  * SQLite's journal. The database has tables already. Others can read. After a failure it must
  * leave: until then SQLite does not forget a rollback that failed.
  */
-enum rb_code rb_sqlite_stay(rb_sqlite *db, rb_err *err) RB_MUST_USE;
+enum rb_code rb_sqlite_stay(rb_sqlite *db, rb_err *err);
 void rb_sqlite_leave(rb_sqlite *db);
 
 /* Statements: statement.c */
@@ -103,7 +103,7 @@ void rb_stmt_free(rb_stmt *stmt);
 RB_DEFINE_AUTO(rb_stmt, rb_stmt_free)
 /* params: JSON array of strings, integers and nulls. Those that the statement does not ask for are
  * ignored; NULL has none. */
-enum rb_code rb_stmt_bind(rb_stmt *stmt, const json_t *params, rb_err *err) RB_MUST_USE;
+enum rb_code rb_stmt_bind(rb_stmt *stmt, const json_t *params, rb_err *err);
 /* at: from 1. The cell's data is borrowed until the next binding. */
 bool rb_stmt_bind_cell(rb_stmt *stmt, size_t at, const rb_cell *cell);
 void rb_stmt_reset(rb_stmt *stmt); /* to run it again; keeps what is bound */
@@ -118,22 +118,22 @@ typedef bool rb_sqlite_row(void *context, const rb_cell *cells, size_t n);
 
 /* Runs statements of rbtool's own, usually one; row may be NULL. */
 enum rb_code rb_sqlite_each(rb_sqlite *db, const char *sql, const json_t *params,
-                            rb_sqlite_row *row, void *context, rb_err *err) RB_MUST_USE;
+                            rb_sqlite_row *row, void *context, rb_err *err);
 /* The same with a text that was built for it, freed after. */
 enum rb_code rb_sqlite_run(rb_sqlite *db, char *sql, rb_sqlite_row *row, void *context,
-                           rb_err *err) RB_MUST_USE;
+                           rb_err *err);
 /* The same with rows as an array of arrays: integers as integers, NULL as null, text as strings,
  * all else as strings. rows may be NULL. */
 enum rb_code rb_sqlite_query(json_t **rows, rb_sqlite *db, const char *sql, const json_t *params,
-                             rb_err *err) RB_MUST_USE;
+                             rb_err *err);
 /* For rb_sqlite_run() with an rb_strs: adds the first column of each row, as it is or as a quoted
  * name. */
 bool rb_sqlite_add_text(void *context, const rb_cell *cells, size_t n);
 bool rb_sqlite_add_quoted(void *context, const rb_cell *cells, size_t n);
 /* First column of the first row; NULL if there is none, or it is not text. sql is freed. */
-enum rb_code rb_sqlite_string(char **out, rb_sqlite *db, char *sql, rb_err *err) RB_MUST_USE;
+enum rb_code rb_sqlite_string(char **out, rb_sqlite *db, char *sql, rb_err *err);
 /* First column of the first row; 0 if there is none. sql is freed. */
-enum rb_code rb_sqlite_int(int64_t *out, rb_sqlite *db, char *sql, rb_err *err) RB_MUST_USE;
+enum rb_code rb_sqlite_int(int64_t *out, rb_sqlite *db, char *sql, rb_err *err);
 
 /* Texts for SQL and JSON: a name quoted, a text as a literal, a string made valid where needed. */
 char *rb_sqlite_name(const char *name);

@@ -31,9 +31,8 @@ typedef struct rb_adopt { /* borrowed */
 } rb_adopt;
 
 /* *drift: as in `status`, a new array; *notes: texts, a new array. */
-enum rb_code rb_adopt_look(json_t **drift, json_t **notes, rb_adopt *adopt,
-                           rb_err *err) RB_MUST_USE;
+enum rb_code rb_adopt_look(json_t **drift, json_t **notes, rb_adopt *adopt, rb_err *err);
 /* Records that the release is live, as a transition of kind "adopt". */
-enum rb_code rb_adopt_record(const rb_adopt *adopt, rb_err *err) RB_MUST_USE;
+enum rb_code rb_adopt_record(const rb_adopt *adopt, rb_err *err);
 
 #endif

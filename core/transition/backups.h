@@ -12,13 +12,11 @@
  * epoch. expired: `backups --prune` removes it; one of the live release, or of the one that a
  * revert goes to, never is.
  */
-enum rb_code rb_backups_list(json_t **out, const rb_env *env, rb_state *state,
-                             rb_err *err) RB_MUST_USE;
+enum rb_code rb_backups_list(json_t **out, const rb_env *env, rb_state *state, rb_err *err);
 /* Whether the list has one of that transition. */
 bool rb_backups_have(rb_state *state, const char *transition);
 /* Removes those of the list that have expired, and records that. *pruned: of their kind. */
-enum rb_code rb_backups_prune(json_t **pruned, const rb_env *env, rb_state *state,
-                              rb_err *err) RB_MUST_USE;
+enum rb_code rb_backups_prune(json_t **pruned, const rb_env *env, rb_state *state, rb_err *err);
 
 typedef struct rb_backup_restore {
     const rb_env *env;
@@ -38,10 +36,9 @@ typedef struct rb_backup_restore {
  * "path","dryRun","restored","missing","tables": as rb_db_restore()}. RB_ERROR names the backups
  * where there is no such one.
  */
-enum rb_code rb_backups_restore(json_t **report, const rb_backup_restore *request,
-                                rb_err *err) RB_MUST_USE;
+enum rb_code rb_backups_restore(json_t **report, const rb_backup_restore *request, rb_err *err);
 
 /* Finds out about restores whose end was not recorded, since the process was killed. */
-enum rb_code rb_backups_settle(const rb_env *env, rb_state *state, rb_err *err) RB_MUST_USE;
+enum rb_code rb_backups_settle(const rb_env *env, rb_state *state, rb_err *err);
 
 #endif

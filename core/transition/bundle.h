@@ -22,7 +22,7 @@
  * NULL. *document is plan.json. */
 enum rb_code rb_bundle_write(json_t **document, const rb_release *from, const rb_release *to,
                              const rb_release *overrides, const char *rule, const rb_env *env,
-                             rb_repo *repo, const char *dir, rb_err *err) RB_MUST_USE;
+                             rb_repo *repo, const char *dir, rb_err *err);
 
 /* bundle_manual.c */
 
@@ -39,12 +39,12 @@ typedef struct rb_manual_sql {
 } rb_manual_sql;
 /* last: the migration that is applied last after it; NULL: none. */
 enum rb_code rb_manual_add(rb_manual_sql *sql, const rb_migration *migration, bool up,
-                           const char *last, rb_err *err) RB_MUST_USE;
+                           const char *last, rb_err *err);
 enum rb_code rb_manual_write(const rb_manual_sql *sql, const char *root, const char *database,
-                             rb_err *err) RB_MUST_USE;
+                             rb_err *err);
 void rb_manual_clear(rb_manual_sql *sql);
 /* Writes revert.sh, README.md and SHA256SUMS. databases: [{"name","engine","table","apart"}]. */
 enum rb_code rb_manual_finish(const char *root, const rb_release *from, const rb_release *to,
-                              const json_t *databases, const rb_env *env, rb_err *err) RB_MUST_USE;
+                              const json_t *databases, const rb_env *env, rb_err *err);
 
 #endif

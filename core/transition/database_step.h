@@ -9,9 +9,9 @@
 
 /* Runs backup, scripts, restore and verification of each database, and leaves the transactions
  * open. Skips a database whose own journal records that this transition was committed. */
-enum rb_code rb_databases_run(rb_run *run, rb_err *err) RB_MUST_USE;
+enum rb_code rb_databases_run(rb_run *run, rb_err *err);
 
 /* Commits them in order. Sets run->past with the first. */
-enum rb_code rb_databases_commit(rb_run *run, rb_err *err) RB_MUST_USE;
+enum rb_code rb_databases_commit(rb_run *run, rb_err *err);
 
 #endif

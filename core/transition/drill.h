@@ -53,10 +53,10 @@ typedef struct rb_drill {
 } rb_drill;
 
 /* live: what is live, to be copied with state. RB_BUSY if a transition ran meanwhile. */
-enum rb_code rb_drill_copy(rb_drill *drill, rb_state *state, rb_err *err) RB_MUST_USE;
+enum rb_code rb_drill_copy(rb_drill *drill, rb_state *state, rb_err *err);
 /* *document: schemas/drill.schema.json, without "entry". RB_FOUND if the drill found something: the
  * end state or the outcome is not what it should be, or it took longer than the objective. */
-enum rb_code rb_drill_run(json_t **document, rb_drill *drill, rb_err *err) RB_MUST_USE;
+enum rb_code rb_drill_run(json_t **document, rb_drill *drill, rb_err *err);
 void rb_drill_end(rb_drill *drill);
 
 /* What an entry of the ledger says of it: the document's "record", owned by the document. */

@@ -313,7 +313,8 @@ static enum rb_code put_all_back(json_t **out, rb_run *run, rb_err *err)
         code = rb_state_end(run->state, run->plan->id, outcome, rb_err_line(&line), NULL, err);
     /* A transition whose row could not be written has begun no step: nothing is half-way. */
     if (code != RB_OK && run->begun) {
-        rb_err_prefix(err, "%s; and putting %s back failed", why.message, run->request->env->name);
+        (void)rb_err_prefix(err, "%s; and putting %s back failed", why.message,
+                            run->request->env->name);
         return interrupted(out, run, err);
     }
     rb_err ignored;

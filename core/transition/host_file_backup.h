@@ -17,12 +17,12 @@
  * if it is backed up already, so that a retry cannot save what the first attempt wrote. Fails with
  * RB_ERROR above 64 MiB. `part`, a plain word, groups files for rb_host_backup_restore(). */
 enum rb_code rb_host_backup_save(const char *root, const char *transition, const char *part,
-                                 const char *path, rb_err *err) RB_MUST_USE;
+                                 const char *path, rb_err *err);
 enum rb_code rb_host_backup_restore(const char *root, const char *transition, const char *part,
-                                    rb_err *err) RB_MUST_USE;
+                                    rb_err *err);
 /* databases: removes the transition's backups of databases, too. */
 enum rb_code rb_host_backup_remove(const char *root, const char *transition, bool databases,
-                                   rb_err *err) RB_MUST_USE;
+                                   rb_err *err);
 
 /*
  * The operator's own file: what the transition backed up of `path` is also backed up for as long as
@@ -31,14 +31,14 @@ enum rb_code rb_host_backup_remove(const char *root, const char *transition, boo
  * place.
  */
 enum rb_code rb_host_backup_own(const char *root, const char *transition, const char *part,
-                                const char *path, rb_err *err) RB_MUST_USE;
+                                const char *path, rb_err *err);
 bool rb_host_backup_has_own(const char *root, const char *part, const char *path);
 /* Writes what rb_host_backup_restore_own() will restore beside `path` (base/staged.h), and records
  * that it is restored, so that only a rename is left. */
 enum rb_code rb_host_backup_stage_own(const char *root, const char *part, const char *path,
-                                      rb_err *err) RB_MUST_USE;
+                                      rb_err *err);
 enum rb_code rb_host_backup_restore_own(const char *root, const char *part, const char *path,
-                                        rb_err *err) RB_MUST_USE;
+                                        rb_err *err);
 /* True if it was restored and has this SHA-256. */
 bool rb_host_backup_own_restored(const char *root, const char *part, const char *path,
                                  const char *sha256);

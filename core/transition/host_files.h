@@ -18,7 +18,7 @@ void rb_host_files_find(rb_plan *plan, const rb_plan_request *request);
 /* Appends to plan->drift what is there and neither FROM's nor, where FROM has none, TO's; to taken
  * what else of the operator's own TO takes the place of. */
 enum rb_code rb_host_files_observe(rb_plan *plan, json_t *taken, const rb_plan_request *request,
-                                   enum rb_part part, rb_err *err) RB_MUST_USE;
+                                   enum rb_part part, rb_err *err);
 
 /* What rb_host_files_fill() will do, for people. */
 char *rb_host_files_describe(const rb_plan *plan, const rb_plan_request *request,
@@ -26,21 +26,20 @@ char *rb_host_files_describe(const rb_plan *plan, const rb_plan_request *request
 
 /* Before any step: keeps what is there, so that whatever comes of the transition the operator's own
  * files are kept, and writes what will take its place beside it (base/staged.h). */
-enum rb_code rb_host_files_keep(const rb_run *run, rb_err *err) RB_MUST_USE;
+enum rb_code rb_host_files_keep(const rb_run *run, rb_err *err);
 /* Removes what was written beside them and not used. */
 void rb_host_files_unstage(const rb_env *env);
 /* Writes, removes, gives back. */
-enum rb_code rb_host_files_fill(const rb_run *run, enum rb_part part, rb_err *err) RB_MUST_USE;
+enum rb_code rb_host_files_fill(const rb_run *run, enum rb_part part, rb_err *err);
 /* [{"path","copy"}]: the files that had drifted or were taken over, and where they are kept. */
 json_t *rb_host_files_kept(const rb_run *run);
 
 /* Whether the flag or config file at path, and a database, can be written by this user, as far as
  * can be seen without writing. what: "the flag file". */
-enum rb_code rb_host_file_check(const rb_env *env, const char *what, const char *path,
-                                rb_err *err) RB_MUST_USE;
-enum rb_code rb_host_database_check(const rb_env *env, const char *url, rb_err *err) RB_MUST_USE;
+enum rb_code rb_host_file_check(const rb_env *env, const char *what, const char *path, rb_err *err);
+enum rb_code rb_host_database_check(const rb_env *env, const char *url, rb_err *err);
 
 /* A missing folder is made below the environment's own root; elsewhere it is a mistyped path. */
-enum rb_code rb_host_file_folder(const rb_env *env, const char *path, rb_err *err) RB_MUST_USE;
+enum rb_code rb_host_file_folder(const rb_env *env, const char *path, rb_err *err);
 
 #endif

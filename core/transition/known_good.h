@@ -46,8 +46,7 @@ typedef struct rb_known_request {
 } rb_known_request;
 
 /* RB_DECIDE when there is none; candidates are filled all the same. */
-enum rb_code rb_known_good_find(rb_known_good *out, const rb_known_request *request,
-                                rb_err *err) RB_MUST_USE;
+enum rb_code rb_known_good_find(rb_known_good *out, const rb_known_request *request, rb_err *err);
 void rb_known_good_clear(rb_known_good *good);
 
 /* What the history alone says: whether row ended with its TO live; whether every part was at
@@ -57,7 +56,7 @@ bool rb_known_reached(const rb_transition_row *row);
 /* Whether the last transition that ended at its TO ended `done`; true where none did. A release
  * whose last run here did not is passed over by a revert, even where `rbtool check` passed since.
  */
-enum rb_code rb_known_ended_well(bool *out, rb_state *state, rb_err *err) RB_MUST_USE;
+enum rb_code rb_known_ended_well(bool *out, rb_state *state, rb_err *err);
 bool rb_known_whole(rb_transition_row *const *rows, size_t count, size_t at);
 const char *rb_known_good_recorded(rb_transition_row *const *rows, size_t count, const char *from);
 

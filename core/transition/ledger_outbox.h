@@ -24,7 +24,7 @@ typedef struct rb_recording {
 /* Writes what is left. Needs the environment's lock. An entry is unsigned where no key is
  * configured. *out is filled whatever the result. */
 enum rb_code rb_record(rb_recording *out, rb_session *session, const char *environment,
-                       rb_state *state, rb_err *err) RB_MUST_USE;
+                       rb_state *state, rb_err *err);
 
 /* Returns a message as one line for everyone to read: what commands printed and what rows hold is
  * left out. NULL gives NULL. */

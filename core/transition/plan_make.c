@@ -89,7 +89,7 @@ void rb_plan_decide(rb_plan *plan, const char *code, enum rb_code worst, const c
     rb_err decision = {0};
     va_list args;
     va_start(args, fmt);
-    rb_vfail(&decision, worst, fmt, args);
+    (void)rb_vfail(&decision, worst, fmt, args);
     va_end(args);
     json_t *item = rb_err_json(&decision);
     rb_json_set_str(item, "code", code);

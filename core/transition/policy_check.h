@@ -34,14 +34,14 @@ typedef struct rb_policy_needs {
 
 /* RB_FOUND when the signer of TO, or of the scripts, may not release. */
 enum rb_code rb_policy_check_releases(const rb_policy *policy, const rb_plan_request *request,
-                                      rb_err *err) RB_MUST_USE;
+                                      rb_err *err);
 
 /* Names in the plan the policies that it is judged under: a transition that stops half-way is
  * resumed by them, whatever is set meanwhile. */
 void rb_policy_name(rb_plan *plan, const rb_policy *policy);
 /* What lacks approvals here. */
 enum rb_code rb_policy_check_approvals(rb_policy_needs *out, const rb_policy *policy,
-                                       const rb_plan_request *request, rb_err *err) RB_MUST_USE;
+                                       const rb_plan_request *request, rb_err *err);
 void rb_policy_needs_clear(rb_policy_needs *needs);
 /* Adds a decision for each to the plan. passed: --break-glass is given. */
 void rb_policy_needs_decide(rb_plan *plan, const rb_policy_needs *needs,
@@ -58,16 +58,16 @@ json_t *rb_drill_last(const rb_ledger *ledger, const char *environment);
 
 /* RB_ERROR where entries must be signed and this host cannot sign. */
 enum rb_code rb_policy_check_key(const rb_policy *policy, const rb_plan_request *request,
-                                 rb_err *err) RB_MUST_USE;
+                                 rb_err *err);
 /* A loss is agreed to: RB_DECIDE when the plan has one and the caller is not in role accept-loss.
  */
 enum rb_code rb_policy_check_loss(const rb_policy *policy, const rb_plan *plan,
-                                  const rb_plan_request *request, rb_err *err) RB_MUST_USE;
+                                  const rb_plan_request *request, rb_err *err);
 
 /* Writes an override entry about that release, before the transition begins. rule: "approvals" or
  * "accept-loss". */
 enum rb_code rb_policy_override(const rb_plan *plan, const rb_plan_request *request,
                                 const rb_release *release, const char *rule, const char *why,
-                                rb_err *err) RB_MUST_USE;
+                                rb_err *err);
 
 #endif

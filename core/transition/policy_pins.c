@@ -71,10 +71,11 @@ static enum rb_code check_remote(const rb_env *env, const rb_session *session, c
     rb_ref there;
     if (rb_remote_read(&there, session->repo, remote, RB_LEDGER_REF, err) != RB_OK) {
         err->code = RB_ERROR;
-        rb_err_prefix(err,
-                      "this clone has no ledger, and whether remote %s has one cannot be asked; "
-                      "nothing was changed; run `rbtool sync` when it can be reached",
-                      remote);
+        (void)rb_err_prefix(
+            err,
+            "this clone has no ledger, and whether remote %s has one cannot be asked; "
+            "nothing was changed; run `rbtool sync` when it can be reached",
+            remote);
         return RB_ERROR;
     }
     return there.exists ? rb_fail(err, RB_ERROR,

@@ -26,12 +26,11 @@
  * environment is bound to, or where there should be one and it is not here. Without a ledger here
  * the remote is asked for one. */
 enum rb_code rb_policy_bound(const rb_env *env, rb_state *state, const rb_session *session,
-                             rb_err *err) RB_MUST_USE;
+                             rb_err *err);
 
 /* Adds the members to pins, and sets them in the state. Those that nothing is known of stay. */
-enum rb_code rb_policy_pin(json_t *pins, rb_state *state, const rb_session *session,
-                           rb_err *err) RB_MUST_USE;
+enum rb_code rb_policy_pin(json_t *pins, rb_state *state, const rb_session *session, rb_err *err);
 /* Adds what the state has: for a transition that is continued. */
-enum rb_code rb_policy_pinned(json_t *pins, rb_state *state, rb_err *err) RB_MUST_USE;
+enum rb_code rb_policy_pinned(json_t *pins, rb_state *state, rb_err *err);
 
 #endif

@@ -13,10 +13,9 @@
 #include "transition/execute.h"
 
 /* Sets "recovery" of the plan, whose digest is known. Databases that are files have none. */
-enum rb_code rb_recovery_points_plan(rb_plan *plan, const rb_plan_request *request,
-                                     rb_err *err) RB_MUST_USE;
+enum rb_code rb_recovery_points_plan(rb_plan *plan, const rb_plan_request *request, rb_err *err);
 /* Creates them in the open transactions of the run and records them in its journal. A run that was
  * killed after that and is resumed creates others. */
-enum rb_code rb_recovery_points_create(rb_run *run, rb_err *err) RB_MUST_USE;
+enum rb_code rb_recovery_points_create(rb_run *run, rb_err *err);
 
 #endif

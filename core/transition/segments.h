@@ -23,23 +23,22 @@ typedef struct rb_segments {
 char *rb_segment_id(const char *transition, const rb_plan_database *database, size_t number);
 /* Counts the segments that are committed. */
 enum rb_code rb_segments_look(rb_plan_database *database, rb_db *db, const char *transition,
-                              rb_err *err) RB_MUST_USE;
+                              rb_err *err);
 /* Whether the script of that step was begun outside of transactions, and not recorded. */
 enum rb_code rb_segment_begun(bool *out, const rb_segments *segments,
-                              const rb_plan_database *database, size_t step,
-                              rb_err *err) RB_MUST_USE;
+                              const rb_plan_database *database, size_t step, rb_err *err);
 /* Runs it, or goes on with it. RB_HALFWAY where only a person can say whether it has happened, or
  * where it failed and cannot be undone alone. */
 enum rb_code rb_segment_run(const rb_segments *segments, const rb_plan_database *database,
-                            rb_db *db, size_t step, rb_err *err) RB_MUST_USE;
+                            rb_db *db, size_t step, rb_err *err);
 
 /* Runs the inverse of each script that was recorded or begun, last first, in every database of the
  * transition that has such segments. */
-enum rb_code rb_segments_undo_all(const rb_undo *undo, rb_err *err) RB_MUST_USE;
+enum rb_code rb_segments_undo_all(const rb_undo *undo, rb_err *err);
 /* Completes an undo that was cut off, as far as the transition needs that to go on. db: outside of
  * a transaction. */
 enum rb_code rb_segments_settle(const rb_segments *segments, rb_plan_database *database, rb_db *db,
-                                const rb_plan_request *request, rb_err *err) RB_MUST_USE;
+                                const rb_plan_request *request, rb_err *err);
 /* Whether a plan, as it stands in the journal, has such a database: undoing it takes the releases.
  */
 bool rb_segments_in(const json_t *plan);

@@ -46,26 +46,25 @@ typedef struct rb_intent {
  */
 enum rb_code rb_transition_plan(rb_transition *out, rb_session *session,
                                 const rb_environment *environment, const rb_intent *intent,
-                                rb_err *err) RB_MUST_USE;
+                                rb_err *err);
 
 /* The target of reverting `from`. environment->env and state NULL: there is no environment. */
 enum rb_code rb_transition_target(rb_known_good *out, rb_session *session,
                                   const rb_environment *environment, const rb_release *from,
-                                  const bool parts[RB_PARTS], const char *to,
-                                  rb_err *err) RB_MUST_USE;
+                                  const bool parts[RB_PARTS], const char *to, rb_err *err);
 
 /* Opens the release that is live in a part of the environment under that tag; RB_FOUND where the
  * tag is not the object any more that went live. */
 enum rb_code rb_live_release(rb_release **out, rb_session *session, const char *environment,
-                             const rb_live *live, const char *tag, rb_err *err) RB_MUST_USE;
+                             const rb_live *live, const char *tag, rb_err *err);
 
 /* Whether a person may carry the plan out and has agreed to all that it takes; loss: the digest
  * that was given, or NULL. *loss_passed: the person may not agree to a loss, and --break-glass
  * passes that. */
 enum rb_code rb_transition_agree(bool *loss_passed, const rb_transition *transition, bool drift,
-                                 const char *loss, bool break_glass, rb_err *err) RB_MUST_USE;
+                                 const char *loss, bool break_glass, rb_err *err);
 /* Records what --break-glass passes, before the transition begins. */
 enum rb_code rb_transition_override(const rb_transition *transition, bool loss, const char *why,
-                                    rb_err *err) RB_MUST_USE;
+                                    rb_err *err);
 
 #endif

@@ -9,6 +9,6 @@
 #include "transition/execute.h"
 
 /* unhealthy: why it ended so, or NULL. */
-enum rb_code rb_watched_end(const rb_run *run, const rb_err *unhealthy, rb_err *err) RB_MUST_USE;
+enum rb_code rb_watched_end(const rb_run *run, const rb_err *unhealthy, rb_err *err);
 
 #endif

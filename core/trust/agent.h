@@ -15,7 +15,7 @@
  * Fails if the agent has the key and refuses to use it.
  */
 enum rb_code rb_agent_sign(rb_buf *out, bool *held, const rb_key *key, bool sha256,
-                           const void *data, size_t len, rb_err *err) RB_MUST_USE;
+                           const void *data, size_t len, rb_err *err);
 
 /* True if the agent's list of identities contains the blob. For the tests. */
 bool rb_agent_lists(const void *answer, size_t len, const rb_buf *blob);

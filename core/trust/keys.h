@@ -49,9 +49,9 @@ struct rb_key {
  * Parses a blob and checks everything in it, including the signature of a certificate. RB_FOUND
  * if it is not a key of a supported kind.
  */
-enum rb_code rb_key_parse(rb_key **out, const void *blob, size_t len, rb_err *err) RB_MUST_USE;
+enum rb_code rb_key_parse(rb_key **out, const void *blob, size_t len, rb_err *err);
 /* Parses "ssh-ed25519 AAAA... comment" at *line, which is advanced past the key. */
-enum rb_code rb_key_parse_line(rb_key **out, const char **line, rb_err *err) RB_MUST_USE;
+enum rb_code rb_key_parse_line(rb_key **out, const char **line, rb_err *err);
 void rb_key_free(rb_key *key);
 RB_DEFINE_AUTO(rb_key, rb_key_free)
 
@@ -67,10 +67,9 @@ const rb_buf *rb_key_public(const rb_key *key);
 /* Verifies an SSH signature blob: its algorithm's name and the rest. RB_FOUND if it is not valid.
  * */
 enum rb_code rb_key_verify(const rb_key *key, const void *sig, size_t sig_len, const void *data,
-                           size_t len, rb_err *err) RB_MUST_USE;
+                           size_t len, rb_err *err);
 /* Appends an SSH signature blob; RSA signs with rsa-sha2-512. */
-enum rb_code rb_key_sign(rb_buf *out, const rb_key *key, const void *data, size_t len,
-                         rb_err *err) RB_MUST_USE;
+enum rb_code rb_key_sign(rb_buf *out, const rb_key *key, const void *data, size_t len, rb_err *err);
 
 /*
  * Creates a raw signature for formats other than SSH's (DSSE, X.509): for Ed25519 the 64 bytes
@@ -78,12 +77,11 @@ enum rb_code rb_key_sign(rb_buf *out, const rb_key *key, const void *data, size_
  * SHA-256.
  */
 enum rb_code rb_key_sign_raw(rb_buf *out, const rb_key *key, const void *data, size_t len,
-                             rb_err *err) RB_MUST_USE;
+                             rb_err *err);
 enum rb_code rb_key_verify_raw(const rb_key *key, const void *sig, size_t sig_len, const void *data,
-                               size_t len, rb_err *err) RB_MUST_USE;
+                               size_t len, rb_err *err);
 /* Converts an SSH signature blob to its raw form (for RSA, it must be rsa-sha2-256). */
-enum rb_code rb_key_raw_of(rb_buf *out, const rb_key *key, const rb_buf *blob,
-                           rb_err *err) RB_MUST_USE;
+enum rb_code rb_key_raw_of(rb_buf *out, const rb_key *key, const rb_buf *blob, rb_err *err);
 /* Appends the public part as PEM (SubjectPublicKeyInfo, RFC 5280). */
 void rb_key_pem(rb_buf *out, const rb_key *key);
 
@@ -99,7 +97,7 @@ enum rb_private_state {
  * has such a format and is malformed. `what` names it in the error.
  */
 enum rb_code rb_key_private(rb_key **out, enum rb_private_state *state, const char *text,
-                            size_t len, const char *what, rb_err *err) RB_MUST_USE;
+                            size_t len, const char *what, rb_err *err);
 
 /* For keys.c, private.c, verify.c and raw.c. */
 typedef struct rb_key_type {
@@ -119,12 +117,11 @@ bool rb_key_digest_sign(rb_buf *out, const rb_key *key, const char *digest, cons
 bool rb_key_digest_verify(const rb_key *key, const char *digest, const void *sig, size_t sig_len,
                           const void *data, size_t len) RB_MUST_USE;
 /* Fails unless the key can sign here: it is not a security key, and RSA is long enough. */
-enum rb_code rb_key_can_sign(const rb_key *key, rb_err *err) RB_MUST_USE;
+enum rb_code rb_key_can_sign(const rb_key *key, rb_err *err);
 
 /* Builds key->blob and key->evp from the numbers; RB_FOUND if they do not form a key. */
-enum rb_code rb_key_set_rsa(rb_key *key, const rb_wire *n, const rb_wire *e,
-                            rb_err *err) RB_MUST_USE;
-enum rb_code rb_key_set_ed25519(rb_key *key, const rb_wire *point, rb_err *err) RB_MUST_USE;
-enum rb_code rb_key_set_ecdsa(rb_key *key, const rb_wire *point, rb_err *err) RB_MUST_USE;
+enum rb_code rb_key_set_rsa(rb_key *key, const rb_wire *n, const rb_wire *e, rb_err *err);
+enum rb_code rb_key_set_ed25519(rb_key *key, const rb_wire *point, rb_err *err);
+enum rb_code rb_key_set_ecdsa(rb_key *key, const rb_wire *point, rb_err *err);
 
 #endif

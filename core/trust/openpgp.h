@@ -16,11 +16,10 @@
  * its values is not a full fingerprint.
  */
 enum rb_code rb_openpgp_verify(char **principal, char **fingerprint, rb_repo *repo,
-                               const rb_oid *object, rb_problems *problems,
-                               rb_err *err) RB_MUST_USE;
+                               const rb_oid *object, rb_problems *problems, rb_err *err);
 
 /* Same as rb_openpgp_verify(), from git's output; ok: git exited with status 0. */
 enum rb_code rb_openpgp_result(char **principal, char **fingerprint, const char *status, bool ok,
-                               rb_problems *problems) RB_MUST_USE;
+                               rb_problems *problems);
 
 #endif

@@ -178,7 +178,7 @@ static enum rb_code read_openssh(rb_key **out, enum rb_private_state *state, con
         return broken(err, what);
     RB_AUTO(rb_key_freep) rb_key *key = NULL;
     if (rb_key_parse(&key, public.p, public.left, err) != RB_OK) {
-        rb_err_prefix(err, "the private key file %s", what);
+        (void)rb_err_prefix(err, "the private key file %s", what);
         return err->code = RB_ERROR;
     }
     bool encrypted = !rb_wire_is(&cipher, "none");

@@ -80,8 +80,8 @@ static enum rb_code parse_list(rb_revoked *revoked, const char *text, size_t len
             continue;
         RB_AUTO(rb_key_freep) rb_key *key = NULL;
         if (rb_key_parse_line(&key, &p, err) != RB_OK) {
-            rb_err_prefix(err, "cannot read the revoked keys in %s, line %zu", revoked->path,
-                          number);
+            (void)rb_err_prefix(err, "cannot read the revoked keys in %s, line %zu", revoked->path,
+                                number);
             return err->code = RB_ERROR;
         }
         add(revoked, &key->blob, true);
@@ -133,7 +133,8 @@ static enum rb_code ask(bool *out, const rb_revoked *revoked, const rb_key *key,
             &(rb_process){
                 .argv = argv, .input = text.data, .input_len = text.len, .timeout = TIMEOUT},
             err) != RB_OK) {
-        rb_err_prefix(err, "cannot look up a key in the key revocation list %s", revoked->path);
+        (void)rb_err_prefix(err, "cannot look up a key in the key revocation list %s",
+                            revoked->path);
         return err->code = RB_ERROR;
     }
     *out = result.status == 1 && ends_with(&result.out, ": REVOKED\n");

@@ -15,7 +15,7 @@ typedef struct rb_revoked rb_revoked;
 
 /* Fails with RB_ERROR if a line of a list is not a key. path is for messages. */
 enum rb_code rb_revoked_parse(rb_revoked **out, const char *path, const void *data, size_t len,
-                              rb_err *err) RB_MUST_USE;
+                              rb_err *err);
 void rb_revoked_free(rb_revoked *revoked);
 RB_DEFINE_AUTO(rb_revoked, rb_revoked_free)
 
@@ -24,7 +24,6 @@ RB_DEFINE_AUTO(rb_revoked, rb_revoked_free)
  * May be called from several threads. Fails with RB_ERROR if ssh-keygen cannot be run or cannot
  * read the KRL: then nothing is known about the key.
  */
-enum rb_code rb_revoked_has(bool *out, rb_revoked *revoked, const rb_key *key,
-                            rb_err *err) RB_MUST_USE;
+enum rb_code rb_revoked_has(bool *out, rb_revoked *revoked, const rb_key *key, rb_err *err);
 
 #endif

@@ -135,7 +135,7 @@ static enum rb_code read_public(rb_key **out, const rb_buf *text, const char *pa
     const char *p = line;
     if (rb_key_parse_line(out, &p, err) == RB_OK)
         return RB_OK;
-    rb_err_prefix(err, "%s is not an SSH key file", path);
+    (void)rb_err_prefix(err, "%s is not an SSH key file", path);
     return err->code = RB_ERROR;
 }
 
@@ -206,7 +206,7 @@ static enum rb_code load_key(signing_key *k, rb_repo *repo, const char *key, rb_
     const char *p = k->literal;
     if (rb_key_parse_line(&k->key, &p, err) == RB_OK)
         return RB_OK;
-    rb_err_prefix(err, "the signing key \"%.60s\"", value);
+    (void)rb_err_prefix(err, "the signing key \"%.60s\"", value);
     return err->code = RB_ERROR;
 }
 
@@ -225,7 +225,7 @@ static enum rb_code make_folder(char **out, const rb_repo *repo, rb_err *err)
     RB_TRY(rb_dir_make(parent, err));
     char *dir = rb_format("%s/sign.XXXXXX", parent);
     if (!mkdtemp(dir)) {
-        rb_fail_errno(err, RB_ERROR, "cannot make a folder to sign in, %s", dir);
+        (void)rb_fail_errno(err, RB_ERROR, "cannot make a folder to sign in, %s", dir);
         free(dir);
         return RB_ERROR;
     }
@@ -278,7 +278,8 @@ static enum rb_code check_made(const rb_buf *made, const signing_key *k, const c
         code = rb_sshsig_verify(&sig, key, data, len, err);
     if (code == RB_OK)
         return RB_OK;
-    rb_err_prefix(err, "the signature made with %s is not valid", k->path ? k->path : k->literal);
+    (void)rb_err_prefix(err, "the signature made with %s is not valid",
+                        k->path ? k->path : k->literal);
     return err->code = RB_ERROR;
 }
 
@@ -408,7 +409,8 @@ enum rb_code rb_trust_sign_raw(rb_raw *out, rb_repo *repo, const char *key, cons
     }
     if (rb_key_verify_raw(k.key, made.signature.data, made.signature.len, data, len, err) !=
         RB_OK) {
-        rb_err_prefix(err, "the signature made with %s is not valid", k.path ? k.path : k.literal);
+        (void)rb_err_prefix(err, "the signature made with %s is not valid",
+                            k.path ? k.path : k.literal);
         return err->code = RB_ERROR;
     }
     char print[RB_FINGERPRINT_SIZE];

@@ -39,11 +39,11 @@ typedef struct rb_signers {
 
 /* Parses the file's content; `path` is for messages. */
 enum rb_code rb_signers_parse(rb_signers **out, const char *path, const char *text, size_t len,
-                              rb_err *err) RB_MUST_USE;
+                              rb_err *err);
 void rb_signers_free(rb_signers *signers);
 
 /* Fails with RB_ERROR and a hint if no allowed signers are configured. */
-enum rb_code rb_signers_need(const rb_signers *signers, rb_err *err) RB_MUST_USE;
+enum rb_code rb_signers_need(const rb_signers *signers, rb_err *err);
 
 /* Returns the parsed key of a line with exactly this blob, or NULL. */
 const rb_key *rb_signers_key(const rb_signers *signers, const void *blob, size_t len);
@@ -57,7 +57,7 @@ const rb_key *rb_signers_key(const rb_signers *signers, const void *blob, size_t
  */
 enum rb_code rb_signers_check(char **principal, const rb_signers *signers, const rb_key *key,
                               const char *namespace_, uint64_t when, const char *email,
-                              rb_problems *problems) RB_MUST_USE;
+                              rb_problems *problems);
 
 /* Returns when the last validity of the key (by its fingerprint) ends for one of the principals
  * (joined by ","); 0: never, or no line has the key. */

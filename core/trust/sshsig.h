@@ -23,12 +23,12 @@ typedef struct rb_sshsig {
  * Parses the armoured text, which begins with the BEGIN line; what follows the END line is
  * ignored (as by ssh-keygen). RB_FOUND if it is malformed.
  */
-enum rb_code rb_sshsig_parse(rb_sshsig *out, const char *text, size_t len, rb_err *err) RB_MUST_USE;
+enum rb_code rb_sshsig_parse(rb_sshsig *out, const char *text, size_t len, rb_err *err);
 void rb_sshsig_clear(rb_sshsig *sig);
 
 /* Verifies the envelope's signature over data with `key`, which must be its own. */
 enum rb_code rb_sshsig_verify(const rb_sshsig *sig, const rb_key *key, const void *data, size_t len,
-                              rb_err *err) RB_MUST_USE;
+                              rb_err *err);
 
 /* Builds the bytes that a key signs for data; hash is "sha256" or "sha512". */
 void rb_sshsig_message(rb_buf *out, const rb_wire *namespace_, const char *hash, const void *data,

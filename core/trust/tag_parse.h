@@ -38,7 +38,7 @@ typedef struct rb_form {
  * `signature` is NONE if nothing can be verified.
  */
 enum rb_code rb_form_parse(rb_form *out, const char *raw, size_t len, const char *name,
-                           rb_problems *problems) RB_MUST_USE;
+                           rb_problems *problems);
 void rb_form_clear(rb_form *form);
 
 #endif

@@ -28,7 +28,7 @@ typedef struct rb_verified rb_verified; /* a tag whose signature, name and form 
  * gpg.ssh.allowedSignersFile is not set, only verifying an SSH signature fails (RB_ERROR), so
  * that repositories with OpenPGP tags do not need the file.
  */
-enum rb_code rb_signers_load(rb_signers **out, rb_repo *repo, rb_err *err) RB_MUST_USE;
+enum rb_code rb_signers_load(rb_signers **out, rb_repo *repo, rb_err *err);
 void rb_signers_free(rb_signers *signers);
 RB_DEFINE_AUTO(rb_signers, rb_signers_free)
 
@@ -43,7 +43,7 @@ const char *rb_signers_digest(const rb_signers *signers);
  * "name", "header", "object", "trailing".
  */
 enum rb_code rb_trust_verify(rb_verified **out, const rb_signers *signers, rb_repo *repo,
-                             const rb_tag *tag, rb_problems *problems, rb_err *err) RB_MUST_USE;
+                             const rb_tag *tag, rb_problems *problems, rb_err *err);
 void rb_verified_free(rb_verified *verified);
 RB_DEFINE_AUTO(rb_verified, rb_verified_free)
 
@@ -76,7 +76,7 @@ int64_t rb_verified_time(const rb_verified *v); /* the tagger's, seconds; forgea
  * without `key` is an error.
  */
 enum rb_code rb_trust_sign(rb_buf *out, rb_repo *repo, const char *key, const char *namespace_,
-                           const void *data, size_t len, rb_err *err) RB_MUST_USE;
+                           const void *data, size_t len, rb_err *err);
 
 /*
  * Finds out who rb_trust_sign() would sign as now: checks its public key as rb_trust_check()
@@ -86,10 +86,10 @@ enum rb_code rb_trust_sign(rb_buf *out, rb_repo *repo, const char *key, const ch
  */
 enum rb_code rb_trust_who(bool *known, char **principal, char **fingerprint,
                           const rb_signers *signers, rb_repo *repo, const char *key,
-                          const char *namespace_, const char *email, rb_err *err) RB_MUST_USE;
+                          const char *namespace_, const char *email, rb_err *err);
 
 /* Sets *out if git's settings name an SSH key to sign with. */
-enum rb_code rb_trust_has_key(bool *out, rb_repo *repo, rb_err *err) RB_MUST_USE;
+enum rb_code rb_trust_has_key(bool *out, rb_repo *repo, rb_err *err);
 
 /*
  * Verifies an armoured SSHSIG over data; `when` is seconds since the epoch, for validity options
@@ -99,14 +99,14 @@ enum rb_code rb_trust_has_key(bool *out, rb_repo *repo, rb_err *err) RB_MUST_USE
 enum rb_code rb_trust_check(char **principal, char **fingerprint, const rb_signers *signers,
                             const char *namespace_, const char *armoured, size_t armoured_len,
                             const void *data, size_t len, int64_t when, const char *email,
-                            rb_err *err) RB_MUST_USE;
+                            rb_err *err);
 /* Same as rb_trust_check(), with problems as rb_trust_verify() reports them. *fingerprint is set as
  * well if the signature matches and only its key is not allowed. Without allowed signers no key is
  * allowed. */
 enum rb_code rb_trust_check_key(char **principal, char **fingerprint, const rb_signers *signers,
                                 const char *namespace_, const char *armoured, size_t armoured_len,
                                 const void *data, size_t len, int64_t when, const char *email,
-                                rb_problems *problems) RB_MUST_USE;
+                                rb_problems *problems);
 
 /*
  * Makes a raw signature over data (without SSHSIG), for DSSE: Ed25519 as it is, ECDSA in DER with
@@ -120,12 +120,12 @@ typedef struct rb_raw {
 } rb_raw;
 
 enum rb_code rb_trust_sign_raw(rb_raw *out, rb_repo *repo, const char *key, const void *data,
-                               size_t len, rb_err *err) RB_MUST_USE;
+                               size_t len, rb_err *err);
 void rb_raw_clear(rb_raw *raw);
 /* Returns the fingerprint of the key that would sign and appends its public part as PEM. Either may
  * be NULL. */
 enum rb_code rb_trust_key(char **fingerprint, rb_buf *pem, rb_repo *repo, const char *key,
-                          rb_err *err) RB_MUST_USE;
+                          rb_err *err);
 
 /*
  * Verifies a raw signature by the allowed signer whose key has this fingerprint and is valid now.
@@ -134,7 +134,6 @@ enum rb_code rb_trust_key(char **fingerprint, rb_buf *pem, rb_repo *repo, const 
  */
 enum rb_code rb_trust_check_raw(char **principal, const rb_signers *signers,
                                 const char *fingerprint, const void *signature,
-                                size_t signature_len, const void *data, size_t len,
-                                rb_err *err) RB_MUST_USE;
+                                size_t signature_len, const void *data, size_t len, rb_err *err);
 
 #endif

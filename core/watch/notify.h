@@ -23,10 +23,10 @@
 /* running: this process carries the pending transition out, so that it is not half-way. *out is
  * empty if no command is configured. */
 enum rb_code rb_notify_collect(json_t **out, const rb_env *env, rb_state *state, bool running,
-                               rb_err *err) RB_MUST_USE;
+                               rb_err *err);
 /* Marks what was tried, and why it failed: "tried" and "error". */
 void rb_notify_send(json_t *notices, const rb_env *env);
-enum rb_code rb_notify_record(const json_t *notices, rb_state *state, rb_err *err) RB_MUST_USE;
+enum rb_code rb_notify_record(const json_t *notices, rb_state *state, rb_err *err);
 
 /* Returns the program that the notice is for, or NULL: it is not configured any more. Borrowed. */
 const char *rb_notify_program(const rb_env *env, const json_t *notice);

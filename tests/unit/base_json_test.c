@@ -136,7 +136,7 @@ static void test_long_error(void **state)
         json_decref(text);
     }
     rb_err err;
-    rb_fail(&err, RB_FOUND, "a\xff%s", "b");
+    (void)rb_fail(&err, RB_FOUND, "a\xff%s", "b");
     assert_string_equal(rb_err_line(&err), "a\\xffb");
     json_t *text = rb_json_text("c\xff");
     assert_string_equal(json_string_value(text), "c\\xff");

@@ -5,14 +5,13 @@
 #include "database/postgres/postgres.h"
 
 /* backup_table.c */
-enum rb_code rb_pg_table(json_t **out, rb_db *db, const char *name, rb_err *err) RB_MUST_USE;
-enum rb_code rb_pg_foreign_keys(json_t **out, rb_db *db, const char *name, rb_err *err) RB_MUST_USE;
-enum rb_code rb_pg_counter(json_t **out, rb_db *db, const char *name, rb_err *err) RB_MUST_USE;
-enum rb_code rb_pg_set_counter(rb_db *db, const char *name, const json_t *counter,
-                               rb_err *err) RB_MUST_USE;
+enum rb_code rb_pg_table(json_t **out, rb_db *db, const char *name, rb_err *err);
+enum rb_code rb_pg_foreign_keys(json_t **out, rb_db *db, const char *name, rb_err *err);
+enum rb_code rb_pg_counter(json_t **out, rb_db *db, const char *name, rb_err *err);
+enum rb_code rb_pg_set_counter(rb_db *db, const char *name, const json_t *counter, rb_err *err);
 void rb_pg_triggers(rb_db *db, bool on);
 enum rb_code rb_pg_attempt(bool *refused, rb_db *db, const char *sql, const json_t *params,
-                           rb_err *err) RB_MUST_USE;
+                           rb_err *err);
 void rb_pg_same_sql(rb_buf *out, const char *a, const char *b);
 void rb_pg_hash_sql(rb_buf *out, const char *row, const json_t *columns);
 void rb_pg_matches_sql(rb_buf *out, const json_t *columns, const json_t *ignored);
@@ -26,12 +25,12 @@ void rb_pg_restore_sql(rb_buf *out, const json_t *tables);
 
 /* backup_file.c */
 enum rb_code rb_pg_backup_open(rb_backup_file **out, rb_db *db, const char *path,
-                               enum rb_backup_use use, rb_err *err) RB_MUST_USE;
-enum rb_code rb_pg_backup_attach(rb_backup_file *file, rb_err *err) RB_MUST_USE;
+                               enum rb_backup_use use, rb_err *err);
+enum rb_code rb_pg_backup_attach(rb_backup_file *file, rb_err *err);
 enum rb_code rb_pg_backup_copy(rb_backup_file *file, const json_t *table, const char *select,
-                               rb_err *err) RB_MUST_USE;
+                               rb_err *err);
 enum rb_code rb_pg_backup_note(rb_backup_file *file, const json_t *table, const char *select,
-                               rb_err *err) RB_MUST_USE;
-enum rb_code rb_pg_backup_close(rb_backup_file *file, const json_t *about, rb_err *err) RB_MUST_USE;
+                               rb_err *err);
+enum rb_code rb_pg_backup_close(rb_backup_file *file, const json_t *about, rb_err *err);
 
 #endif

@@ -27,8 +27,7 @@
 /* limits: memory is that of each of its processes, size that of all its files. A cluster that runs
  * with other limits is stopped first. NULL: none, and any that runs will do. *started: it
  * did not run before. */
-enum rb_code rb_pg_cluster_start(bool *started, const rb_db_limits *limits,
-                                 rb_err *err) RB_MUST_USE;
+enum rb_code rb_pg_cluster_start(bool *started, const rb_db_limits *limits, rb_err *err);
 /* Stops it and waits until its folder is gone. keep: it may go to the cache. Does nothing in a
  * forked process. */
 void rb_pg_cluster_stop(bool keep);

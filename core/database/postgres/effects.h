@@ -8,8 +8,7 @@
 
 #include "database/postgres/postgres.h"
 
-enum rb_code rb_pg_effects_add(json_t *effects, rb_pg *pg, const char *statement,
-                               rb_err *err) RB_MUST_USE;
-enum rb_code rb_pg_effects_finish(json_t *effects, rb_pg *pg, rb_err *err) RB_MUST_USE;
+enum rb_code rb_pg_effects_add(json_t *effects, rb_pg *pg, const char *statement, rb_err *err);
+enum rb_code rb_pg_effects_finish(json_t *effects, rb_pg *pg, rb_err *err);
 
 #endif

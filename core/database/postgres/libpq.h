@@ -68,7 +68,7 @@ typedef struct rb_libpq {
 extern rb_libpq rb_libpq_functions;
 
 /* Loads libpq if it is not loaded yet. RB_ERROR says what to install. */
-enum rb_code rb_libpq_load(rb_err *err) RB_MUST_USE;
+enum rb_code rb_libpq_load(rb_err *err);
 
 #ifndef RB_LIBPQ_ITSELF /* libpq.c needs the plain names */
 #define PQbackendPID rb_libpq_functions.PQbackendPID

@@ -23,6 +23,6 @@ void rb_effects_note(rb_sqlite *db, enum rb_write_kind kind, const char *schema,
 /* Forgets what was noted, before the next statement is prepared. */
 void rb_effects_forget(rb_sqlite_state *state);
 /* Adds what was noted of a statement to the state's effects: `len` bytes of `sql`. */
-enum rb_code rb_effects_add(rb_sqlite *db, const char *sql, size_t len, rb_err *err) RB_MUST_USE;
+enum rb_code rb_effects_add(rb_sqlite *db, const char *sql, size_t len, rb_err *err);
 
 #endif

@@ -51,16 +51,16 @@ enum rb_sqlite_use {
 
 /* Opens path as a database of the user's. */
 enum rb_code rb_sqlite_connect(rb_sqlite **out, const char *path, enum rb_sqlite_how how,
-                               enum rb_sqlite_use use, rb_err *err) RB_MUST_USE;
+                               enum rb_sqlite_use use, rb_err *err);
 /* An empty database without a name; clock as for rb_db_scratch(). */
-enum rb_code rb_sqlite_scratch(rb_sqlite **out, int64_t clock, rb_err *err) RB_MUST_USE;
+enum rb_code rb_sqlite_scratch(rb_sqlite **out, int64_t clock, rb_err *err);
 void rb_sqlite_interrupt(rb_db *db);
 
 /* Limits: open.c */
 
 enum rb_sqlite_limit { RB_LIMIT_NONE, RB_LIMIT_SECONDS, RB_LIMIT_MEMORY, RB_LIMIT_SIZE };
 
-enum rb_code rb_sqlite_limit(rb_db *db, const rb_db_limits *limits, rb_err *err) RB_MUST_USE;
+enum rb_code rb_sqlite_limit(rb_db *db, const rb_db_limits *limits, rb_err *err);
 /* The time that a script, or a statement of it, has is counted from here. sql: NULL for rbtool's
  * own statements. */
 void rb_sqlite_clock_start(rb_sqlite *db, const rb_db_text *sql);
@@ -97,41 +97,36 @@ void rb_sqlite_outside(const char *sql, size_t len, rb_outside_found *found, voi
 
 /* script.c */
 /* Takes back what scripts set or made on the connection, when it is untidy. */
-enum rb_code rb_sqlite_tidy(rb_sqlite *db, rb_err *err) RB_MUST_USE;
-enum rb_code rb_sqlite_script(json_t *effects, rb_db *db, const rb_db_text *sql,
-                              rb_err *err) RB_MUST_USE;
+enum rb_code rb_sqlite_tidy(rb_sqlite *db, rb_err *err);
+enum rb_code rb_sqlite_script(json_t *effects, rb_db *db, const rb_db_text *sql, rb_err *err);
 enum rb_code rb_sqlite_seed(rb_db *db, const rb_db_text *sql, json_t *done, char **why,
-                            rb_err *err) RB_MUST_USE;
-enum rb_code rb_sqlite_check(json_t **rows, rb_db *db, const char *sql, size_t limit,
-                             rb_err *err) RB_MUST_USE;
+                            rb_err *err);
+enum rb_code rb_sqlite_check(json_t **rows, rb_db *db, const char *sql, size_t limit, rb_err *err);
 
 /* catalog.c */
-enum rb_code rb_sqlite_catalog(json_t **out, rb_db *db, rb_err *err) RB_MUST_USE;
+enum rb_code rb_sqlite_catalog(json_t **out, rb_db *db, rb_err *err);
 
 /* rehearsal.c */
-enum rb_code rb_sqlite_size(int64_t *out, rb_db *db, rb_err *err) RB_MUST_USE;
-enum rb_code rb_sqlite_rehearse(rb_db **out, rb_db *of, const char *dir, bool rows,
-                                rb_err *err) RB_MUST_USE;
+enum rb_code rb_sqlite_size(int64_t *out, rb_db *db, rb_err *err);
+enum rb_code rb_sqlite_rehearse(rb_db **out, rb_db *of, const char *dir, bool rows, rb_err *err);
 /* To attach a file that nobody changes, as it is, without locks. A new string. */
 char *rb_sqlite_uri(const char *path);
 void rb_sqlite_drop_before(rb_sqlite_state *state);
 /* Attaches the state before of a rehearsal's copy; does nothing elsewhere. */
-enum rb_code rb_sqlite_attach_before(rb_sqlite *db, rb_err *err) RB_MUST_USE;
+enum rb_code rb_sqlite_attach_before(rb_sqlite *db, rb_err *err);
 
 /* sample_rows.c */
-enum rb_code rb_sqlite_fill(json_t *filled, rb_db *db, const rb_samples *samples,
-                            rb_err *err) RB_MUST_USE;
+enum rb_code rb_sqlite_fill(json_t *filled, rb_db *db, const rb_samples *samples, rb_err *err);
 
 /* sample.c */
 void rb_sqlite_literals(json_t *literals, const char *sql, size_t len);
 
 /* table_read.c */
 /* Tables that a virtual table keeps its data in. */
-enum rb_code rb_sqlite_shadows(rb_strs *out, rb_sqlite *db, rb_err *err) RB_MUST_USE;
+enum rb_code rb_sqlite_shadows(rb_strs *out, rb_sqlite *db, rb_err *err);
 
 /* references.c */
-enum rb_code rb_sqlite_violations(json_t **out, rb_db *db, const json_t *effects,
-                                  rb_err *err) RB_MUST_USE;
+enum rb_code rb_sqlite_violations(json_t **out, rb_db *db, const json_t *effects, rb_err *err);
 json_t *rb_sqlite_mismatches(const rb_db *db);
 
 #endif

@@ -7,11 +7,9 @@
 
 #define RB_SQLITE_BEFORE "rbtool_before"
 
-enum rb_code rb_sqlite_compare(json_t **out, rb_db *db, const json_t *tables,
-                               rb_err *err) RB_MUST_USE;
-enum rb_code rb_sqlite_count(json_t **out, rb_db *db, const json_t *places,
-                             rb_err *err) RB_MUST_USE;
+enum rb_code rb_sqlite_compare(json_t **out, rb_db *db, const json_t *tables, rb_err *err);
+enum rb_code rb_sqlite_count(json_t **out, rb_db *db, const json_t *places, rb_err *err);
 
-enum rb_code rb_sqlite_keep(json_t *kept, rb_db *db, rb_err *err) RB_MUST_USE;
+enum rb_code rb_sqlite_keep(json_t *kept, rb_db *db, rb_err *err);
 
 #endif

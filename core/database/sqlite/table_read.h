@@ -27,18 +27,17 @@ typedef struct rb_table {
 void rb_table_clear(rb_table *t);
 /* name: as catalogs have it. out->name stays NULL where the schema has no such table. */
 enum rb_code rb_table_find(rb_table *out, rb_sqlite *db, const char *schema, const char *name,
-                           rb_err *err) RB_MUST_USE;
+                           rb_err *err);
 const rb_table_col *rb_table_column(const rb_table *t, const char *plain);
 /* A name of the rowid that neither table has as a column's; NULL where there is none. */
 const char *rb_table_rowid(const rb_table *was, const rb_table *now);
 /* The name that a table has in the state before: rb_sqlite_keep() gives it another. */
 char *rb_table_before(const rb_sqlite *db, const char *name);
 /* Whether it has data of its own, rather than an index or a view of other tables' data. */
-enum rb_code rb_table_has_data(bool *out, rb_sqlite *db, const rb_table *t,
-                               rb_err *err) RB_MUST_USE;
+enum rb_code rb_table_has_data(bool *out, rb_sqlite *db, const rb_table *t, rb_err *err);
 /* *exact is set to false where the rows cannot be read. */
 enum rb_code rb_table_count(int64_t *rows, bool *exact, rb_sqlite *db, const rb_table *t,
-                            rb_err *err) RB_MUST_USE;
+                            rb_err *err);
 
 /* A column's default as SQL that stands for its value wherever it is written: a default that is a
  * name is a string. A new string. */
