@@ -195,12 +195,6 @@ static enum rb_code find_tags(struct look *look, rb_err *err)
     return RB_OK;
 }
 
-static bool below(const char *path, const char *folder)
-{
-    size_t n = strlen(folder);
-    return strncmp(path, folder, n) == 0 && (path[n] == '/' || path[n] == '\0');
-}
-
 /* Tools whose migrations are code keep them in folders of these names. */
 static bool is_migrations_name(const char *folder)
 {
@@ -287,7 +281,7 @@ static void find_databases(struct look *look)
     const char *accepted = NULL;
     for (size_t i = 0; i < folders.n; i++) {
         const char *folder = folders.items[i];
-        if (accepted && below(folder, accepted))
+        if (accepted && rb_text_below(folder, accepted))
             continue;
         RB_AUTO(rb_migrations_freep) rb_migrations *read = NULL;
         if (rb_migrations_read(&read, look->repo, &look->tree, folder, "auto", NULL, RB_IGNORED) !=

@@ -224,17 +224,6 @@ static enum rb_code has_config_hooks(bool *out, char **version, rb_repo *repo, r
     return RB_OK;
 }
 
-static void quote(rb_buf *out, const char *text)
-{
-    rb_buf_addc(out, '\'');
-    for (; *text; text++)
-        if (*text == '\'')
-            rb_buf_puts(out, "'\\''");
-        else
-            rb_buf_addc(out, *text);
-    rb_buf_addc(out, '\'');
-}
-
 /* Where the folder of hooks is another tool's and git takes settings for it. git puts the arguments
  * behind the command; a repository that was moved goes on without. */
 static enum rb_code configure(rb_repo *repo, const struct hook *hook, rb_err *err)
@@ -250,9 +239,9 @@ static enum rb_code configure(rb_repo *repo, const struct hook *hook, rb_err *er
         return rb_fail_errno(err, RB_ERROR, "cannot find %s", own);
     RB_AUTO(rb_buf_clear) rb_buf command = {0};
     rb_buf_puts(&command, "test ! -x ");
-    quote(&command, real);
+    rb_text_quote(&command, real);
     rb_buf_puts(&command, " || ");
-    quote(&command, real);
+    rb_text_quote(&command, real);
     RB_AUTO(rb_free_str) char *event_key = rb_format("hook.rbtool-%s.event", hook->name);
     RB_AUTO(rb_free_str) char *command_key = rb_format("hook.rbtool-%s.command", hook->name);
     const char *const event[] = {"config", "--local", event_key, hook->name, NULL};

@@ -12,6 +12,7 @@
 #include "commands.h"
 #include "database/database.h"
 #include "env_session.h"
+#include "environment/checks.h"
 #include "help.h"
 #include "release_status.h"
 #include "ui.h"
@@ -153,21 +154,11 @@ static bool asks_json(int argc, char **argv)
 /* The words as a shell would read them. */
 static char *command_line(int argc, char **argv)
 {
-    rb_buf out = {0};
-    rb_buf_puts(&out, "rbtool");
-    for (int i = 1; i < argc; i++) {
-        const char *p = argv[i];
-        bool plain = *p && !p[strspn(p, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-                                        "0123456789_./:=@%+,-")];
-        rb_buf_puts(&out, plain ? " " : " '");
-        for (; *p; p++)
-            if (*p == '\'')
-                rb_buf_puts(&out, "'\\''");
-            else
-                rb_buf_addc(&out, *p);
-        rb_buf_puts(&out, plain ? "" : "'");
-    }
-    return rb_buf_detach(&out);
+    RB_AUTO(rb_strs_clear) rb_strs words = {0};
+    rb_strs_add(&words, "rbtool");
+    for (int i = 1; i < argc; i++)
+        rb_strs_add(&words, argv[i]);
+    return rb_command_line(&words);
 }
 
 static void report(rb_cli *cli, enum rb_code code, const rb_err *err)

@@ -3,7 +3,8 @@
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
+
+#include "base/text.h"
 
 /* RFC 3986: all but unreserved characters. */
 static char *escaped(const char *text)
@@ -99,11 +100,7 @@ static json_t *levels_of(const rb_summary *summary)
 
 json_t *rb_summary_statement(const rb_summary *summary)
 {
-    time_t when = (time_t)summary->when;
-    struct tm tm;
-    char time[64] = "";
-    if (gmtime_r(&when, &tm))
-        strftime(time, sizeof time, "%Y-%m-%dT%H:%M:%SZ", &tm);
+    RB_AUTO(rb_free_str) char *time = rb_text_iso(summary->when);
     RB_AUTO(rb_free_str) char *resource = resource_of(summary);
     json_t *predicate =
         rb_json_make("verifier:j timeVerified:s resourceUri:s policy:j inputAttestations:j "

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/buf.h"
+#include "base/text.h"
 
 #define LINKS 40 /* symlinks on one path, as the kernel */
 
@@ -19,19 +20,10 @@ typedef struct anchor {
 
 static anchor *anchors;
 
-/* Returns what follows `dir` and a slash in `path`; NULL if `path` does not lie below `dir`. */
-static const char *below(const char *path, const char *dir)
-{
-    size_t len = strlen(dir);
-    if (strncmp(path, dir, len) != 0 || (path[len] != '/' && path[len] != '\0'))
-        return NULL;
-    return path + len + strspn(path + len, "/");
-}
-
 static const anchor *find(const char **rest, const char *path)
 {
     for (const anchor *a = anchors; a; a = a->next)
-        if ((*rest = below(path, a->path)))
+        if ((*rest = rb_text_below(path, a->path)))
             return a;
     return NULL;
 }
@@ -97,7 +89,7 @@ void rb_anchor_drop(const char *path)
 {
     for (anchor **at = &anchors; *at;) {
         anchor *a = *at;
-        if (!below(a->path, path)) {
+        if (!rb_text_below(a->path, path)) {
             at = &a->next;
             continue;
         }

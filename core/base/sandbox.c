@@ -18,6 +18,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/file.h"
 
 #define NOBODY 65534
@@ -250,20 +251,13 @@ _Noreturn static void child(const rb_sandbox *sandbox, const char *dir, int out,
 
 /* The functions from here on run in the parent. */
 
-static int64_t now_ms(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
 enum ending { ENDED, TOO_LATE, TOO_LONG, SIGNALLED };
 
 static enum ending receive(rb_buf *result, const rb_sandbox *sandbox, int in, int signals)
 {
-    int64_t end = sandbox->seconds ? now_ms() + (int64_t)sandbox->seconds * 1000 : INT64_MAX;
+    int64_t end = sandbox->seconds ? rb_clock_ms() + (int64_t)sandbox->seconds * 1000 : INT64_MAX;
     char chunk[65536];
-    while (now_ms() < end) {
+    while (rb_clock_ms() < end) {
         struct pollfd fds[] = {{.fd = in, .events = POLLIN}, {.fd = signals, .events = POLLIN}};
         if (poll(fds, 2, 1000) <= 0)
             continue;

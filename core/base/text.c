@@ -41,6 +41,17 @@ char *rb_text_iso(int64_t when)
     return rb_strdup(text);
 }
 
+void rb_text_quote(rb_buf *out, const char *word)
+{
+    rb_buf_addc(out, '\'');
+    for (; *word; word++)
+        if (*word == '\'')
+            rb_buf_puts(out, "'\\''");
+        else
+            rb_buf_addc(out, *word);
+    rb_buf_addc(out, '\'');
+}
+
 const char *rb_text_s(uint64_t n)
 {
     return n == 1 ? "" : "s";
@@ -49,6 +60,14 @@ const char *rb_text_s(uint64_t n)
 bool rb_text_same(const char *a, const char *b)
 {
     return a && b && strcmp(a, b) == 0;
+}
+
+const char *rb_text_below(const char *path, const char *dir)
+{
+    size_t len = strlen(dir);
+    if (strncmp(path, dir, len) != 0 || (path[len] != '/' && path[len] != '\0'))
+        return NULL;
+    return path + len + strspn(path + len, "/");
 }
 
 bool rb_text_ends(const char *text, const char *end)

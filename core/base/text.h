@@ -17,10 +17,16 @@ char *rb_text_bytes(uint64_t n); /* 43.1 MB */
 
 char *rb_text_iso(int64_t when); /* "2026-11-30T19:53:54Z"; NULL for 0 and less */
 
+void rb_text_quote(rb_buf *out, const char *word); /* in single quotes, as a shell reads it */
+
 const char *rb_text_s(uint64_t n); /* the plural's "s": "" for one */
 
 bool rb_text_same(const char *a, const char *b); /* false if either is NULL */
 bool rb_text_ends(const char *text, const char *end);
+
+/* Returns what follows folder `dir` and a slash in `path`, "" if that is `dir`; NULL if it is not
+ * below. */
+const char *rb_text_below(const char *path, const char *dir);
 
 bool rb_text_is_utf8(const char *text, size_t len);  /* RFC 3629, and no NUL byte */
 bool rb_text_is_plain(const char *text, size_t len); /* UTF-8 without control characters */

@@ -10,6 +10,7 @@
 
 #include "base/anchor.h"
 #include "base/file.h"
+#include "base/text.h"
 #include "environment/root.h"
 
 struct rb_lock {
@@ -42,10 +43,7 @@ char *rb_lock_holder(const char *root)
 /* Writes the holder into the file, for messages; the lock itself is flock's. */
 static void sign(int fd)
 {
-    char when[32];
-    time_t now = time(NULL);
-    struct tm tm;
-    strftime(when, sizeof when, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&now, &tm));
+    RB_AUTO(rb_free_str) char *when = rb_text_iso(time(NULL));
     RB_AUTO(rb_free_str) char *text = rb_format("process %ld since %s\n", (long)getpid(), when);
     if (ftruncate(fd, 0) == 0) {
         ssize_t ignored = pwrite(fd, text, strlen(text), 0);

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/text.h"
 #include "git/internal.h"
 
 #define GIT_FILE_LIMIT 8192 /* bytes of a .git or commondir file */
@@ -18,12 +19,6 @@ typedef struct project {
     rb_strs tops; /* work trees that are known without a .git of their own */
     char *found;
 } project;
-
-static bool is_inside(const char *path, const char *dir)
-{
-    size_t len = strlen(dir);
-    return strncmp(path, dir, len) == 0 && (path[len] == '/' || path[len] == '\0');
-}
 
 static bool is_git_folder(const char *path)
 {
@@ -125,11 +120,11 @@ static void look_at(void *context, const char *at)
     RB_AUTO(rb_free_str) char *dir = rb_strdup(at);
     while (!p->found && strcmp(dir, "/") != 0) {
         RB_AUTO(rb_free_str) char *git = rb_path_join(dir, ".git");
-        RB_AUTO(rb_free_str) char *common = is_inside(at, git) ? NULL : common_of(dir);
+        RB_AUTO(rb_free_str) char *common = rb_text_below(at, git) ? NULL : common_of(dir);
         if ((common && rb_strs_has(&p->commons, common)) ||
-            (!is_inside(at, git) && rb_strs_has(&p->tops, dir)))
+            (!rb_text_below(at, git) && rb_strs_has(&p->tops, dir)))
             p->found = rb_strdup(dir);
-        if (is_inside(at, git)) /* git's own folder, which no commit reaches */
+        if (rb_text_below(at, git)) /* git's own folder, which no commit reaches */
             return;
         char *up = rb_path_dir(dir);
         free(dir);

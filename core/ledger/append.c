@@ -6,6 +6,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/hash.h"
 #include "base/shape.h"
@@ -27,13 +28,6 @@ static void sleep_milliseconds(long n)
     nanosleep(&t, NULL);
 }
 
-static int64_t seconds(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec;
-}
-
 static void give_back(int *fd)
 {
     if (*fd >= 0)
@@ -50,8 +44,8 @@ static int take_turn(const rb_repo *repo)
     if (rb_dir_make(dir, RB_IGNORED) != RB_OK)
         return -1;
     int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666);
-    int64_t end = seconds() + TURN_PATIENCE;
-    while (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) != 0 && seconds() < end)
+    double end = rb_clock_seconds() + TURN_PATIENCE;
+    while (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) != 0 && rb_clock_seconds() < end)
         sleep_milliseconds(PAUSE);
     return fd;
 }
@@ -385,14 +379,14 @@ enum rb_code rb_ledger_append_all(rb_oid *out, rb_repo *repo, const rb_draft *dr
     (void)turn; /* held until the end */
     rb_ref last = {0};
     rb_ref ref = {0};
-    int64_t end = seconds() + PATIENCE;
+    double end = rb_clock_seconds() + PATIENCE;
     enum rb_code code = try_append(out, &last, repo, drafts, n, err);
-    for (long pause = PAUSE; code == RB_BUSY && seconds() < end; pause += PAUSE) {
+    for (long pause = PAUSE; code == RB_BUSY && rb_clock_seconds() < end; pause += PAUSE) {
         /* Random pauses, so that the losers of one race do not collide again. */
         sleep_milliseconds(pause % 100 + getpid() % 17);
         code = try_append(out, &ref, repo, drafts, n, err);
         if (ref.exists != last.exists || (ref.exists && !rb_oid_equal(&ref.object, &last.object)))
-            end = seconds() + PATIENCE;
+            end = rb_clock_seconds() + PATIENCE;
         last = ref;
     }
     return code;

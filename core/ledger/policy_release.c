@@ -1,6 +1,5 @@
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/text.h"
 #include "ledger/policy_internal.h"
@@ -110,14 +109,9 @@ static void check_end(rb_problems *problems, const rb_policy *policy,
         (!seen->has_receipt &&
          rb_in_force_all(policy, &policy->states[policy->now], has_no_witnesses, NULL)))
         return;
-    char limit[32];
-    char first[32] = "never";
-    time_t at = (time_t)end;
-    struct tm tm;
-    strftime(limit, sizeof limit, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&at, &tm));
-    at = (time_t)seen->witness;
-    if (seen->has_receipt && gmtime_r(&at, &tm))
-        strftime(first, sizeof first, "%Y-%m-%dT%H:%M:%SZ", &tm);
+    RB_AUTO(rb_free_str) char *limit = rb_text_iso(end);
+    RB_AUTO(rb_free_str) char *seen_at = seen->has_receipt ? rb_text_iso(seen->witness) : NULL;
+    const char *first = seen_at ? seen_at : "never";
     rb_problems_add(
         problems, "backdated", "tagger", limit, first,
         "the tagger's clock puts release %s before %s, when the validity of key %s "

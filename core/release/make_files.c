@@ -59,11 +59,9 @@ static enum rb_code list_tree(rb_making *making, rb_err *err)
 
 static bool is_below(const rb_strs *paths, const char *path)
 {
-    for (size_t i = 0; i < paths->n; i++) {
-        size_t len = strlen(paths->items[i]);
-        if (strncmp(path, paths->items[i], len) == 0 && (path[len] == '/' || path[len] == '\0'))
+    for (size_t i = 0; i < paths->n; i++)
+        if (rb_text_below(path, paths->items[i]))
             return true;
-    }
     return paths->n == 0;
 }
 

@@ -5,29 +5,18 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "base/text.h"
 #include "database/tracking.h"
 #include "database/url.h"
 #include "environment/checks.h"
 #include "migration/unwrap.h"
-
-/* A word of a shell. */
-static void add_quoted(rb_buf *out, const char *text)
-{
-    rb_buf_addc(out, '\'');
-    for (const char *p = text; *p; p++)
-        if (*p == '\'')
-            rb_buf_puts(out, "'\\''");
-        else
-            rb_buf_addc(out, *p);
-    rb_buf_addc(out, '\'');
-}
 
 static void add_variable(rb_buf *out, const char *name, const char *value, const char *what)
 {
     rb_buf_printf(out, "# %s\n%s=${%s:-}\n", what, name, name);
     if (value) {
         rb_buf_printf(out, "[ -n \"$%s\" ] || %s=", name, name);
-        add_quoted(out, value);
+        rb_text_quote(out, value);
         rb_buf_puts(out, "\n");
     }
 }
@@ -195,7 +184,7 @@ static void add_script(rb_buf *out, const rb_release *from, const rb_release *to
                   to->tag);
     if (m->flags_path) {
         rb_buf_puts(out, "\nstep flags\nput 'flags/'");
-        add_quoted(out, m->flags_path);
+        rb_text_quote(out, m->flags_path);
         rb_buf_puts(out, " \"$FLAGS\"\n");
     }
     rb_buf_puts(out, "\nif [ -n \"$STOP\" ]; then step stop && sh -c \"$STOP\"; fi\n");
@@ -207,7 +196,7 @@ static void add_script(rb_buf *out, const rb_release *from, const rb_release *to
                   to->tag);
     for (size_t i = 0; i < m->config_count; i++) {
         rb_buf_puts(out, i ? "put 'config/'" : "\nstep config\nput 'config/'");
-        add_quoted(out, m->config[i].path);
+        rb_text_quote(out, m->config[i].path);
         rb_buf_printf(out, " \"$CONFIG_%zu\"\n", i + 1);
     }
     rb_buf_printf(out,

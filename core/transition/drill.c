@@ -9,6 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/text.h"
 #include "base/version.h"
@@ -18,13 +19,6 @@
 #define REPORT_LIMIT (64u << 20) /* bytes of what a process reports */
 
 enum phase { BEGIN, RESUME, ABORT };
-
-static double now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
 
 /* Reports: from the process that carries the transition out to the one that waits. */
 
@@ -147,13 +141,13 @@ static enum rb_code plan_and_execute(json_t **document, rb_drill *drill, rb_stat
                         .accept_reverted = true,
                         .parts = {true, true, true, true},
                         .break_glass = true};
-    const double began = now();
+    const double began = rb_clock_seconds();
     RB_TRY(rb_state_live(&live, state, err));
     RB_TRY(rb_transition_plan(&t, drill->session, &environment, &intent, err));
     if (t.nothing)
         return rb_fail(err, RB_ERROR, "there is nothing to practise: %s", t.nothing);
     if (first) {
-        RB_TRY(report_plan(drill, &t, now() - began, err));
+        RB_TRY(report_plan(drill, &t, rb_clock_seconds() - began, err));
         RB_TRY(check_step(drill, t.plan, err));
     }
     if (t.plan->worst != RB_OK)
@@ -212,7 +206,7 @@ static enum rb_code run_phase(json_t **report, double *took, rb_drill *drill, en
                               rb_err *err)
 {
     RB_AUTO(rb_free_str) char *old = rb_path_join(drill->dir, "report.json");
-    const double began = now();
+    const double began = rb_clock_seconds();
     int status = 0;
     RB_TRY(rb_file_remove(old, err));
     fflush(NULL);
@@ -223,7 +217,7 @@ static enum rb_code run_phase(json_t **report, double *took, rb_drill *drill, en
         return rb_fail_errno(err, RB_ERROR, "cannot start a process for the drill");
     while (waitpid(child, &status, 0) < 0 && errno == EINTR)
         continue;
-    *took = now() - began;
+    *took = rb_clock_seconds() - began;
     RB_TRY(take(report, drill, "report.json", err));
     const bool wanted =
         drill->kill_at && WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL && phase == BEGIN;

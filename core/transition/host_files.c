@@ -139,10 +139,10 @@ char *rb_host_files_describe(const rb_plan *plan, const rb_plan_request *rq, enu
 enum rb_code rb_host_file_folder(const rb_env *env, const char *path, rb_err *err)
 {
     RB_AUTO(rb_free_str) char *dir = rb_path_dir(path);
-    size_t len = strlen(env->root);
+    const char *below = rb_text_below(dir, env->root);
     if (rb_file_exists(dir))
         return RB_OK;
-    if (strncmp(dir, env->root, len) != 0 || dir[len] != '/')
+    if (!below || !*below)
         return rb_fail(err, RB_ERROR, "cannot write %s: its folder does not exist\nmake it first",
                        path);
     RB_TRY(look_at_way(path, err));

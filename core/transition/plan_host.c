@@ -7,6 +7,7 @@
 
 #include "base/file.h"
 #include "base/staged.h"
+#include "base/text.h"
 #include "database/url.h"
 #include "environment/delivered.h"
 #include "transition/host_files.h"
@@ -145,9 +146,7 @@ static enum rb_code look_at_folder(const rb_env *env, const char *what, const ch
     RB_AUTO(rb_free_str) char *real = realpath(path, NULL);
     RB_AUTO(rb_free_str) char *folder = rb_path_dir(real ? real : path);
     RB_AUTO(rb_free_str) char *standing = standing_folder(real ? real : path);
-    size_t len = strlen(env->root);
-    bool ours = strncmp(folder, env->root, len) == 0 && (folder[len] == '/' || !folder[len]);
-    if (!ours && strcmp(folder, standing) != 0)
+    if (!rb_text_below(folder, env->root) && strcmp(folder, standing) != 0)
         return rb_fail(err, RB_ERROR,
                        "cannot write %s %s: its folder does not exist; nothing was changed\nmake "
                        "it first",

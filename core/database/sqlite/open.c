@@ -4,8 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "database/sqlite/effects.h"
 
 #define EPOCH 210866760000000 /* 1970-01-01 00:00 UTC, in ms since the Julian epoch */
@@ -14,17 +14,10 @@
 
 #define TICK 1000 /* instructions between two looks at the clock, some 50 us or one large row */
 
-static int64_t now_ms(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
 static int tick(void *context)
 {
     const rb_sqlite_state *state = context;
-    return state->deadline && now_ms() >= state->deadline;
+    return state->deadline && rb_clock_ms() >= state->deadline;
 }
 
 void rb_sqlite_clock_start(rb_sqlite *db, const rb_db_text *sql)
@@ -40,7 +33,8 @@ void rb_sqlite_clock_start(rb_sqlite *db, const rb_db_text *sql)
     char *what = rb_format("%s%s", place, state->script ? state->script : "nothing");
     if (state->limits.watch)
         state->limits.watch(&state->limits, what);
-    state->deadline = state->limits.seconds ? now_ms() + (int64_t)state->limits.seconds * 1000 : 0;
+    state->deadline =
+        state->limits.seconds ? rb_clock_ms() + (int64_t)state->limits.seconds * 1000 : 0;
 }
 
 void rb_sqlite_clock_stop(rb_sqlite *db)
