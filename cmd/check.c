@@ -157,9 +157,7 @@ static enum rb_code check(rb_cli *cli, const rb_env_session *site, rb_err *err)
         rb_ui_document(cli, doc);
     } else {
         show(env, failures, values);
-        const char *name;
-        json_t *version;
-        json_object_foreach (secrets, name, version)
+        rb_json_each_member (name, version, secrets)
             rb_ui_line("secret  %s is at version %s", name, json_string_value(version));
         rb_ui_line("%s: %s, %s%s", env->name, tag ? tag : "nothing is live", health,
                    env->check_count == 0 ? ": no check is configured" : "");

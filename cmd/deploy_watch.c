@@ -54,8 +54,7 @@ bool rb_deploy_watch_open(const rb_env_session *site)
 {
     RB_AUTO(rb_json_freep) json_t *watch = NULL;
     bool over;
-    rb_err ignored;
-    return site->state && rb_state_watch(&watch, &over, site->state, &ignored) == RB_OK &&
+    return site->state && rb_state_watch(&watch, &over, site->state, RB_IGNORED) == RB_OK &&
            is_open(watch, over);
 }
 
@@ -77,13 +76,12 @@ static void leave(rb_env_session *site)
 /* Takes the environment for as long as something is written. */
 static bool enter(rb_env_session *site, int tries)
 {
-    rb_err ignored;
-    while (rb_lock_take(&site->lock, site->env->root, &ignored) != RB_OK) {
+    while (rb_lock_take(&site->lock, site->env->root, RB_IGNORED) != RB_OK) {
         if (--tries <= 0)
             return false;
         pass_time(0.1);
     }
-    if (rb_state_open(&site->state, site->env->root, true, &ignored) == RB_OK)
+    if (rb_state_open(&site->state, site->env->root, true, RB_IGNORED) == RB_OK)
         return true;
     leave(site);
     return false;
@@ -109,20 +107,19 @@ static bool failing(const watching *w)
 static void write_down(watching *w, int tries)
 {
     rb_env_session *site = w->site;
-    rb_err ignored;
     bool over = true;
     RB_AUTO(rb_json_freep) json_t *stored = NULL;
     RB_AUTO(rb_json_freep)
     json_t *health = rb_health_of_checks(w->failures, w->values, w->release->tag, false);
     if (!enter(site, tries))
         return;
-    enum rb_code code = rb_state_watch(&stored, &over, site->state, &ignored);
+    enum rb_code code = rb_state_watch(&stored, &over, site->state, RB_IGNORED);
     if (code == RB_OK && !over && site->env->check_count > 0)
-        code = rb_state_health_set(site->state, health, &ignored);
+        code = rb_state_health_set(site->state, health, RB_IGNORED);
     if (code == RB_OK)
-        code = rb_state_watch_set(site->state, w->watch, &ignored);
+        code = rb_state_watch_set(site->state, w->watch, RB_IGNORED);
     if (code == RB_OK)
-        code = rb_state_flush(site->state, &ignored);
+        code = rb_state_flush(site->state, RB_IGNORED);
     w->written = code == RB_OK;
     if (w->written && text_of(w, "outcome"))
         rb_env_session_record(w->cli, site);
@@ -191,9 +188,8 @@ static bool is_over(const watching *w)
     RB_AUTO(rb_state_closep) rb_state *state = NULL;
     RB_AUTO(rb_json_freep) json_t *watch = NULL;
     bool over = false;
-    rb_err ignored;
-    return rb_state_open(&state, w->site->env->root, false, &ignored) == RB_OK && state &&
-           rb_state_watch(&watch, &over, state, &ignored) == RB_OK && over;
+    return rb_state_open(&state, w->site->env->root, false, RB_IGNORED) == RB_OK && state &&
+           rb_state_watch(&watch, &over, state, RB_IGNORED) == RB_OK && over;
 }
 
 /* The plan of going back, which needs nobody's consent. */
@@ -236,9 +232,8 @@ static enum rb_code go_back(watching *w, bool *ran, rb_err *err)
     *ran = true;
     enum rb_code code = rb_env_session_run(w->cli, &back, &run, true, err);
     rb_json_replace(&w->revert, back.document);
-    rb_err ignored;
     RB_AUTO(rb_json_freep) json_t *now = NULL;
-    if (rb_state_watch(&now, &over, back.state, &ignored) == RB_OK && now)
+    if (rb_state_watch(&now, &over, back.state, RB_IGNORED) == RB_OK && now)
         rb_json_replace(&w->watch, now);
     return code;
 }

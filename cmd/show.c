@@ -74,9 +74,7 @@ static void show(const rb_release *release)
                    manifest->flags[i].default_ ? manifest->flags[i].default_ : "-");
     show_files("config", manifest->config, manifest->config_count);
     show_files("checks", manifest->checks, manifest->check_count);
-    const char *name;
-    json_t *version;
-    json_object_foreach (manifest->secrets, name, version)
+    rb_json_each_member (name, version, manifest->secrets)
         rb_ui_line("secret      %s %s", name, json_string_value(version));
     rb_ui_line("rollback    %s", manifest->class_);
     for (size_t i = 0; i < manifest->notes.n; i++)

@@ -151,8 +151,6 @@ static void show_first(const rb_status *st)
 
 static void show_health(const rb_cli *cli, const rb_status *st)
 {
-    const char *name;
-    json_t *value;
     if (!st->checks) {
         RB_AUTO(rb_free_str) char *program = rb_env_session_program(cli);
         if (st->tag && !st->row)
@@ -169,7 +167,7 @@ static void show_health(const rb_cli *cli, const rb_status *st)
         rb_ui_line("<red>checks      failed</> at %s: %s", at, message);
     else
         rb_ui_line("checks      passed at %s", at);
-    json_object_foreach (json_object_get(st->checks, "values"), name, value)
+    rb_json_each_member (name, value, json_object_get(st->checks, "values"))
         rb_ui_line("value       %s: %.10g", name, json_number_value(value));
     rb_ui_output(NULL, "            ", rb_json_str(st->checks, "output"));
     rb_json_each (item, json_object_get(st->checks, "failures")) {

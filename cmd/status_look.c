@@ -286,13 +286,12 @@ static void measure(int64_t *bytes, int64_t *at, const char *path, int depth)
 {
     struct stat st;
     RB_AUTO(rb_strs_clear) rb_strs names = {0};
-    rb_err ignored;
     if (rb_at_look(&st, path) != 0)
         return;
     if (S_ISREG(st.st_mode)) {
         *bytes += st.st_size;
         *at = st.st_mtime > *at ? st.st_mtime : *at;
-    } else if (S_ISDIR(st.st_mode) && depth > 0 && rb_dir_list(&names, path, &ignored) == RB_OK) {
+    } else if (S_ISDIR(st.st_mode) && depth > 0 && rb_dir_list(&names, path, RB_IGNORED) == RB_OK) {
         for (size_t i = 0; i < names.n; i++) {
             RB_AUTO(rb_free_str) char *below = rb_path_join(path, names.items[i]);
             measure(bytes, at, below, depth - 1);
@@ -305,8 +304,7 @@ static void look_at_backups(rb_status *st)
 {
     RB_AUTO(rb_free_str) char *folder = rb_format("%s/.rbtool/backups", st->site.env->root);
     RB_AUTO(rb_strs_clear) rb_strs names = {0};
-    rb_err ignored;
-    if (rb_dir_list(&names, folder, &ignored) != RB_OK)
+    if (rb_dir_list(&names, folder, RB_IGNORED) != RB_OK)
         return;
     for (size_t i = 0; i < names.n; i++) {
         int64_t bytes = 0, at = 0;
@@ -381,12 +379,10 @@ static json_t *list_parts(const rb_live *live)
 static json_t *describe_checks(const json_t *checks)
 {
     RB_AUTO(rb_free_str) char *at = rb_status_iso(rb_json_int(checks, "at", 0));
-    const char *name;
-    json_t *value;
     if (!checks)
         return NULL;
     json_t *values = json_array();
-    json_object_foreach (json_object_get(checks, "values"), name, value)
+    rb_json_each_member (name, value, json_object_get(checks, "values"))
         json_array_append_new(values, rb_json_make("name:s value:J", name, value));
     return rb_json_make("at:s message:s output:s failures:J values:j", at,
                         rb_json_str(checks, "message"), rb_json_str(checks, "output"),

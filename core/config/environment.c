@@ -138,10 +138,8 @@ static enum rb_code read_url(char **out, const char *env, const char *name, cons
 
 static enum rb_code read_databases(rb_env *env, const json_t *map, const reading *how, rb_err *err)
 {
-    const char *key;
-    json_t *value;
     env->databases = rb_calloc(json_object_size(map), sizeof *env->databases);
-    json_object_foreach ((json_t *)map, key, value) {
+    rb_json_each_member (key, value, map) {
         rb_env_pair *pair = &env->databases[env->database_count];
         RB_TRY(read_url(&pair->value, env->name, key, json_string_value(value), how, err));
         if (!pair->value)
@@ -154,10 +152,8 @@ static enum rb_code read_databases(rb_env *env, const json_t *map, const reading
 
 static void read_config(rb_env *env, const json_t *map, const char *base)
 {
-    const char *key;
-    json_t *value;
     env->config = rb_calloc(json_object_size(map), sizeof *env->config);
-    json_object_foreach ((json_t *)map, key, value) {
+    rb_json_each_member (key, value, map) {
         const char *path = rb_json_str(value, "path");
         const char *mode = rb_json_str(value, "mode");
         env->config[env->config_count++] =
@@ -217,10 +213,8 @@ static enum rb_code read_check(rb_env_check *check, const json_t *json, const ch
 
 static enum rb_code read_secrets(rb_env *env, const json_t *map, const char *where, rb_err *err)
 {
-    const char *name;
-    json_t *value;
     env->secrets = rb_calloc(json_object_size(map), sizeof *env->secrets);
-    json_object_foreach ((json_t *)map, name, value) {
+    rb_json_each_member (name, value, map) {
         rb_env_secret *secret = &env->secrets[env->secret_count++];
         secret->name = rb_strdup(name);
         RB_TRY(read_command(&secret->version, json_object_get(value, "version"), where, "secrets",
@@ -291,9 +285,7 @@ static enum rb_code read_all(rb_env *env, const json_t *json, const reading *how
 static enum rb_code pick(const char **name, const json_t *environments, rb_err *err)
 {
     RB_AUTO(rb_buf_clear) rb_buf names = {0};
-    const char *key;
-    json_t *value;
-    json_object_foreach ((json_t *)environments, key, value)
+    rb_json_each_member (key, value, environments)
         rb_buf_printf(&names, "%s%s", names.len ? ", " : "", key);
     if (json_object_size(environments) == 0)
         return rb_fail(err, RB_ERROR,
@@ -317,8 +309,7 @@ static enum rb_code define(rb_env **out, const json_t *environments, const char 
     RB_AUTO(rb_env_freep) rb_env *env = rb_calloc(1, sizeof *env);
     env->name = rb_strdup(name);
     RB_TRY(read_all(env, json_object_get(environments, name), how, err));
-    *out = env;
-    env = NULL;
+    *out = RB_TAKE(env);
     return RB_OK;
 }
 
@@ -333,13 +324,10 @@ enum rb_code rb_env_look(rb_env **out, const json_t *environments, const char *n
 static enum rb_code check_others(const rb_env *env, const json_t *environments, const reading *how,
                                  rb_err *err)
 {
-    const char *name;
-    json_t *value;
-    json_object_foreach ((json_t *)environments, name, value) {
+    rb_json_each_member (name, value, environments) {
         RB_AUTO(rb_env_freep) rb_env *other = NULL;
-        rb_err ignored;
         if (strcmp(name, env->name) != 0 &&
-            rb_env_look(&other, environments, name, how->base, how->lookup, &ignored) == RB_OK)
+            rb_env_look(&other, environments, name, how->base, how->lookup, RB_IGNORED) == RB_OK)
             RB_TRY(rb_env_check_shared(env, other, err));
     }
     return RB_OK;
@@ -354,8 +342,7 @@ enum rb_code rb_env_read(rb_env **out, const json_t *environments, const char *n
     RB_TRY(define(&env, environments, name, &how, err));
     RB_TRY(rb_env_check_places(env, err));
     RB_TRY(check_others(env, environments, &how, err));
-    *out = env;
-    env = NULL;
+    *out = RB_TAKE(env);
     return RB_OK;
 }
 

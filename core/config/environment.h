@@ -90,13 +90,11 @@ typedef struct rb_env {
  * shares none with another one of `environments`.
  */
 enum rb_code rb_env_read(rb_env **out, const json_t *environments, const char *name,
-                         const char *base, const char *(*lookup)(const char *name),
-                         rb_err *err) RB_MUST_USE;
+                         const char *base, const char *(*lookup)(const char *name), rb_err *err);
 /* Same as rb_env_read(), for commands that only look: does not compare paths, and leaves out
  * databases whose url is not set on this host. */
 enum rb_code rb_env_look(rb_env **out, const json_t *environments, const char *name,
-                         const char *base, const char *(*lookup)(const char *name),
-                         rb_err *err) RB_MUST_USE;
+                         const char *base, const char *(*lookup)(const char *name), rb_err *err);
 void rb_env_free(rb_env *env);
 RB_DEFINE_AUTO(rb_env, rb_env_free)
 

@@ -31,8 +31,7 @@ enum rb_db_mode {
 
 /* Errors name the url without any password, the cause (locked by whom, missing, disk full) and
  * what to do. A database locked longer than 5 s is RB_ERROR. */
-enum rb_code rb_db_open(rb_db **out, const char *url, enum rb_db_mode mode,
-                        rb_err *err) RB_MUST_USE;
+enum rb_code rb_db_open(rb_db **out, const char *url, enum rb_db_mode mode, rb_err *err);
 void rb_db_close(rb_db *db); /* rolls back what was not committed */
 RB_DEFINE_AUTO(rb_db, rb_db_close)
 
@@ -43,10 +42,10 @@ typedef struct rb_db_target {
     uint64_t bytes; /* 0 if that is not known */
 } rb_db_target;
 
-enum rb_code rb_db_inspect(rb_db_target *out, const char *url, rb_err *err) RB_MUST_USE;
+enum rb_code rb_db_inspect(rb_db_target *out, const char *url, rb_err *err);
 /* Removes a database that rb_db_open() created and nobody has used since: nothing was committed to
  * it. Leaves any other alone. */
-enum rb_code rb_db_discard(const char *url, rb_err *err) RB_MUST_USE;
+enum rb_code rb_db_discard(const char *url, rb_err *err);
 /* What the names of the files end with that the engine keeps next to the database's own: "-wal".
  * Ends with NULL; empty if the database is not a file. */
 const char *const *rb_db_files_beside(const char *url);
@@ -57,9 +56,9 @@ const char *rb_db_engine(const rb_db *db);  /* "sqlite", "postgresql" */
 const char *rb_db_version(const rb_db *db); /* "3.40.1" */
 /* Names this very database: a copy of it has another identity. SQLite: device and inode of its
  * file. *out is NULL for one in memory. */
-enum rb_code rb_db_identity(char **out, rb_db *db, rb_err *err) RB_MUST_USE;
+enum rb_code rb_db_identity(char **out, rb_db *db, rb_err *err);
 /* Names the session after the transition that it carries out, for those who look at the server. */
-enum rb_code rb_db_label(rb_db *db, const char *transition, rb_err *err) RB_MUST_USE;
+enum rb_code rb_db_label(rb_db *db, const char *transition, rb_err *err);
 bool rb_engine_known(const char *engine);
 /* Shell functions that do an engine's part of a revert with its own program (driver.h). */
 const char *rb_engine_shell(const char *engine);
@@ -88,31 +87,29 @@ void rb_db_interrupt(rb_db *db);
  * NULL as null, text as strings, all else as strings. RB_ERROR if they have more than
  * RB_DB_QUERY_LIMIT bytes: anybody who may write the database may have put them there. */
 #define RB_DB_QUERY_LIMIT (16u << 20)
-enum rb_code rb_db_exec(rb_db *db, const char *sql, const json_t *params, rb_err *err) RB_MUST_USE;
+enum rb_code rb_db_exec(rb_db *db, const char *sql, const json_t *params, rb_err *err);
 enum rb_code rb_db_query(json_t **rows, rb_db *db, const char *sql, const json_t *params,
-                         rb_err *err) RB_MUST_USE;
+                         rb_err *err);
 /* The same with another limit. */
 enum rb_code rb_db_query_within(json_t **rows, rb_db *db, size_t limit, const char *sql,
-                                const json_t *params, rb_err *err) RB_MUST_USE;
+                                const json_t *params, rb_err *err);
 
 /* Names of a table's columns in lower case, in bytewise order; none if the table does not exist. */
-enum rb_code rb_db_columns(rb_strs *names, rb_db *db, const char *table, rb_err *err) RB_MUST_USE;
-enum rb_code rb_db_has_table(bool *out, rb_db *db, const char *table, rb_err *err) RB_MUST_USE;
+enum rb_code rb_db_columns(rb_strs *names, rb_db *db, const char *table, rb_err *err);
+enum rb_code rb_db_has_table(bool *out, rb_db *db, const char *table, rb_err *err);
 /* Runs sql, which creates it, unless statements find a table of that name: IF NOT EXISTS looks only
  * where a new table would go, and one that is made there hides the other. */
-enum rb_code rb_db_make_table(rb_db *db, const char *table, const char *sql,
-                              rb_err *err) RB_MUST_USE;
+enum rb_code rb_db_make_table(rb_db *db, const char *table, const char *sql, rb_err *err);
 
 /* One data test: a query that may only read. rows: at most limit of them, as objects by column
  * name; none means passed. */
-enum rb_code rb_db_check(json_t **rows, rb_db *db, const char *sql, size_t limit,
-                         rb_err *err) RB_MUST_USE;
+enum rb_code rb_db_check(json_t **rows, rb_db *db, const char *sql, size_t limit, rb_err *err);
 
 /* Takes the write lock; RB_BUSY if another run of rbtool has it. Foreign-key enforcement is off
  * before it; violations are counted at begin and again after the scripts, and new ones refuse the
  * run. */
-enum rb_code rb_db_begin(rb_db *db, rb_err *err) RB_MUST_USE;
-enum rb_code rb_db_commit(rb_db *db, rb_err *err) RB_MUST_USE;
+enum rb_code rb_db_begin(rb_db *db, rb_err *err);
+enum rb_code rb_db_commit(rb_db *db, rb_err *err);
 void rb_db_rollback(rb_db *db);
 
 /*
@@ -139,7 +136,7 @@ typedef struct rb_db_limits {
 void rb_db_temporary_folder(const char *dir);
 
 /* From now on until the handle is closed. */
-enum rb_code rb_db_limit(rb_db *db, const rb_db_limits *limits, rb_err *err) RB_MUST_USE;
+enum rb_code rb_db_limit(rb_db *db, const rb_db_limits *limits, rb_err *err);
 bool rb_db_limited(const rb_db *db); /* a script of this handle has hit a limit */
 
 /* What is applied. */
@@ -154,10 +151,10 @@ typedef struct rb_applied {
 
 /* set: to order and expand what a tool keeps as its last version only. tracking: auto or a name. */
 enum rb_code rb_db_applied(rb_applied *out, rb_db *db, const rb_migrations *set,
-                           const char *tracking, rb_err *err) RB_MUST_USE;
+                           const char *tracking, rb_err *err);
 void rb_applied_clear(rb_applied *applied);
 /* What rbtool_applied says, alone. */
-enum rb_code rb_db_recorded(rb_strs *out, rb_db *db, rb_err *err) RB_MUST_USE;
+enum rb_code rb_db_recorded(rb_strs *out, rb_db *db, rb_err *err);
 
 /* Running scripts, inside the transaction. */
 typedef struct rb_db_step {
@@ -193,7 +190,7 @@ void rb_db_segments(rb_db_step *steps, size_t n, const char *engine);
 bool rb_db_segment_at(rb_db_segment *out, const rb_db_step *steps, size_t n, size_t number);
 size_t rb_db_segment_count(const rb_db_step *steps, size_t n);
 /* Keeps other runs of rbtool away over the next commit, until the next begin. */
-enum rb_code rb_db_hold(rb_db *db, rb_err *err) RB_MUST_USE;
+enum rb_code rb_db_hold(rb_db *db, rb_err *err);
 
 /*
  * Running a script of a segment alone, outside of transactions, statement by statement.
@@ -205,7 +202,7 @@ enum rb_code rb_db_hold(rb_db *db, rb_err *err) RB_MUST_USE;
  */
 enum rb_alone { RB_ALONE_LOOK, RB_ALONE_RUN, RB_ALONE_AGAIN, RB_ALONE_UNDO };
 enum rb_code rb_db_alone(bool *happened, rb_db *db, const rb_db_step *step, enum rb_alone act,
-                         json_t *had, rb_err *err) RB_MUST_USE;
+                         json_t *had, rb_err *err);
 
 typedef struct rb_db_work {
     const rb_db_step *steps;
@@ -236,8 +233,7 @@ typedef struct rb_db_outcome {
  * refused with its line (rb_script_unwrap), ATTACH and PRAGMAs that reach outside too. After the
  * scripts: foreign keys, then catalogs.
  */
-enum rb_code rb_db_run(rb_db_outcome *out, rb_db *db, const rb_db_work *work,
-                       rb_err *err) RB_MUST_USE;
+enum rb_code rb_db_run(rb_db_outcome *out, rb_db *db, const rb_db_work *work, rb_err *err);
 /* Work of several segments is for scratch databases: what is before a border is committed there,
  * and all of it at the end. */
 void rb_db_outcome_clear(rb_db_outcome *outcome);
@@ -248,25 +244,22 @@ void rb_db_outcome_clear(rb_db_outcome *outcome);
  * host, root and policy of the ledger, ...), or NULL.
  */
 enum rb_code rb_db_journal_add(rb_db *db, const char *transition, const char *from, const char *to,
-                               const rb_db_outcome *outcome, const json_t *pins,
-                               rb_err *err) RB_MUST_USE;
+                               const rb_db_outcome *outcome, const json_t *pins, rb_err *err);
 /* Removes that row: what it stands for is undone in the same transaction. */
-enum rb_code rb_db_journal_remove(rb_db *db, const char *transition, rb_err *err) RB_MUST_USE;
+enum rb_code rb_db_journal_remove(rb_db *db, const char *transition, rb_err *err);
 /* The pins of the newest row; *out is NULL where the database has no journal row. */
-enum rb_code rb_db_journal_pins(json_t **out, rb_db *db, rb_err *err) RB_MUST_USE;
+enum rb_code rb_db_journal_pins(json_t **out, rb_db *db, rb_err *err);
 /* Waits until no session of that transition runs any more: a server goes on with what a client that
  * was killed has sent, and may commit it. terminate: ends them first. RB_BUSY if one runs longer
  * than that many seconds. */
 enum rb_code rb_db_await(rb_db *db, const char *transition, int seconds, bool terminate,
-                         rb_err *err) RB_MUST_USE;
+                         rb_err *err);
 /* Waits for them, for a short time, and reads the row. */
-enum rb_code rb_db_journal_has(bool *out, rb_db *db, const char *transition,
-                               rb_err *err) RB_MUST_USE;
+enum rb_code rb_db_journal_has(bool *out, rb_db *db, const char *transition, rb_err *err);
 
 /* What else uses the database now, and would wait for scripts with these effects (loss.h), stop
  * them, or miss what they drop: lines for a person, a few of each kind; not terminal-safe. */
-enum rb_code rb_db_obstacles(json_t **out, rb_db *db, const json_t *effects,
-                             rb_err *err) RB_MUST_USE;
+enum rb_code rb_db_obstacles(json_t **out, rb_db *db, const json_t *effects, rb_err *err);
 
 /*
  * What statements lock. rb_db_locks(), in a transaction: the strongest lock that it has on each
@@ -274,8 +267,8 @@ enum rb_code rb_db_obstacles(json_t **out, rb_db *db, const json_t *effects,
  * with NULL. *out is NULL where an engine locks whole databases. rb_db_lock_tables() takes locks
  * ("table", "mode") in one order, as far as tables and rights exist. RB_BUSY names who holds one.
  */
-enum rb_code rb_db_locks(json_t **out, rb_db *db, const json_t *before, rb_err *err) RB_MUST_USE;
-enum rb_code rb_db_lock_tables(rb_db *db, const json_t *locks, rb_err *err) RB_MUST_USE;
+enum rb_code rb_db_locks(json_t **out, rb_db *db, const json_t *before, rb_err *err);
+enum rb_code rb_db_lock_tables(rb_db *db, const json_t *locks, rb_err *err);
 
 /*
  * Where backups of the database's server can be restored to: {"system": the server's identifier,
@@ -283,11 +276,10 @@ enum rb_code rb_db_lock_tables(rb_db *db, const json_t *locks, rb_err *err) RB_M
  * point can be created, "role": that may or may not, "logged": the log has enough for it}. name:
  * creates one where that is possible; NULL: only looks. *out is NULL for a file.
  */
-enum rb_code rb_db_recovery_point(json_t **out, rb_db *db, const char *name,
-                                  rb_err *err) RB_MUST_USE;
+enum rb_code rb_db_recovery_point(json_t **out, rb_db *db, const char *name, rb_err *err);
 
 /* The schema that a database has now (catalog/catalog.h). */
-enum rb_code rb_db_catalog(json_t **out, rb_db *db, rb_err *err) RB_MUST_USE;
+enum rb_code rb_db_catalog(json_t **out, rb_db *db, rb_err *err);
 
 /* The catalog that a database has now, with its canonical form: what is compared with it and hashed
  * is mostly that again. */
@@ -295,29 +287,27 @@ typedef struct rb_catalog_now {
     json_t *catalog;
     rb_buf text;
 } rb_catalog_now;
-enum rb_code rb_catalog_now_read(rb_catalog_now *out, rb_db *db, rb_err *err) RB_MUST_USE;
+enum rb_code rb_catalog_now_read(rb_catalog_now *out, rb_db *db, rb_err *err);
 void rb_catalog_now_clear(rb_catalog_now *now);
 
 /* The catalog this database had when release was last live in it, from its journal; NULL when there
  * is none. now: shared when the record says the same, or NULL. */
 enum rb_code rb_db_journal_catalog(json_t **out, rb_db *db, const char *release,
-                                   const rb_catalog_now *now, rb_err *err) RB_MUST_USE;
+                                   const rb_catalog_now *now, rb_err *err);
 
 /* What the database and its server are set to, by name: extensions with their versions, encoding,
  * collation, and settings that change what scripts and applications see. */
-enum rb_code rb_db_facts(json_t **out, rb_db *db, rb_err *err) RB_MUST_USE;
+enum rb_code rb_db_facts(json_t **out, rb_db *db, rb_err *err);
 
 /* The rows of all tables of a catalog together. */
-enum rb_code rb_db_count_rows(int64_t *out, rb_db *db, const json_t *catalog,
-                              rb_err *err) RB_MUST_USE;
+enum rb_code rb_db_count_rows(int64_t *out, rb_db *db, const json_t *catalog, rb_err *err);
 
 /* Throw-away copies and scratch databases. */
 
 /* Opens a throw-away copy of a database for a rehearsal (loss.h), with its rows or of its schema
  * alone; in memory, or in dir where it is large; gone at close. db is only read, outside a
  * transaction. */
-enum rb_code rb_db_rehearse(rb_db **out, rb_db *db, const char *dir, bool rows,
-                            rb_err *err) RB_MUST_USE;
+enum rb_code rb_db_rehearse(rb_db **out, rb_db *db, const char *dir, bool rows, rb_err *err);
 /*
  * Copies a database that is in use, as of one moment, so that another process can change the copy.
  * *url, the caller's, is that of the copy: the file `into` if the engine keeps a database in a
@@ -326,19 +316,19 @@ enum rb_code rb_db_rehearse(rb_db **out, rb_db *db, const char *dir, bool rows,
  * database of the engine or what its own dump program wrote; or NULL.
  */
 enum rb_code rb_db_copy(char **url, const char *from, const char *dump, const char *into,
-                        rb_err *err) RB_MUST_USE;
-enum rb_code rb_db_size(int64_t *bytes, rb_db *db, rb_err *err) RB_MUST_USE;
+                        rb_err *err);
+enum rb_code rb_db_size(int64_t *bytes, rb_db *db, rb_err *err);
 /* Differs from its value before when another connection has committed since. */
-enum rb_code rb_db_data_version(int64_t *out, rb_db *db, rb_err *err) RB_MUST_USE;
+enum rb_code rb_db_data_version(int64_t *out, rb_db *db, rb_err *err);
 /* An empty scratch database of that engine; gone at close. clock: seconds since 1970 at which the
  * clock that its scripts see stands still, or RB_DB_CLOCK_REAL for the host's. A rehearsal has the
  * host's clock, too: what it shows is what the transition will do. */
 #define RB_DB_CLOCK_REAL INT64_MIN
-enum rb_code rb_db_scratch(rb_db **out, const char *engine, int64_t clock, rb_err *err) RB_MUST_USE;
+enum rb_code rb_db_scratch(rb_db **out, const char *engine, int64_t clock, rb_err *err);
 /* One that begins with what rb_db_driver.scratch_keep() kept for the first of these keys that it
  * has kept something for, keys->items[*which]; *out is NULL if there is none. */
 enum rb_code rb_db_scratch_at(rb_db **out, size_t *which, const char *engine, const rb_strs *keys,
-                              rb_err *err) RB_MUST_USE;
+                              rb_err *err);
 /* Where scratch databases of an engine are. */
 enum rb_scratch_place {
     RB_SCRATCH_HERE,    /* in this process and its files */
@@ -348,14 +338,13 @@ enum rb_scratch_place {
 enum rb_scratch_place rb_db_scratch_place(const char *engine);
 /* From now on, scratch databases of that url's engine are created in its server. The database that
  * it names has to be empty. RB_ERROR if the engine has no servers. */
-enum rb_code rb_db_scratch_server(const char *url, rb_err *err) RB_MUST_USE;
+enum rb_code rb_db_scratch_server(const char *url, rb_err *err);
 /* Sets the folder in which what scratch databases are in is kept for later commands; NULL: none. To
  * be called before it is started. */
 void rb_db_scratch_cache(const char *dir);
 /* Starts what scratch databases of that engine are in; to be called before a process is forked that
  * may not start it (base/sandbox.h). limits: of the scripts, or NULL. */
-enum rb_code rb_db_scratch_start(const char *engine, const rb_db_limits *limits,
-                                 rb_err *err) RB_MUST_USE;
+enum rb_code rb_db_scratch_start(const char *engine, const rb_db_limits *limits, rb_err *err);
 /* Stops it and removes it, unless it is kept. It ends with this process, too, but nobody waits for
  * that then. */
 void rb_db_scratch_stop(void);
@@ -363,7 +352,7 @@ void rb_db_scratch_stop(void);
 /* The foreign keys that find no parent row, read before a restore. rb_db_references_kept() compares
  * them with those after it: RB_FOUND if there are others. It is called once, after all backups were
  * restored, because the parent of a row may be in a later backup. */
-enum rb_code rb_db_references(json_t **out, rb_db *db, rb_err *err) RB_MUST_USE;
-enum rb_code rb_db_references_kept(rb_db *db, const json_t *before, rb_err *err) RB_MUST_USE;
+enum rb_code rb_db_references(json_t **out, rb_db *db, rb_err *err);
+enum rb_code rb_db_references_kept(rb_db *db, const json_t *before, rb_err *err);
 
 #endif

@@ -30,11 +30,10 @@
  * nothing.
  */
 enum rb_code rb_command_run(char **output, const rb_env *env, const rb_strs *command, int timeout,
-                            const char *what, const char *from, const char *to,
-                            rb_err *err) RB_MUST_USE;
+                            const char *what, const char *from, const char *to, rb_err *err);
 /* Fails with RB_ERROR, naming the program, unless the command's program can be found and executed.
  * */
-enum rb_code rb_command_find(const rb_strs *command, const char *what, rb_err *err) RB_MUST_USE;
+enum rb_code rb_command_find(const rb_strs *command, const char *what, rb_err *err);
 char *rb_command_line(const rb_strs *command); /* for people: quoted where it needs to be */
 /* The same of a check, or which databases it compares. */
 char *rb_check_line(const rb_env_check *check);
@@ -64,7 +63,7 @@ void rb_checks_run(json_t *failures, const rb_checking *checking);
  * (checks/audit/totals.sql, checks/audit.sql), else to the first database by name.
  */
 enum rb_code rb_sql_checks_run(json_t *failures, const rb_release *release, rb_repo *repo,
-                               const char *database, rb_db *db, rb_err *err) RB_MUST_USE;
+                               const char *database, rb_db *db, rb_err *err);
 
 /* Runs everything once: the check commands, and the SQL checks of the release that is live in the
  * databases as they are now. A database that cannot be opened has failed, too. */

@@ -264,8 +264,7 @@ enum rb_code rb_state_open(rb_state **out, const char *root, bool write, rb_err 
         RB_TRY(rb_sqlite_stay(state->db, err));
     }
     RB_TRY(bind_to_host(state, root, write, err));
-    *out = state;
-    state = NULL;
+    *out = RB_TAKE(state);
     return RB_OK;
 }
 

@@ -35,8 +35,7 @@ static enum rb_code read_row(rb_transition_row **out, const rb_state *state, con
     t->started = json_integer_value(json_array_get(row, 9));
     t->finished = json_integer_value(json_array_get(row, 10));
     t->checked = json_integer_value(json_array_get(row, 12)) == 1;
-    *out = t;
-    t = NULL;
+    *out = RB_TAKE(t);
     return RB_OK;
 }
 
@@ -325,8 +324,7 @@ enum rb_code rb_state_times(json_t **out, rb_state *state, const char *kind, siz
         }
         json_object_set(item, step, json_array_get(row, 2));
     }
-    *out = list;
-    list = NULL;
+    *out = RB_TAKE(list);
     return RB_OK;
 }
 

@@ -27,20 +27,20 @@
 int64_t rb_watch_now(void); /* milliseconds since the epoch */
 
 /* Writes a watch; durable with the next end of a transition or rb_state_flush(). */
-enum rb_code rb_state_watch_set(rb_state *state, const json_t *watch, rb_err *err) RB_MUST_USE;
+enum rb_code rb_state_watch_set(rb_state *state, const json_t *watch, rb_err *err);
 
 /* The newest watch, or NULL. *over: another transition began after the one that it watches; its
  * own automatic revert does not count. */
-enum rb_code rb_state_watch(json_t **out, bool *over, rb_state *state, rb_err *err) RB_MUST_USE;
+enum rb_code rb_state_watch(json_t **out, bool *over, rb_state *state, rb_err *err);
 
 /* Ends the newest watch if it is open, nothing watches, and it is over or its deadline has passed.
  * Needs the environment's lock. */
-enum rb_code rb_state_watch_settle(rb_state *state, const char *root, rb_err *err) RB_MUST_USE;
+enum rb_code rb_state_watch_settle(rb_state *state, const char *root, rb_err *err);
 
 /* Watches that have ended and whose entry is not in the ledger, oldest first: a new array. */
-enum rb_code rb_state_watches(json_t **out, rb_state *state, rb_err *err) RB_MUST_USE;
+enum rb_code rb_state_watches(json_t **out, rb_state *state, rb_err *err);
 
 /* The automatic revert did not make its release well: nothing is marked bad by it. */
-enum rb_code rb_state_unmark(rb_state *state, const char *transition, rb_err *err) RB_MUST_USE;
+enum rb_code rb_state_unmark(rb_state *state, const char *transition, rb_err *err);
 
 #endif

@@ -171,10 +171,8 @@ json_t *rb_diff_secrets(const rb_diff_sides *sides)
 {
     const json_t *both[] = {sides->from->manifest->secrets, sides->to->manifest->secrets};
     json_t *out = json_array();
-    const char *name;
-    json_t *ignored;
     for (size_t side = 0; side < 2; side++)
-        json_object_foreach ((json_t *)both[side], name, ignored) {
+        rb_json_each_member (name, ignored, both[side]) {
             const json_t *from = json_object_get(both[0], name);
             const json_t *to = json_object_get(both[1], name);
             if (!rb_json_same(from, to) && (side == 0 || !from))

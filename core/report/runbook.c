@@ -290,15 +290,13 @@ static void new_migrations(rb_buf *out, const rb_manifest *manifest)
 static void release_decision(rb_buf *out, const rb_release *release, const char *back)
 {
     const rb_manifest *manifest = release->manifest;
-    const char *name;
-    json_t *version;
     rb_buf_printf(
         out,
         "## Decision\n\n- The release is %s. `rbtool plan %s --env ENV` counts what is at "
         "risk now and lists the ways back with their cost.\n",
         manifest->class_, release->tag);
     new_migrations(out, manifest);
-    json_object_foreach (manifest->secrets, name, version)
+    rb_json_each_member (name, version, manifest->secrets)
         rb_buf_printf(out, "- Secret %s: this release needs version %s.\n", name,
                       json_string_value(version));
     rb_buf_puts(out, "\nThe ways back, and when to take which:\n\n");

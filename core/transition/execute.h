@@ -70,12 +70,12 @@ void rb_run_clear(rb_run *run);
  * RB_OK done; RB_FOUND a step failed and was undone, or unhealthy; RB_ERROR no step was begun;
  * RB_HALFWAY interrupted; RB_DECIDE more would be lost than was agreed to, undone.
  */
-enum rb_code rb_execute(json_t **document, rb_run *run, rb_err *err) RB_MUST_USE;
+enum rb_code rb_execute(json_t **document, rb_run *run, rb_err *err);
 /* The same for one that is already in the journal: plan->id is its id. */
-enum rb_code rb_execute_on(json_t **document, rb_run *run, rb_err *err) RB_MUST_USE;
+enum rb_code rb_execute_on(json_t **document, rb_run *run, rb_err *err);
 
 /* Steps, for execute.c and recover.c. */
-enum rb_code rb_step_do(rb_run *run, enum rb_step_kind kind, rb_err *err) RB_MUST_USE;
+enum rb_code rb_step_do(rb_run *run, enum rb_step_kind kind, rb_err *err);
 
 /* Before the end, past the point of no return: the folder that the staging step set aside is
  * removed, or kept as rb_step_kept_app() where it was live and had drifted. */
@@ -95,7 +95,7 @@ const json_t *rb_plan_before(const json_t *plan, const char *key);
 /* What that has of a database, {"name","url","create"}, or NULL. */
 const json_t *rb_plan_before_database(const json_t *plan, const char *name);
 /* Runs the inverses of every step that has an intent, last first. */
-enum rb_code rb_undo_all(const rb_undo *undo, rb_err *err) RB_MUST_USE;
+enum rb_code rb_undo_all(const rb_undo *undo, rb_err *err);
 
 enum rb_step_kind rb_step_kind_of(const char *name); /* RB_STEP_KINDS when there is none such */
 

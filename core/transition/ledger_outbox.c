@@ -68,11 +68,9 @@ static enum rb_code backups_of(json_t **out, rb_state *state, const char *id, rb
         RB_AUTO(rb_json_freep) json_t *tables = json_array();
         int64_t rows_of_all = 0;
         const char *last = "";
-        size_t k;
-        json_t *item;
         if (!rb_text_same(row->transition, id))
             continue;
-        json_array_foreach (row->items, k, item) { /* sorted by table */
+        rb_json_each (item, row->items) { /* sorted by table */
             const char *table = rb_json_str(item, "table");
             if (rb_text_same(table, last))
                 continue;
@@ -121,11 +119,9 @@ static void add_values(json_t *detail, const json_t *plan)
     const json_t *after = json_object_get(plan, "values");
     RB_AUTO(rb_json_freep) json_t *names = json_object();
     json_t *list = json_array();
-    const char *name;
-    json_t *ignored;
     json_object_update(names, (json_t *)before);
     json_object_update(names, (json_t *)after);
-    json_object_foreach (names, name, ignored)
+    rb_json_each_member (name, ignored, names)
         if (json_array_size(list) < ITEMS_LIMIT)
             json_array_append_new(list, rb_json_make("name:s before:j after:j", name,
                                                      number_text(json_object_get(before, name)),
@@ -248,8 +244,7 @@ static char *only_of(const json_t *plan)
 char *rb_transition_by(rb_repo *repo)
 {
     RB_AUTO(rb_free_str) char *ident = NULL;
-    rb_err unknown;
-    if (rb_repo_committer(&ident, repo, &unknown) != RB_OK)
+    if (rb_repo_committer(&ident, repo, RB_IGNORED) != RB_OK)
         return NULL;
     const char *end = strchr(ident, '>');
     RB_AUTO(rb_free_str) char *who = rb_strndup(ident, end ? (size_t)(end - ident) + 1 : 0);
@@ -339,9 +334,7 @@ static json_t *watched_values(const json_t *values)
 {
     static const char *const keys[] = {"first", "last", "min", "max"};
     json_t *list = json_array();
-    const char *name;
-    json_t *value;
-    json_object_foreach ((json_t *)values, name, value) {
+    rb_json_each_member (name, value, values) {
         const bool sampled = json_array_size(list) < SAMPLED_LIMIT;
         if (json_array_size(list) >= ITEMS_LIMIT)
             break;
@@ -421,15 +414,12 @@ enum rb_code rb_record(rb_recording *out, rb_session *session, const char *envir
         code = write_one(out, &r, &items[i], err);
         out->left -= code == RB_OK ? 1 : 0;
     }
-    size_t k;
-    json_t *restore;
-    json_t *watch;
-    json_array_foreach (restores, k, restore) {
+    rb_json_each (restore, restores) {
         if (code == RB_OK && json_is_true(json_object_get(restore, "committed")))
             code = write_restore(out, &r, restore, err);
         out->left -= code == RB_OK ? 1 : 0;
     }
-    json_array_foreach (watches, k, watch) {
+    rb_json_each (watch, watches) {
         if (code == RB_OK)
             code = write_watch(out, &r, watch, err);
         out->left -= code == RB_OK ? 1 : 0;

@@ -298,8 +298,7 @@ enum rb_code rb_plan_database_make(rb_plan *plan, rb_plan_database *d, const rb_
         return RB_OK;
     RB_TRY(rb_plan_rehearse(plan, d, rq, db, any->engine, err));
     if (!d->create) { /* kept open: it can tell whether others write before the lock is held */
-        d->seen = db;
-        db = NULL;
+        d->seen = RB_TAKE(db);
     }
     return RB_OK;
 }

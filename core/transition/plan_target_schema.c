@@ -70,13 +70,11 @@ static void keep_drifted(json_t *catalog, const char *object, const json_t *base
 static void expect_end(rb_plan_database *d, const json_t *base, const json_t *found,
                        const json_t *target)
 {
-    const char *object;
-    json_t *value;
     /* Objects are changed as a whole, so that what is in them can be shared. */
     d->expected = json_copy((json_t *)target);
     d->leaving = json_copy((json_t *)base);
     for (int side = 0; side < 2; side++)
-        json_object_foreach ((json_t *)(side ? found : base), object, value) {
+        rb_json_each_member (object, value, (side ? found : base)) {
             keep_drifted(d->expected, object, base, found, target);
             keep_drifted(d->leaving, object, base, found, target);
         }
@@ -95,11 +93,9 @@ static enum rb_code keep_residual(rb_plan_database *d, const rb_plan_request *rq
     if (strcmp(fingerprint, from->fingerprint) == 0)
         return RB_OK;
     RB_AUTO(rb_json_freep) json_t *promise = NULL;
-    const char *object;
-    json_t *value;
     RB_TRY(rb_rebuilt_catalog(&promise, rq->from, rq->session->repo, from, err));
     for (int side = 0; side < 2; side++)
-        json_object_foreach ((json_t *)(side ? lived : promise), object, value)
+        rb_json_each_member (object, value, (side ? lived : promise))
             keep_drifted(d->expected, object, promise, lived, target);
     return RB_OK;
 }
@@ -111,9 +107,8 @@ static enum rb_code keep_residual(rb_plan_database *d, const rb_plan_request *rq
 static void adopt(json_t **base, const rb_plan_database *d, const rb_plan_request *rq,
                   const rb_applied *applied, const json_t *found)
 {
-    rb_err ignored;
     if (!d->to || rb_scratch_catalog(base, d->to_set, &applied->ids, d->to->engine, rq->to->tag,
-                                     &ignored) != RB_OK)
+                                     RB_IGNORED) != RB_OK)
         *base = json_deep_copy(found);
 }
 
@@ -238,9 +233,8 @@ void rb_plan_take_released(rb_plan_database *database, const rb_plan_request *re
                            const json_t *wrong, const json_t *before, const json_t *after)
 {
     RB_AUTO(rb_json_freep) json_t *released = NULL;
-    rb_err unknown;
     if (!database->to || rb_rebuilt_catalog(&released, request->to, request->session->repo,
-                                            database->to, &unknown) != RB_OK)
+                                            database->to, RB_IGNORED) != RB_OK)
         return;
     rb_json_each (item, wrong) {
         const char *object = rb_json_str(item, "object");

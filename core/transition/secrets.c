@@ -55,13 +55,11 @@ void rb_plan_secrets(rb_plan *plan, const rb_plan_request *rq)
 {
     const rb_release *sides[] = {rb_parts_from(rq, RB_PART_CONFIG), rq->to};
     json_t *moves = json_array();
-    const char *name;
-    json_t *ignored;
     json_object_set_new(plan->json, "secrets", moves);
     if (!plan->parts[RB_PART_CONFIG] || rq->again != RB_AGAIN_NOT)
         return;
     for (size_t side = 0; side < 2; side++)
-        json_object_foreach (sides[side] ? sides[side]->manifest->secrets : NULL, name, ignored) {
+        rb_json_each_member (name, ignored, sides[side] ? sides[side]->manifest->secrets : NULL) {
             const char *from = version_in(sides[0], name);
             const char *to = version_in(sides[1], name);
             if (rb_text_same(from, to) || (side == 1 && from)) /* of both: at the first */
@@ -159,9 +157,8 @@ static enum rb_code bring(const rb_env *env, const char *name, const char *versi
 static enum rb_code read_pin(json_t **out, rb_state *state, const char *pin, rb_err *err)
 {
     RB_AUTO(rb_free_str) char *text = NULL;
-    rb_err damaged;
     RB_TRY(rb_state_pin(&text, state, pin, err));
-    if (!text || rb_json_read(out, text, strlen(text), pin, &damaged) != RB_OK)
+    if (!text || rb_json_read(out, text, strlen(text), pin, RB_IGNORED) != RB_OK)
         *out = json_object();
     return RB_OK;
 }
@@ -209,13 +206,11 @@ enum rb_code rb_secrets_restore(rb_run *run, rb_err *err)
 enum rb_code rb_secrets_undo(const rb_undo *undo, rb_err *err)
 {
     RB_AUTO(rb_json_freep) json_t *pin = NULL;
-    const char *name;
-    json_t *version;
     RB_TRY(read_pin(&pin, undo->state, BEFORE, err));
     json_t *versions = json_object_get(pin, "versions");
     if (!rb_text_same(rb_json_str(pin, "transition"), undo->row->id))
         return RB_OK; /* it had not touched any */
-    json_object_foreach (versions, name, version)
+    rb_json_each_member (name, version, versions)
         RB_TRY(bring(undo->env, name, json_string_value(version), err));
     return rb_secrets_record(undo->state, versions, err);
 }
@@ -236,10 +231,8 @@ void rb_secrets_look(json_t **seen, rb_strs *problems, const rb_env *env)
 enum rb_code rb_secrets_record(rb_state *state, const json_t *seen, rb_err *err)
 {
     RB_AUTO(rb_json_freep) json_t *pin = NULL;
-    const char *name;
-    json_t *version;
     RB_TRY(read_pin(&pin, state, SEEN, err));
-    json_object_foreach ((json_t *)seen, name, version)
+    rb_json_each_member (name, version, seen)
         json_object_set_new(pin, name,
                             rb_json_make("version:J at:i", version, (int64_t)time(NULL)));
     return write_pin(state, SEEN, pin, err);
@@ -249,10 +242,8 @@ enum rb_code rb_secrets_drift(json_t *drift, rb_state *state, const rb_env *env,
                               const rb_release *release, rb_err *err)
 {
     RB_AUTO(rb_json_freep) json_t *pin = NULL;
-    const char *name;
-    json_t *version;
     RB_TRY(read_pin(&pin, state, SEEN, err));
-    json_object_foreach (release->manifest->secrets, name, version) {
+    rb_json_each_member (name, version, release->manifest->secrets) {
         const char *found = rb_json_str(json_object_get(pin, name), "version");
         if (find(env, name) && found && !rb_text_same(found, json_string_value(version)))
             rb_drift_add(drift, "config", json_string_value(version), found, "secret %s", name);

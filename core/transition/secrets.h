@@ -20,16 +20,16 @@ void rb_plan_secrets(rb_plan *plan, const rb_plan_request *request);
 char *rb_secrets_describe(const rb_plan *plan);
 
 /* The step and its inverse. RB_FOUND if a command fails, or the version is another afterwards. */
-enum rb_code rb_secrets_restore(rb_run *run, rb_err *err) RB_MUST_USE;
-enum rb_code rb_secrets_undo(const rb_undo *undo, rb_err *err) RB_MUST_USE;
+enum rb_code rb_secrets_restore(rb_run *run, rb_err *err);
+enum rb_code rb_secrets_undo(const rb_undo *undo, rb_err *err);
 
 /* Runs `version` of every secret. *seen: {NAME: version} of those that answered, a new object; a
  * message of each other one is added to problems. */
 void rb_secrets_look(json_t **seen, rb_strs *problems, const rb_env *env);
 /* Records them in the state, at this time. */
-enum rb_code rb_secrets_record(rb_state *state, const json_t *seen, rb_err *err) RB_MUST_USE;
+enum rb_code rb_secrets_record(rb_state *state, const json_t *seen, rb_err *err);
 /* Adds those whose recorded version is not the release's, as rb_drift_add() does it. */
 enum rb_code rb_secrets_drift(json_t *drift, rb_state *state, const rb_env *env,
-                              const rb_release *release, rb_err *err) RB_MUST_USE;
+                              const rb_release *release, rb_err *err);
 
 #endif

@@ -72,10 +72,9 @@ static enum rb_code run_inverse(const rb_undo *undo, const rb_strs *command, con
     RB_AUTO(rb_free_str) char *output = NULL;
     enum rb_code code = rb_command_run(&output, undo->env, command, RB_SERVICE_TIMEOUT, what,
                                        undo->row->to, undo->row->from ? undo->row->from : "", err);
-    rb_err ignored;
     if (code != RB_OK)
         (void)!rb_state_said_set(undo->state, undo->row->id, rb_step_kind_name(step), err->message,
-                                 output, &ignored);
+                                 output, RB_IGNORED);
     return code;
 }
 

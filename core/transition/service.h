@@ -7,22 +7,21 @@
 
 #include "transition/execute.h"
 
-enum rb_code rb_service_stop(rb_run *run, rb_err *err) RB_MUST_USE;
+enum rb_code rb_service_stop(rb_run *run, rb_err *err);
 /* RB_FOUND where the service cannot be started. */
-enum rb_code rb_service_start(rb_run *run, rb_err *err) RB_MUST_USE;
-enum rb_code rb_service_checks(rb_run *run, rb_err *err) RB_MUST_USE;
+enum rb_code rb_service_start(rb_run *run, rb_err *err);
+enum rb_code rb_service_checks(rb_run *run, rb_err *err);
 
 /* Inverses. What one that fails prints is kept in the journal, under the step that it belongs to.
  */
-enum rb_code rb_service_start_again(const rb_undo *undo, rb_err *err) RB_MUST_USE;
-enum rb_code rb_service_undo_start(const rb_undo *undo, enum rb_step_state state,
-                                   rb_err *err) RB_MUST_USE;
+enum rb_code rb_service_start_again(const rb_undo *undo, rb_err *err);
+enum rb_code rb_service_undo_start(const rb_undo *undo, enum rb_step_state state, rb_err *err);
 
 /* RB_FOUND where the release that was staged does not bring the program that starts the service:
  * known before the service is stopped. */
-enum rb_code rb_service_can_start(const rb_run *run, rb_err *err) RB_MUST_USE;
+enum rb_code rb_service_can_start(const rb_run *run, rb_err *err);
 /* RB_ERROR where it is missing and no release will bring it. */
-enum rb_code rb_service_look(const rb_plan_request *request, rb_err *err) RB_MUST_USE;
+enum rb_code rb_service_look(const rb_plan_request *request, rb_err *err);
 /* Nothing is live yet, and what would stop the service is not there. */
 bool rb_service_cannot_run_yet(const rb_plan_request *request);
 

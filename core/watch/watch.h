@@ -28,6 +28,6 @@ void rb_watch_add_values(json_t *values, const json_t *round, int64_t at);
  * all), and the way back must be proven: the proof of every script is known, every down was tried
  * and leaves no residual, and nothing has drifted.
  */
-enum rb_code rb_watch_may_revert(const rb_transition *transition, rb_err *err) RB_MUST_USE;
+enum rb_code rb_watch_may_revert(const rb_transition *transition, rb_err *err);
 
 #endif

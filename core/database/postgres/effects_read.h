@@ -16,7 +16,7 @@ typedef struct rb_pg_reading {
 /* effects.c */
 
 /* Reads SQL that runs; what cannot be read is opaque. */
-enum rb_code rb_pg_reading_sql(rb_pg_reading *r, const char *sql, rb_err *err) RB_MUST_USE;
+enum rb_code rb_pg_reading_sql(rb_pg_reading *r, const char *sql, rb_err *err);
 /* Any table may be written that this transaction has locked. */
 void rb_pg_reading_opaque(rb_pg_reading *r);
 /* Returns true the first time. */
@@ -36,20 +36,19 @@ void rb_pg_effect_column(json_t *effect, const char *member, const char *column,
 /* What the server knows of a table or view, by its oid as a number or by its name as SQL has it:
  * {"name","kind","rules","triggers","children","bases"}. NULL if there is none, or it is temporary.
  */
-enum rb_code rb_pg_effect_table(json_t **out, rb_pg_reading *r, const char *table,
-                                rb_err *err) RB_MUST_USE;
+enum rb_code rb_pg_effect_table(json_t **out, rb_pg_reading *r, const char *table, rb_err *err);
 
 /* effects_code.c */
 
 /* A call of a function or procedure: all of that name are read. */
-enum rb_code rb_pg_reading_call(rb_pg_reading *r, const json_t *call, rb_err *err) RB_MUST_USE;
-enum rb_code rb_pg_reading_do(rb_pg_reading *r, const json_t *stmt, rb_err *err) RB_MUST_USE;
+enum rb_code rb_pg_reading_call(rb_pg_reading *r, const json_t *call, rb_err *err);
+enum rb_code rb_pg_reading_do(rb_pg_reading *r, const json_t *stmt, rb_err *err);
 /*
  * A trigger of a table that is written: {"type","function"}. changes_new: it may change the row
  * that an UPDATE writes, which is then added to the effect.
  */
 enum rb_code rb_pg_reading_trigger(rb_pg_reading *r, json_t *effect, const json_t *trigger,
-                                   bool changes_new, rb_err *err) RB_MUST_USE;
+                                   bool changes_new, rb_err *err);
 
 /* effects_rows.c */
 
@@ -57,19 +56,19 @@ enum rb_code rb_pg_reading_trigger(rb_pg_reading *r, json_t *effect, const json_
 enum rb_code rb_pg_reading_written(rb_pg_reading *r, const char *table, rb_err *err) RB_MUST_USE;
 /* True for an expression whose value is another one each time. */
 bool rb_pg_is_generated(const json_t *node);
-enum rb_code rb_pg_reading_insert(rb_pg_reading *r, const json_t *stmt, rb_err *err) RB_MUST_USE;
-enum rb_code rb_pg_reading_update(rb_pg_reading *r, const json_t *stmt, rb_err *err) RB_MUST_USE;
-enum rb_code rb_pg_reading_delete(rb_pg_reading *r, const json_t *stmt, rb_err *err) RB_MUST_USE;
-enum rb_code rb_pg_reading_merge(rb_pg_reading *r, const json_t *stmt, rb_err *err) RB_MUST_USE;
-enum rb_code rb_pg_reading_truncate(rb_pg_reading *r, const json_t *stmt, rb_err *err) RB_MUST_USE;
-enum rb_code rb_pg_reading_copy(rb_pg_reading *r, const json_t *stmt, rb_err *err) RB_MUST_USE;
+enum rb_code rb_pg_reading_insert(rb_pg_reading *r, const json_t *stmt, rb_err *err);
+enum rb_code rb_pg_reading_update(rb_pg_reading *r, const json_t *stmt, rb_err *err);
+enum rb_code rb_pg_reading_delete(rb_pg_reading *r, const json_t *stmt, rb_err *err);
+enum rb_code rb_pg_reading_merge(rb_pg_reading *r, const json_t *stmt, rb_err *err);
+enum rb_code rb_pg_reading_truncate(rb_pg_reading *r, const json_t *stmt, rb_err *err);
+enum rb_code rb_pg_reading_copy(rb_pg_reading *r, const json_t *stmt, rb_err *err);
 
 /* effects_ddl.c */
 
-enum rb_code rb_pg_reading_alter(rb_pg_reading *r, const json_t *stmt, rb_err *err) RB_MUST_USE;
-enum rb_code rb_pg_reading_rename(rb_pg_reading *r, const json_t *stmt, rb_err *err) RB_MUST_USE;
-enum rb_code rb_pg_reading_move(rb_pg_reading *r, const json_t *stmt, rb_err *err) RB_MUST_USE;
-enum rb_code rb_pg_reading_drop(rb_pg_reading *r, const json_t *stmt, rb_err *err) RB_MUST_USE;
-enum rb_code rb_pg_reading_enum(rb_pg_reading *r, const json_t *stmt, rb_err *err) RB_MUST_USE;
+enum rb_code rb_pg_reading_alter(rb_pg_reading *r, const json_t *stmt, rb_err *err);
+enum rb_code rb_pg_reading_rename(rb_pg_reading *r, const json_t *stmt, rb_err *err);
+enum rb_code rb_pg_reading_move(rb_pg_reading *r, const json_t *stmt, rb_err *err);
+enum rb_code rb_pg_reading_drop(rb_pg_reading *r, const json_t *stmt, rb_err *err);
+enum rb_code rb_pg_reading_enum(rb_pg_reading *r, const json_t *stmt, rb_err *err);
 
 #endif

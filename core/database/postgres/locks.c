@@ -37,9 +37,7 @@ static const char locks_sql[] =
 static void weaken(json_t *locks)
 {
     static const char *const weak[] = {"ROW SHARE", "ROW EXCLUSIVE"};
-    size_t i;
-    json_t *lock;
-    json_array_foreach (locks, i, lock) {
+    rb_json_each (lock, locks) {
         const char *mode = rb_json_str(lock, "mode");
         if (strcmp(mode, weak[0]) == 0 || strcmp(mode, weak[1]) == 0)
             continue;
