@@ -124,7 +124,7 @@ while IFS= read -r hit; do
     finding "$hit: knows a database engine; ask the driver (database/driver.h, database/url.h)"
 done < <(find core cmd -name '*.[ch]' | grep -vE "^($engine_known)" | sort | while read -r file; do
     sed -E ':a;s:/\*[^*]*\*+([^/*][^*]*\*+)*/::g;/\/\*/{N;ba}' "$file" |
-        { grep -iE 'sqlite|postgres|pragma|"-(wal|shm|journal)"' || :; } | sed "s|^ *|$file: |"
+        { grep -iE 'sqlite|postgres|(^|[^#])pragma|"-(wal|shm|journal)"' || :; } | sed "s|^ *|$file: |"
 done)
 
 # Output, exit and the environment belong to cmd.
