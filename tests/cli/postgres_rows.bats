@@ -94,7 +94,7 @@ contents() {
     move revert v1.1.0
     [ "$(orders)" = 1=100,2=200,3=300,4=400,5=500,6=600,7=700,8=800,9=900,10=1000 ]
     [ -z "$(ls "$RBTOOL_SCRATCH_CACHE")" ]
-    run -0 --separate-stderr rbtool plan --deploy v1.1.0 --rehearse --json
+    run -5 --separate-stderr rbtool plan --deploy v1.1.0 --rehearse --json # it is marked bad
     [ "$(jq -c '[.rehearsed, .dataAtRisk]' <<<"$output")" = '[true,[]]' ]
     [ -n "$(ls "$RBTOOL_SCRATCH_CACHE")" ]
 }
