@@ -7,7 +7,8 @@
  *
  * expected.json: {"bound": [...], "atRisk": [...], "generated": [...]}, places as "TABLE N rows"
  * and "TABLE.COLUMN N of ROWS values", with "about" before N where it is not exact; and
- * "noWayBack": true where the inverse fails.
+ * "noWayBack": true where the inverse fails. unproven.json: the places that a proof with such rows
+ * names as not restored, where there are any; only a proof can know what a DELETE will find.
  */
 #include "database_help.h"
 
@@ -59,6 +60,7 @@ static json_t *shown(const json_t *items)
 }
 
 struct run {
+    const char *name; /* of the case */
     rb_db *db;
     rb_migrations *set;
     char *before;
@@ -73,7 +75,8 @@ struct run {
 static void open_case(struct run *r, const char *engine, const char *name)
 {
     rb_err err;
-    *r = (struct run){.before = read_part(name, "before", engine),
+    *r = (struct run){.name = name,
+                      .before = read_part(name, "before", engine),
                       .script = read_part(name, "script", engine),
                       .inverse = read_part(name, "inverse", engine)};
     const script_pair pair = {"1", r->script, r->inverse};
@@ -133,6 +136,20 @@ static bool names_table(const json_t *items, const char *expected)
     return false;
 }
 
+/* The places that a proof of the case names as not restored: unproven.json, or none. */
+static json_t *unproven_of(const struct run *r)
+{
+    rb_err err;
+    json_t *out = NULL;
+    RB_AUTO(rb_free_str) char *path = rb_format(CASES "/%s/unproven.json", r->name);
+    RB_AUTO(rb_buf_clear) rb_buf text = {0};
+    if (!rb_file_exists(path))
+        return json_array();
+    help_ok(rb_file_read(&text, path, 1 << 20, &err), &err);
+    help_ok(rb_json_read(&out, rb_buf_str(&text), text.len, path, &err), &err);
+    return out;
+}
+
 /* The same from complete effects alone, as a plan takes them from proofs: the bound, but for places
  * that it may have more of, and what is at risk. */
 static bool derives_as_much(struct run *r, rb_db *copy, const rb_db_outcome *ran,
@@ -150,8 +167,8 @@ static bool derives_as_much(struct run *r, rb_db *copy, const rb_db_outcome *ran
     rb_loss_complete(outcome.effects, ran->before, ran->after);
     outcome.after = rb_loss_left(outcome.before, outcome.effects);
     outcome.bound = rb_loss_bound(outcome.before, outcome.after, outcome.effects);
-    RB_AUTO(rb_json_freep) json_t *proven = json_array();
-    help_ok(rb_db_losses_derived(&losses, r->db, &outcome, back.effects, proven, &err), &err);
+    RB_AUTO(rb_json_freep) json_t *unproven = unproven_of(r);
+    help_ok(rb_db_losses_derived(&losses, r->db, &outcome, back.effects, unproven, &err), &err);
     rb_json_each (text, json_object_get(expected, "bound"))
         enough = enough && names_table(losses.bound, json_string_value(text));
     enough = enough && rb_loss_within(ran->bound, outcome.bound);
