@@ -138,14 +138,20 @@ static enum rb_code reset(rb_pg *pg, const char *settings, rb_err *err)
     return rb_pg_exec(pg, sql, err);
 }
 
+/* What is committed has to outlive a crash of the server: the environment's journal relies on it.
+ */
+static const char writes[] = "; SELECT set_config('synchronous_commit', 'local', false) WHERE"
+                             " current_setting('synchronous_commit') = 'off'";
+
 enum rb_code rb_pg_settle(rb_pg *pg, rb_err *err)
 {
     RB_AUTO(rb_free_str)
-    char *own = rb_format("SET row_security = off; SET standard_conforming_strings = on;"
-                          " SET DateStyle = 'ISO, YMD'; SET IntervalStyle = postgres;"
-                          " SET extra_float_digits = 1; SET bytea_output = hex;"
-                          " SET TimeZone = 'UTC'; SET xmlbinary = base64; SET lc_monetary = 'C'%s",
-                          pg->mode == RB_DB_READ ? "; SET default_transaction_read_only = on" : "");
+    char *own =
+        rb_format("SET row_security = off; SET standard_conforming_strings = on;"
+                  " SET DateStyle = 'ISO, YMD'; SET IntervalStyle = postgres;"
+                  " SET extra_float_digits = 1; SET bytea_output = hex;"
+                  " SET TimeZone = 'UTC'; SET xmlbinary = base64; SET lc_monetary = 'C'%s",
+                  pg->mode == RB_DB_READ ? "; SET default_transaction_read_only = on" : writes);
     return reset(pg, own, err);
 }
 
