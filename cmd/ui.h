@@ -52,7 +52,7 @@ bool rb_ui_ask(const rb_cli *cli, const char *fmt, ...) RB_PRINTF(2, 3);
 bool rb_ui_ask_number(const rb_cli *cli, int64_t number, const char *fmt, ...) RB_PRINTF(3, 4);
 
 /* Returns a line of at most `limit` bytes that is typed, safe to show, as a new string; NULL if it
- * is empty or longer, or there is no terminal. */
+ * is empty or longer, or standard input is not a terminal. */
 char *rb_ui_ask_text(const rb_cli *cli, size_t limit, const char *fmt, ...) RB_PRINTF(3, 4);
 
 /* From here on stdout goes through git's pager, where it is a terminal and no JSON was asked for;

@@ -413,7 +413,7 @@ enum rb_code rb_db_losses_rehearsed(rb_db_losses *out, rb_db *copy, const rb_db_
     return RB_OK;
 }
 
-/* Counts in `db`. unproven: as for rb_db_losses_counted(); NULL also where there is no way back. */
+/* Counts in `db`. unproven: as for rb_db_losses_counted(); NULL also without a way back. */
 static enum rb_code count_losses(rb_db_losses *out, rb_db *db, const json_t *bound,
                                  const json_t *effects, const way_back *way, const json_t *unproven,
                                  rb_err *err)

@@ -155,7 +155,7 @@ SH
     sed -i 4,9d answers.txt
     fails 1 'no answer to "Execution"' rbtool drill --tabletop --answers answers.txt
     [ "$(rbtool log --kind drill --json | wc -l)" -eq 2 ]
-    fails 2 'there is no terminal' rbtool drill --tabletop </dev/null
+    fails 2 'standard input is not a terminal' rbtool drill --tabletop </dev/null
     # At a terminal the person is asked.
     for answer in 1 2 3 4 5 6 7 8 y; do echo $answer; done |
         script -qec 'rbtool drill --tabletop' /dev/null >typed

@@ -268,7 +268,7 @@ passed' ]
     run -4 rbtool resume --yes
     [[ $output == *'another run watches the environment (process '* ]]
     kill -KILL $PID
-    fails 2 'there is no terminal to ask on' rbtool resume
+    fails 2 'no terminal to ask on' rbtool resume
     break_it v1.1.0
     rbtool resume --yes --json >"$BATS_TEST_TMPDIR/out" 2>"$BATS_TEST_TMPDIR/err" &
     PID=$!
