@@ -4,6 +4,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/text.h"
 #include "base/version.h"
@@ -41,13 +42,6 @@ static const char *question_of(const char *section)
     return "What do you do?";
 }
 
-static double now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
-
 /* Returns the answer as a new string; NULL: there is none. */
 static char *ask(tabletop *t, const char *question)
 {
@@ -79,12 +73,13 @@ static enum rb_code walk_section(tabletop *t, const char *title, const char *tex
         p += line + 1;
     }
     rb_ui_text(t->cli, &shown, t->cli->json);
-    const double began = now();
+    const double began = rb_clock_seconds();
     RB_AUTO(rb_free_str) char *answer = ask(t, question_of(title));
     if (!answer)
         return stopped(title, err);
-    json_array_append_new(t->answers, rb_json_make("section:s answer:s milliseconds:i", title,
-                                                   answer, (int64_t)((now() - began) * 1000)));
+    json_array_append_new(t->answers,
+                          rb_json_make("section:s answer:s milliseconds:i", title, answer,
+                                       (int64_t)((rb_clock_seconds() - began) * 1000)));
     return RB_OK;
 }
 
@@ -140,14 +135,14 @@ static enum rb_code walk_through(json_t **out, tabletop *t, double planning, rb_
     RB_AUTO(rb_buf_clear) rb_buf text = {0};
     RB_AUTO(rb_free_str) char *program = rb_env_session_program(t->cli);
     rb_runbook_write(&text, t->plan, t->site->env, t->cli->session.policy, program);
-    t->began = now();
+    t->began = rb_clock_seconds();
     RB_TRY(walk(t, rb_buf_str(&text), err));
     RB_AUTO(rb_free_str)
     char *last = ask(t, "Is the runbook clear enough to go back by it at night? [y/N]");
     if (!last)
         return stopped("the last question", err);
     const bool clear = strchr("yY", last[0]) != NULL;
-    *out = document_of(t, clear, planning, now() - t->began);
+    *out = document_of(t, clear, planning, rb_clock_seconds() - t->began);
     return clear
                ? RB_OK
                : rb_fail(err, RB_FOUND,
@@ -162,13 +157,14 @@ enum rb_code rb_drill_tabletop(json_t **out, rb_cli *cli, rb_env_session *site, 
     RB_AUTO(rb_transition_clear) rb_transition planned = {0};
     tabletop t = {.cli = cli, .site = site, .started = time(NULL)};
     rb_intent intent;
-    const double began = now();
+    const double began = rb_clock_seconds();
     *out = NULL;
     if (o->answers)
         RB_TRY(rb_file_read(&t.given, o->answers, ANSWERS_LIMIT, err));
     else if (!cli->interactive)
         return rb_fail(err, RB_ERROR,
-                       "--tabletop asks, and there is no terminal\ngive the answers, one a line, "
+                       "--tabletop asks questions, and standard input is not a terminal\ngive the "
+                       "answers, one a line, "
                        "with --answers FILE");
     t.next = o->answers ? rb_buf_str(&t.given) : NULL;
     enum rb_code code = rb_env_session_intent(&intent, site, o, "revert", tag, err);
@@ -180,7 +176,7 @@ enum rb_code rb_drill_tabletop(json_t **out, rb_cli *cli, rb_env_session *site, 
     t.plan = planned.plan;
     t.answers = json_array();
     if (code == RB_OK)
-        code = walk_through(out, &t, now() - began, err);
+        code = walk_through(out, &t, rb_clock_seconds() - began, err);
     json_decref(t.answers);
     rb_buf_clear(&t.given);
     return code;

@@ -6,18 +6,6 @@
 
 #include "base/text.h"
 
-/* RFC 3986: all but unreserved characters. */
-static char *escaped(const char *text)
-{
-    rb_buf out = {0};
-    for (const char *p = text; *p; p++)
-        if (isalnum((unsigned char)*p) || strchr("-._~", *p))
-            rb_buf_addc(&out, *p);
-        else
-            rb_buf_printf(&out, "%%%02X", (unsigned char)*p);
-    return rb_buf_detach(&out);
-}
-
 bool rb_summary_is_uri(const char *text)
 {
     size_t scheme =
@@ -32,13 +20,13 @@ bool rb_summary_is_uri(const char *text)
 
 static char *resource_of(const rb_summary *summary)
 {
-    RB_AUTO(rb_free_str) char *tag = escaped(summary->tag);
+    RB_AUTO(rb_free_str) char *tag = rb_text_uri(summary->tag, "");
     if (summary->resource)
         return rb_strdup(summary->resource);
     if (!summary->release)
         return rb_format("urn:rbtool:tag:%s", tag);
-    RB_AUTO(rb_free_str) char *name = escaped(summary->release->manifest->app_name);
-    RB_AUTO(rb_free_str) char *version = escaped(summary->release->manifest->app_version);
+    RB_AUTO(rb_free_str) char *name = rb_text_uri(summary->release->manifest->app_name, "");
+    RB_AUTO(rb_free_str) char *version = rb_text_uri(summary->release->manifest->app_version, "");
     return rb_format("pkg:generic/%s@%s", name, version);
 }
 
@@ -49,7 +37,7 @@ static json_t *subjects_of(const rb_summary *summary)
     RB_AUTO(rb_json_freep)
     json_t *manifest = summary->release ? rb_manifest_encode(summary->release->manifest) : NULL;
     json_array_extend(subjects, json_object_get(manifest, "subject"));
-    RB_AUTO(rb_free_str) char *tag = escaped(summary->tag);
+    RB_AUTO(rb_free_str) char *tag = rb_text_uri(summary->tag, "");
     RB_AUTO(rb_free_str) char *name = rb_format("refs/tags/%s", tag);
     json_array_append_new(
         subjects, rb_json_make("name:s digest:j", name, rb_json_make("gitTag:s", summary->object)));

@@ -1,4 +1,5 @@
 #include "base/process.h"
+#include "base/clock.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -216,13 +217,6 @@ static void feed(struct running *run, const rb_process *process, size_t *sent)
         close_fd(&run->in);
 }
 
-static int64_t now_ms(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
 /* How far the termination of a program has come. */
 struct ending {
     bool ended;
@@ -255,7 +249,7 @@ static bool reap(const struct running *run, const rb_process *process, bool kill
 static void press(struct ending *at, const struct running *run, const rb_process *process,
                   rb_process_result *result, int64_t limit)
 {
-    int64_t now = now_ms();
+    int64_t now = rb_clock_ms();
     if (rb_process_cancelled() && !at->term && !at->kill) {
         result->cancelled = true;
         at->term = now;
@@ -275,7 +269,7 @@ static void press(struct ending *at, const struct running *run, const rb_process
 static void converse(struct running *run, const rb_process *process, rb_process_result *result,
                      int *wait_status)
 {
-    int64_t limit = process->timeout ? now_ms() + (int64_t)process->timeout * 1000 : 0;
+    int64_t limit = process->timeout ? rb_clock_ms() + (int64_t)process->timeout * 1000 : 0;
     struct ending at = {0};
     size_t sent = 0;
     *wait_status = W_EXITCODE(0, SIGKILL);
@@ -297,14 +291,14 @@ static void converse(struct running *run, const rb_process *process, rb_process_
             drain(&run->err, &result->err, process);
         if (fds[2].revents)
             feed(run, process, &sent);
-        if (at.ended && (ready == 0 || now_ms() >= at.last))
+        if (at.ended && (ready == 0 || rb_clock_ms() >= at.last))
             break;
         if (at.ended)
             continue;
         at.ended = reap(run, process, at.term || at.kill, wait_status);
         if (!at.ended)
             press(&at, run, process, result, limit);
-        at.last = now_ms() + LAST_WORDS_MS;
+        at.last = rb_clock_ms() + LAST_WORDS_MS;
     }
 }
 
@@ -361,6 +355,19 @@ enum rb_code rb_process_run(rb_process_result *out, const rb_process *process, r
     close_fd(&run.err);
     close_fd(&run.end);
     out->status = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+    return RB_OK;
+}
+
+enum rb_code rb_process_judge(const rb_process_result *result, const char *who, int seconds,
+                              const char *said, rb_err *err)
+{
+    if (result->cancelled)
+        return rb_fail(err, RB_FOUND, "%s was ended by a signal to rbtool%s", who, said);
+    if (result->timed_out)
+        return rb_fail(err, RB_FOUND, "%s did not end within %d s and was killed%s", who, seconds,
+                       said);
+    if (result->status != 0)
+        return rb_fail(err, RB_FOUND, "%s ended with status %d%s", who, result->status, said);
     return RB_OK;
 }
 

@@ -52,6 +52,10 @@ bool rb_process_can_run(const char *program);
 
 /* Returns an array for `argv` that borrows the words of command, and `last` after them unless it is
  * NULL; free() it. */
+/* Fails with RB_FOUND where the program was ended by a signal to rbtool, did not end within so many
+ * seconds, or ended with another status than 0. who begins the message, said ends it. */
+enum rb_code rb_process_judge(const rb_process_result *result, const char *who, int seconds,
+                              const char *said, rb_err *err);
 const char **rb_process_argv(const rb_strs *command, const char *last);
 
 void rb_process_result_clear(rb_process_result *result);

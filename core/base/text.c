@@ -41,6 +41,20 @@ char *rb_text_iso(int64_t when)
     return rb_strdup(text);
 }
 
+char *rb_text_uri(const char *text, const char *also)
+{
+    rb_buf out = {0};
+    for (; *text; text++) {
+        const bool letter = (*text >= 'a' && *text <= 'z') || (*text >= 'A' && *text <= 'Z');
+        if (letter || (*text >= '0' && *text <= '9') || strchr("-._~", *text) ||
+            strchr(also, *text))
+            rb_buf_addc(&out, *text);
+        else
+            rb_buf_printf(&out, "%%%02X", (unsigned char)*text);
+    }
+    return rb_buf_detach(&out);
+}
+
 void rb_text_quote(rb_buf *out, const char *word)
 {
     rb_buf_addc(out, '\'');

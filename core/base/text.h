@@ -17,6 +17,9 @@ char *rb_text_bytes(uint64_t n); /* 43.1 MB */
 
 char *rb_text_iso(int64_t when); /* "2026-11-30T19:53:54Z"; NULL for 0 and less */
 
+char *rb_text_uri(const char *text, const char *also); /* RFC 3986: escaped, but for unreserved
+                                                          characters and those of also */
+
 void rb_text_quote(rb_buf *out, const char *word); /* in single quotes, as a shell reads it */
 
 const char *rb_text_s(uint64_t n); /* the plural's "s": "" for one */

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/clock.h"
 #include "base/process.h"
 #include "base/shape.h"
 #include "base/text.h"
@@ -80,17 +81,10 @@ char *rb_command_line(const rb_strs *command)
         const char *word = command->items[i];
         if (i > 0)
             rb_buf_addc(&out, ' ');
-        if (*word && strspn(word, plain) == strlen(word)) {
+        if (*word && strspn(word, plain) == strlen(word))
             rb_buf_puts(&out, word);
-            continue;
-        }
-        rb_buf_addc(&out, '\'');
-        for (const char *p = word; *p; p++) {
-            if (*p == '\'')
-                rb_buf_puts(&out, "'\\'");
-            rb_buf_addc(&out, *p);
-        }
-        rb_buf_addc(&out, '\'');
+        else
+            rb_text_quote(&out, word);
     }
     return rb_buf_detach(&out);
 }
@@ -118,9 +112,7 @@ static enum rb_code run_once(rb_process_result *out, const rb_env *env, const rb
     RB_AUTO(rb_free_str) char *env_to = rb_format("RBTOOL_TO=%s", to);
     RB_AUTO(rb_free_str) char *env_name = rb_format("RBTOOL_ENV_NAME=%s", env->name);
     const char *extra[] = {env_from, env_to, env_name, NULL};
-    const char **argv = rb_calloc(command->n + 1, sizeof *argv);
-    for (size_t i = 0; i < command->n; i++)
-        argv[i] = command->items[i];
+    const char **argv = rb_process_argv(command, NULL);
     rb_process process = {.argv = argv, .env = extra, .timeout = timeout, .tail = RB_OUTPUT_KEPT};
     enum rb_code code = rb_process_run(out, &process, err);
     free(argv);
@@ -138,18 +130,12 @@ static enum rb_code judge(char **output, const rb_process_result *result, const 
     char *tries = attempts > 1
                       ? rb_format(" in the last of %d attempts within %d s", attempts, seconds)
                       : rb_strdup("");
-    enum rb_code code = RB_OK;
-    if (result->cancelled)
-        code = rb_fail(err, RB_FOUND, "%s (%s) was ended by a signal to rbtool%s", what, program,
-                       words);
-    else if (result->timed_out && attempts == 0)
-        code = rb_fail(err, RB_FOUND, "%s (%s) did not end within %d s and was killed%s", what,
-                       program, seconds, words);
-    else if (result->timed_out)
-        code = rb_fail(err, RB_FOUND, "%s got no answer within %d s%s", what, seconds, words);
-    else if (result->status != 0)
-        code = rb_fail(err, RB_FOUND, "%s (%s) ended with status %d%s%s", what, program,
-                       result->status, tries, words);
+    RB_AUTO(rb_free_str) char *who = rb_format("%s (%s)", what, program);
+    RB_AUTO(rb_free_str) char *said = rb_format("%s%s", result->status ? tries : "", words);
+    enum rb_code code =
+        result->timed_out && !result->cancelled && attempts > 0
+            ? rb_fail(err, RB_FOUND, "%s got no answer within %d s%s", what, seconds, words)
+            : rb_process_judge(result, who, seconds, said, err);
     if (output && code != RB_OK) {
         *output = lines;
         lines = NULL;
@@ -166,13 +152,6 @@ enum rb_code rb_command_run(char **output, const rb_env *env, const rb_strs *com
     if (run_once(&result, env, command, timeout, from, to, err) != RB_OK)
         return rb_err_prefix(err, "%s", what);
     return judge(output, &result, what, command->items[0], timeout, 0, err);
-}
-
-static double now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
 static void show_progress(const rb_checking *c, const rb_env_check *check, double passed,
@@ -249,7 +228,7 @@ static enum rb_code run_attempt(char **output, const rb_checking *c, const rb_en
         (void)!rb_err_prefix(err, "%s", what);
         return RB_ERROR;
     }
-    int took = (int)(now() - first + 0.5);
+    int took = (int)(rb_clock_seconds() - first + 0.5);
     enum rb_code code =
         judge(output, &result, what, check->command.items[0], took > 0 ? took : 1, attempts, err);
     const double value = code == RB_OK ? find_value(&result.out) : NAN;
@@ -264,10 +243,11 @@ static enum rb_code run_check(char **output, const rb_checking *c, const rb_env_
 {
     double end = began + check->timeout;
     double passed = 0; /* since when it passes; 0: it does not */
-    const double first = now();
+    const double first = rb_clock_seconds();
     for (int attempts = 1;; attempts++) {
-        double left = end - now();
-        show_progress(c, check, passed, passed > 0 ? passed + check->stable_for - now() : left);
+        double left = end - rb_clock_seconds();
+        show_progress(c, check, passed,
+                      passed > 0 ? passed + check->stable_for - rb_clock_seconds() : left);
         int limit = passed > 0 || left <= 0 || left > check->attempt ? check->attempt
                     : left < 1                                       ? 1
                                                                      : (int)(left + 0.5);
@@ -277,7 +257,7 @@ static enum rb_code run_check(char **output, const rb_checking *c, const rb_env_
                                 : run_attempt(output, c, check, limit, first, attempts, err);
         if (code == RB_ERROR && !check->compare[0].name)
             return code;
-        double after = now();
+        double after = rb_clock_seconds();
         if (code != RB_OK)
             passed = 0;
         else if (passed <= 0)
@@ -298,7 +278,7 @@ static bool is_wanted(const rb_checking *c, const rb_env_check *check)
 
 void rb_checks_run(json_t *failures, const rb_checking *c)
 {
-    double began = now();
+    double began = rb_clock_seconds();
     for (size_t i = 0; i < c->env->check_count && !rb_process_cancelled(); i++) {
         const rb_env_check *check = &c->env->checks[i];
         if ((check->after && !rb_text_same(check->after, c->kind)) || !is_wanted(c, check))

@@ -157,9 +157,7 @@ static enum rb_code try_databases(testing *t, rb_err *err)
 static enum rb_code run_program(rb_process_result *out, const rb_strs *words, rb_process process,
                                 rb_err *err)
 {
-    const char **argv = rb_calloc(words->n + 1, sizeof *argv);
-    for (size_t i = 0; i < words->n; i++)
-        argv[i] = words->items[i];
+    const char **argv = rb_process_argv(words, NULL);
     process.argv = argv;
     enum rb_code code = rb_process_run(out, &process, err);
     free(argv);

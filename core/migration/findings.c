@@ -100,18 +100,11 @@ json_t *rb_findings_json(const rb_findings *findings)
     return list;
 }
 
-/* RFC 3986: a relative reference, everything but unreserved characters and "/" escaped. */
+/* A relative reference. */
 static json_t *uri_json(const char *path)
 {
-    RB_AUTO(rb_buf_clear) rb_buf uri = {0};
-    for (const char *p = path; *p; p++) {
-        bool letter = (*p >= 'a' && *p <= 'z') || (*p >= 'A' && *p <= 'Z');
-        if (letter || (*p >= '0' && *p <= '9') || strchr("-._~/", *p))
-            rb_buf_addc(&uri, *p);
-        else
-            rb_buf_printf(&uri, "%%%02X", (unsigned)(unsigned char)*p);
-    }
-    return json_string(rb_buf_str(&uri));
+    RB_AUTO(rb_free_str) char *uri = rb_text_uri(path, "/");
+    return json_string(uri);
 }
 
 static json_t *sarif_result(const rb_finding *f, size_t rule_index)

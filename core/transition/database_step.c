@@ -5,6 +5,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/text.h"
 #include "database/loss.h"
@@ -277,18 +278,11 @@ static enum rb_code run_one(bool *begun, rb_run *run, size_t index, rb_err *err)
                              &known, pins, err);
 }
 
-static double now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
-
 /* Another session holds a lock that the scripts need, or needs one that they hold: gives way, and
  * tries again from the beginning. */
 static enum rb_code run_patiently(rb_run *run, size_t index, rb_err *err)
 {
-    const double end = now() + run->request->env->lock_timeout;
+    const double end = rb_clock_seconds() + run->request->env->lock_timeout;
     for (int tries = 1;; tries++) {
         bool begun = false;
         enum rb_code code = run_one(&begun, run, index, err);
@@ -296,7 +290,7 @@ static enum rb_code run_patiently(rb_run *run, size_t index, rb_err *err)
             return code;
         err->code = RB_FOUND;
         bool cancelled = run->control && run->control->cancelled;
-        if (cancelled || now() >= end)
+        if (cancelled || rb_clock_seconds() >= end)
             return rb_err_prefix(
                 err, "tried %d times in %d s (--lock-timeout, or environments.%s.lockTimeout)",
                 tries, run->request->env->lock_timeout, run->request->env->name);

@@ -12,19 +12,13 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/process.h"
 #include "base/text.h"
 #include "environment/checks.h"
 
 #define NAME_DIGITS 12 /* of the SHA-256 of ROOT, in the folder's name */
-
-static double now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
 
 static void say(const rb_drill *drill, const char *text)
 {
@@ -354,7 +348,7 @@ enum rb_code rb_drill_copy(rb_drill *drill, rb_state *state, rb_err *err)
 {
     RB_AUTO(rb_free_str) char *before = NULL;
     RB_AUTO(rb_free_str) char *after = NULL;
-    const double began = now();
+    const double began = rb_clock_seconds();
     drill->lock = -1;
     drill->not_tried = json_array();
     RB_TRY(check_dumps(drill, err));
@@ -364,7 +358,7 @@ enum rb_code rb_drill_copy(rb_drill *drill, rb_state *state, rb_err *err)
     RB_TRY(newest(&before, state, err));
     RB_TRY(copy_all(drill, err));
     RB_TRY(newest(&after, state, err));
-    drill->copying = now() - began;
+    drill->copying = rb_clock_seconds() - began;
     if (strcmp(before, after) == 0)
         return RB_OK;
     return rb_fail(err, RB_BUSY,

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/process.h"
 #include "database/url.h"
@@ -42,13 +43,6 @@ void rb_run_clear(rb_run *run)
     run->put_back = NULL;
 }
 
-static double now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
-
 static void prepare(rb_run *run)
 {
     size_t n = run->plan->database_count;
@@ -59,7 +53,7 @@ static void prepare(rb_run *run)
     run->failures = json_array();
     run->values = json_object();
     run->put_back = json_array();
-    run->began = now();
+    run->began = rb_clock_seconds();
     run->past = run->request->again != RB_AGAIN_NOT;
     run->down = false;
 }
@@ -113,7 +107,7 @@ static json_t *document(rb_run *run, const char *outcome, const rb_err *err)
         rb_json_make("from:s to:s environment:s transition:s outcome:s seconds:j steps:J "
                      "failures:J putBack:J kept:j backups:j recovery:j",
                      rq->from ? rq->from->tag : NULL, rq->to->tag, rq->env->name, run->plan->id,
-                     outcome, seconds(now() - run->began), run->results, run->failures,
+                     outcome, seconds(rb_clock_seconds() - run->began), run->results, run->failures,
                      run->put_back, rb_host_files_kept(run), backups(run), recovery(run));
     if (run->digest[0])
         rb_json_set_str(doc, "digest", run->digest);
@@ -169,14 +163,14 @@ static enum rb_code one_step(rb_run *run, enum rb_step_kind kind, rb_err *err)
     if (!run->begun && run->begins)
         run->begins(run->context);
     run->begun = true;
-    double began = now();
+    double began = rb_clock_seconds();
     rb_free_str(&run->output);
     enum rb_code code = run->fault ? run->fault(run->context, name, false, err) : RB_OK;
     if (code == RB_OK)
         code = rb_step_do(run, kind, err);
     if (code == RB_OK && run->fault)
         code = run->fault(run->context, name, true, err);
-    double took = now() - began;
+    double took = rb_clock_seconds() - began;
     add_result(run, kind, code == RB_OK ? "done" : "failed", took,
                code == RB_OK ? NULL : err->message);
     rb_err why;

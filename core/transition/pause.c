@@ -24,13 +24,10 @@ enum rb_code rb_pause_ask(const rb_plan *plan, const char *step, const char *why
     pauses(&names, plan);
     RB_AUTO(rb_free_str) char *list = rb_strs_join(&names, 0);
     RB_AUTO(rb_free_str) char *by = rb_transition_by(request->session->repo);
-    bool found = false;
     bool exists = false;
-    for (size_t i = 0; i < names.n; i++)
-        found = found || rb_text_same(names.items[i], step);
     for (size_t i = 0; i < plan->order_count; i++)
         exists = exists || rb_text_same(rb_step_kind_name(plan->order[i]), step);
-    if (!found)
+    if (!rb_strs_has(&names, step))
         return rb_fail(
             err, RB_ERROR,
             "the %s of %s to %s cannot pause before step %s: %s\nname one of these steps: "

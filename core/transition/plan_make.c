@@ -6,6 +6,7 @@
 #include <sys/random.h>
 #include <time.h>
 
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/text.h"
 #include "environment/checks.h"
@@ -398,9 +399,7 @@ static enum rb_code plan_databases(rb_plan *plan, const rb_plan_request *request
 /* --rehearse, besides the databases: rebuilds and verifies every artifact. */
 static enum rb_code rehearse_artifacts(rb_plan *plan, const rb_plan_request *rq, rb_err *err)
 {
-    struct timespec began;
-    struct timespec ended;
-    clock_gettime(CLOCK_MONOTONIC, &began);
+    const int64_t began = rb_clock_ms();
     RB_AUTO(rb_problems_clear) rb_problems problems = {0};
     enum rb_code code = rb_release_verify(&problems, rq->to, rq->session->repo,
                                           RB_VERIFY_DEEP | RB_VERIFY_NO_CACHE, err);
@@ -408,12 +407,10 @@ static enum rb_code rehearse_artifacts(rb_plan *plan, const rb_plan_request *rq,
         return rb_fail(err, RB_FOUND, "release %s: %s", rq->to->tag, problems.items[0].message);
     if (code != RB_OK)
         return code;
-    clock_gettime(CLOCK_MONOTONIC, &ended);
-    int64_t ms = (ended.tv_sec - began.tv_sec) * 1000 + (ended.tv_nsec - began.tv_nsec) / 1000000;
     rb_plan_note(plan,
                  "rehearsed on copies: scripts, schema and SQL checks of %zu database%s; "
                  "artifacts rebuilt and verified in %" PRId64 " ms",
-                 plan->database_count, rb_text_s(plan->database_count), ms);
+                 plan->database_count, rb_text_s(plan->database_count), rb_clock_ms() - began);
     return RB_OK;
 }
 

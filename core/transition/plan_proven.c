@@ -179,22 +179,16 @@ static json_t *combine(const rb_plan_database *d)
     return all;
 }
 
-bool rb_plan_is_promised(const rb_plan_database *d, const json_t *catalog)
+static bool has_schema_of(const rb_manifest_database *of, const json_t *catalog)
 {
     char fingerprint[RB_SHA256_HEX];
-    if (!d->to)
-        return json_object_size(catalog) == 0;
     rb_catalog_fingerprint(catalog, fingerprint);
-    return strcmp(fingerprint, d->to->fingerprint) == 0;
+    return of && strcmp(fingerprint, of->fingerprint) == 0;
 }
 
-static bool is_schema_of(const rb_manifest_database *from, const json_t *found)
+bool rb_plan_is_promised(const rb_plan_database *d, const json_t *catalog)
 {
-    char fingerprint[RB_SHA256_HEX];
-    if (!from)
-        return false;
-    rb_catalog_fingerprint(found, fingerprint);
-    return strcmp(fingerprint, from->fingerprint) == 0;
+    return d->to ? has_schema_of(d->to, catalog) : json_object_size(catalog) == 0;
 }
 
 enum rb_code rb_plan_use_proofs(rb_plan_database *d, const rb_plan_request *rq, rb_db *db,
@@ -203,7 +197,7 @@ enum rb_code rb_plan_use_proofs(rb_plan_database *d, const rb_plan_request *rq, 
 {
     RB_AUTO(rb_json_freep) json_t *target = NULL;
     if (rb_db_scratch_place(rb_db_engine(db)) == RB_SCRATCH_HERE || rq->rehearse || d->create ||
-        d->override_set || json_array_size(d->residual) > 0 || !is_schema_of(from, now->catalog))
+        d->override_set || json_array_size(d->residual) > 0 || !has_schema_of(from, now->catalog))
         return RB_OK;
     RB_TRY(rb_db_journal_catalog(&target, db, rq->to->tag, now, err));
     if (target && !rb_plan_is_promised(d, target)) /* it was left with accepted drift */

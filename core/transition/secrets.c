@@ -39,16 +39,12 @@ static void note_by_hand(rb_plan *plan, const rb_plan_request *rq, const char *n
                      "secret %s: %s does not say which version it needs, and the release before "
                      "needs %s; if it needs another one, make that live by hand",
                      name, rq->to->tag, from);
-    else if (!find(rq->env, name))
-        rb_plan_note(plan,
-                     "secret %s: %s needs version %s%s%s, and environments.%s.secrets.%s has no "
-                     "commands; make that version live by hand",
-                     name, rq->to->tag, to, from ? ", not " : "", from ? from : "", env, name);
     else
         rb_plan_note(plan,
-                     "secret %s: %s needs version %s%s%s, and environments.%s.secrets.%s.restore "
-                     "is not set; make that version live by hand",
-                     name, rq->to->tag, to, from ? ", not " : "", from ? from : "", env, name);
+                     "secret %s: %s needs version %s%s%s, and environments.%s.secrets.%s%s; make "
+                     "that version live by hand",
+                     name, rq->to->tag, to, from ? ", not " : "", from ? from : "", env, name,
+                     find(rq->env, name) ? ".restore is not set" : " has no commands");
 }
 
 void rb_plan_secrets(rb_plan *plan, const rb_plan_request *rq)
@@ -98,16 +94,10 @@ static enum rb_code run_command(rb_buf *output, const rb_env *env, const rb_strs
     free(argv);
     if (code != RB_OK)
         return rb_err_prefix(err, "%s", what);
-    if (result.cancelled)
-        return rb_fail(err, RB_FOUND, "%s (%s) was ended by a signal to rbtool", what,
-                       command->items[0]);
-    if (result.timed_out)
-        return rb_fail(err, RB_FOUND, "%s (%s) did not end within %d s and was killed", what,
-                       command->items[0], TIMEOUT);
-    if (result.status != 0)
-        return rb_fail(err, RB_FOUND,
-                       "%s (%s) ended with status %d\nrun it by hand to see what it prints", what,
-                       command->items[0], result.status);
+    RB_AUTO(rb_free_str) char *who = rb_format("%s (%s)", what, command->items[0]);
+    rb_err why;
+    if (rb_process_judge(&result, who, TIMEOUT, "", &why) != RB_OK)
+        return rb_fail(err, RB_FOUND, "%s\nrun it by hand to see what it prints", why.message);
     if (output)
         rb_buf_add(output, rb_buf_str(&result.out), result.out.len);
     return RB_OK;

@@ -3,6 +3,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/clock.h"
 #include "base/process.h"
 #include "base/text.h"
 #include "environment/state_notice.h"
@@ -49,18 +50,6 @@ static void hash_of(const rb_strs *command, char out[65])
     rb_json_hash(json, out);
 }
 
-/* A package URL, with all but its unreserved characters written as %XX. */
-static char *package_of(const char *app, const char *tag)
-{
-    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
-                                ".-_~";
-    rb_buf out = {0};
-    rb_buf_printf(&out, "pkg:generic/%s@", app);
-    for (const char *p = tag; *p; p++)
-        rb_buf_printf(&out, strchr(plain, *p) ? "%c" : "%%%02X", (unsigned char)*p);
-    return rb_buf_detach(&out);
-}
-
 static json_t *custom_data(const finding *f, const char *message)
 {
     const json_t *row = f->row;
@@ -86,7 +75,9 @@ static json_t *subject_of(const finding *f, const kind *k, const char *message)
     const char *id = rb_json_str(f->row, "id");
     const char *app = rb_json_str(f->row, "app");
     app = app ? app : "unknown";
-    RB_AUTO(rb_free_str) char *package = package_of(app, rb_json_str(f->row, "to"));
+    RB_AUTO(rb_free_str) char *name = rb_text_uri(app, "");
+    RB_AUTO(rb_free_str) char *version = rb_text_uri(rb_json_str(f->row, "to"), "");
+    RB_AUTO(rb_free_str) char *package = rb_format("pkg:generic/%s@%s", name, version);
     RB_AUTO(rb_free_str) char *incident = rb_format("%s-incident", id);
     RB_AUTO(rb_free_str) char *description = rb_record_public(message);
     json_t *content =
@@ -247,31 +238,26 @@ static char *send_one(const rb_env *env, const rb_strs *command, const json_t *e
                                 .tail = 1};
     enum rb_code code = rb_process_run(&result, &process, &why);
     free(argv);
-    return code != RB_OK      ? rb_strdup(why.message)
-           : result.cancelled ? rb_strdup("it was ended by a signal to rbtool")
-           : result.timed_out ? rb_format("it did not end within %d s and was killed", timeout)
-           : result.status    ? rb_format("it ended with status %d", result.status)
-                              : NULL;
+    if (code == RB_OK)
+        code = rb_process_judge(&result, "it", timeout, "", &why);
+    return code == RB_OK ? NULL : rb_strdup(why.message);
 }
 
-static int seconds_left(const struct timespec *began)
+static int seconds_left(int64_t began)
 {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    const int left = BUDGET - (int)(t.tv_sec - began->tv_sec);
+    const int left = BUDGET - (int)((rb_clock_ms() - began) / 1000);
     return left < LIMIT ? left : LIMIT;
 }
 
 void rb_notify_send(json_t *notices, const rb_env *env)
 {
-    struct timespec began;
-    clock_gettime(CLOCK_MONOTONIC, &began);
+    const int64_t began = rb_clock_ms();
     for (size_t i = 0; i < env->notify_count; i++) {
         char hash[65];
         bool failing = false;
         hash_of(&env->notify[i], hash);
         rb_json_each (notice, notices) {
-            const int left = seconds_left(&began);
+            const int left = seconds_left(began);
             if (failing || left <= 0 || !rb_text_same(rb_json_str(notice, "command"), hash))
                 continue;
             RB_AUTO(rb_free_str)

@@ -79,6 +79,7 @@ restore 7' ]
     before=$(picture)
     run -1 rbtool deploy v1.1.0 --yes
     [[ $output == *'secrets.STRIPE_KEY.restore ('*') ended with status 1'* ]]
+    [[ $output == *'hint: run it by hand to see what it prints'* ]]
     [[ $output != *sk_live* ]]
     [ "$(picture)" = "$before" ]
     [ "$(cat "$STORE")" = 7 ]

@@ -8,6 +8,7 @@
 
 #include <pg_query.h>
 
+#include "base/clock.h"
 #include "database/postgres/effects.h"
 #include "database/postgres/session.h"
 #include "migration/unwrap.h"
@@ -164,39 +165,32 @@ static enum rb_code fail_in(rb_pg *pg, const rb_db_text *sql, const rb_sql_state
                    busy && pg->blockers ? pg->blockers : "", rb_buf_str(&quote), safe_hint);
 }
 
-static int64_t now_ms(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 /* Waits a second at most for what the server sends. look: when to find out who holds the lock that
  * the session waits for; 0: not any more. */
 static bool wait_once(rb_pg *pg, int64_t *deadline, int64_t *look)
 {
     struct pollfd fd = {.fd = PQsocket(pg->conn), .events = POLLIN};
-    int64_t left = *deadline ? *deadline - now_ms() : 1000;
+    int64_t left = *deadline ? *deadline - rb_clock_ms() : 1000;
     if (*deadline && left <= 0) {
         if (pg->limited)
             return false;
         pg->limited = true;
         rb_db_interrupt(&pg->base);
-        *deadline = now_ms() + CANCEL_SECONDS * 1000;
+        *deadline = rb_clock_ms() + CANCEL_SECONDS * 1000;
         return true;
     }
-    if (*look && now_ms() >= *look) {
+    if (*look && rb_clock_ms() >= *look) {
         pg->blockers = rb_pg_blockers(pg);
         *look = 0;
-    } else if (*look && *look - now_ms() < left) {
-        left = *look - now_ms();
+    } else if (*look && *look - rb_clock_ms() < left) {
+        left = *look - rb_clock_ms();
     }
     return poll(&fd, 1, (int)(left < 1000 ? left : 1000)) <= 0 || PQconsumeInput(pg->conn);
 }
 
 bool rb_pg_wait(rb_pg *pg, int64_t *deadline)
 {
-    int64_t look = pg->limits.lock_ms ? now_ms() + pg->limits.lock_ms / 2 : 0;
+    int64_t look = pg->limits.lock_ms ? rb_clock_ms() + pg->limits.lock_ms / 2 : 0;
     rb_free_str(&pg->blockers);
     while (PQisBusy(pg->conn))
         if (!wait_once(pg, deadline, &look))
@@ -325,7 +319,7 @@ enum rb_code rb_pg_script(json_t *effects, rb_db *db, const rb_db_text *sql, rb_
     split(&all, sql->text);
     for (size_t i = 0; i < all.n && code == RB_OK; i++) {
         if (pg->limits.seconds && (i == 0 || pg->limits.statements))
-            deadline = now_ms() + (int64_t)pg->limits.seconds * 1000;
+            deadline = rb_clock_ms() + (int64_t)pg->limits.seconds * 1000;
         code = run_one(effects, pg, sql, &all.items[i], &deadline, err);
     }
     statements_clear(&all);
@@ -345,7 +339,7 @@ enum rb_code rb_pg_script_outside(rb_pg *pg, const rb_db_text *sql, size_t *ran,
     for (size_t i = 0; i < all.n && code == RB_OK; i++) {
         bool skip = false;
         if (pg->limits.seconds && (i == 0 || pg->limits.statements))
-            deadline = now_ms() + (int64_t)pg->limits.seconds * 1000;
+            deadline = rb_clock_ms() + (int64_t)pg->limits.seconds * 1000;
         code = before(&skip, context, &all.items[i], err);
         if (code != RB_OK)
             break;
@@ -387,7 +381,7 @@ enum rb_code rb_pg_seed(rb_db *db, const rb_db_text *sql, json_t *done, char **w
     rb_pg *pg = rb_pg_of(db);
     statements all = {0};
     enum rb_code code = rb_pg_settle_script(pg, err);
-    int64_t deadline = pg->limits.seconds ? now_ms() + (int64_t)pg->limits.seconds * 1000 : 0;
+    int64_t deadline = pg->limits.seconds ? rb_clock_ms() + (int64_t)pg->limits.seconds * 1000 : 0;
     split(&all, sql->text);
     for (size_t i = 0; i < all.n && code == RB_OK; i++) {
         bool ran = false;

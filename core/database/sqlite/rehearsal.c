@@ -6,7 +6,6 @@
 #include "database/sqlite/sqlite.h"
 #include "database/sqlite/table_compare.h"
 
-#include <ctype.h>
 #include <sqlite3.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +13,7 @@
 
 #include "base/anchor.h"
 #include "base/file.h"
+#include "base/text.h"
 #include "database/tracking.h"
 
 #define IN_MEMORY (32 << 20) /* bytes of a database whose two copies are kept in memory */
@@ -63,14 +63,8 @@ static enum rb_code copy_in_memory(rb_sqlite **out, rb_sqlite *from, rb_err *err
 char *rb_sqlite_uri(const char *path)
 {
     RB_AUTO(rb_free_str) char *resolved = rb_anchor_name(path);
-    rb_buf out = {0};
-    rb_buf_puts(&out, "file:");
-    for (const char *p = resolved; *p; p++) {
-        bool plain = isalnum((unsigned char)*p) || strchr("/._-", *p);
-        rb_buf_printf(&out, plain ? "%c" : "%%%02X", (unsigned char)*p);
-    }
-    rb_buf_puts(&out, "?mode=ro&immutable=1");
-    return rb_buf_detach(&out);
+    RB_AUTO(rb_free_str) char *escaped = rb_text_uri(resolved, "/");
+    return rb_format("file:%s?mode=ro&immutable=1", escaped);
 }
 
 static enum rb_code copy_to(rb_sqlite **out, const char *name, rb_sqlite *from, rb_err *err)
