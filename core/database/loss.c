@@ -36,9 +36,7 @@ static bool same_place(const json_t *a, const json_t *b)
 
 static const json_t *find_place(const json_t *list, const json_t *place)
 {
-    size_t i;
-    json_t *item;
-    json_array_foreach ((json_t *)list, i, item)
+    rb_json_each (item, list)
         if (same_place(item, place))
             return item;
     return NULL;
@@ -46,9 +44,7 @@ static const json_t *find_place(const json_t *list, const json_t *place)
 
 bool rb_loss_within(const json_t *places, const json_t *known)
 {
-    size_t i;
-    json_t *place;
-    json_array_foreach ((json_t *)places, i, place)
+    rb_json_each (place, places)
         if (!find_place(known, place))
             return false;
     return true;
@@ -102,10 +98,8 @@ static bool is_unclear(const json_t *effect, const json_t *columns)
     if (!any_column(effect, "rename"))
         return false;
     json_object_foreach (json_object_get(effect, "columns"), key, how) {
-        size_t i;
-        json_t *name;
         bool found = strcmp(json_string_value(how), "rename") == 0;
-        json_array_foreach ((json_t *)columns, i, name) {
+        rb_json_each (name, columns) {
             RB_AUTO(rb_free_str) char *own = rb_loss_key(json_string_value(name));
             found = found || strcmp(own, key) == 0;
         }
@@ -131,13 +125,11 @@ static void add_table(const bounding *b, const char *table, const json_t *entry)
 {
     const json_t *effect = rb_loss__effect_on(b->effects, table);
     const json_t *columns = rb_loss__entry(b->before, "order", table, NULL);
-    size_t i;
-    json_t *name;
     if (is_whole(b, table, entry, columns, effect)) {
         json_array_append_new(b->out, place_of(table, NULL));
         return;
     }
-    json_array_foreach ((json_t *)columns, i, name) {
+    rb_json_each (name, columns) {
         const char *column = json_string_value(name);
         const json_t *was = rb_loss__entry(b->before, "column", table, column);
         const json_t *now = rb_loss__entry(b->after, "column", table, column);
@@ -195,9 +187,7 @@ static enum rb_code count_bound(json_t **out, rb_db *db, const json_t *places, c
                                 rb_err *err)
 {
     RB_AUTO(rb_json_freep) json_t *asked = json_array();
-    size_t i;
-    json_t *place;
-    json_array_foreach ((json_t *)places, i, place) {
+    rb_json_each (place, places) {
         json_t *copy = json_copy(place);
         const char *column = rb_json_str(place, "column");
         const char *fresh = column ? fresh_value(w, rb_json_str(place, "table"), column) : NULL;
@@ -206,7 +196,7 @@ static enum rb_code count_bound(json_t **out, rb_db *db, const json_t *places, c
         json_array_append_new(asked, copy);
     }
     RB_TRY(db->driver->count(out, db, asked, err));
-    json_array_foreach (*out, i, place) {
+    rb_json_each (place, *out) {
         const char *column = rb_json_str(place, "column");
         const char *table = rb_json_str(place, "table");
         if (column && w->effects && rb_loss__entry(w->after, "column", table, column))
@@ -226,9 +216,7 @@ static json_t *nulls_of(const way_back *w, const char *table)
     const json_t *effect = rb_loss__effect_on(w->effects, table);
     bool inserts = json_object_get(effect, "inserts") || json_object_get(effect, "rows");
     json_t *out = json_array();
-    size_t i;
-    json_t *name;
-    json_array_foreach (rb_loss__entry(w->before, "order", table, NULL), i, name) {
+    rb_json_each (name, rb_loss__entry(w->before, "order", table, NULL)) {
         const char *column = json_string_value(name);
         const char *how = rb_loss__written(effect, column);
         bool dropped = !rb_loss__entry(w->between, "column", table, column);
@@ -262,11 +250,9 @@ static json_t *tables_of(const json_t *bound, const json_t *back, const json_t *
     json_t *out = json_array();
     RB_AUTO(rb_json_freep) json_t *all = json_copy((json_t *)bound);
     json_t *item = NULL;
-    size_t i;
-    json_t *place;
     json_array_extend(all, (json_t *)back);
     all = sorted(all);
-    json_array_foreach (all, i, place) {
+    rb_json_each (place, all) {
         if (!item || !rb_loss__same(item, place, "table")) {
             const char *table = rb_json_str(place, "table");
             item = entry_for(table, effects, w->effects);
@@ -294,11 +280,9 @@ static bool is_generated(const json_t *effects, const json_t *item)
 
 static void split(rb_db_losses *out, const json_t *found, const json_t *effects)
 {
-    size_t i;
-    json_t *item;
     out->at_risk = json_array();
     out->generated = json_array();
-    json_array_foreach ((json_t *)found, i, item)
+    rb_json_each (item, found)
         json_array_append(is_generated(effects, item) ? out->generated : out->at_risk, item);
     out->at_risk = sorted(out->at_risk);
     out->generated = sorted(out->generated);
@@ -385,9 +369,7 @@ bool rb_loss_is_moved(const json_t *place, const json_t *effects, const json_t *
 static json_t *renamed_of(const rb_db_outcome *outcome, const rb_db_outcome *back)
 {
     json_t *out = json_array();
-    size_t i;
-    json_t *place;
-    json_array_foreach (outcome->bound, i, place)
+    rb_json_each (place, outcome->bound)
         if (back->after && rb_loss_is_moved(place, outcome->effects, back->effects, back->after))
             json_array_append(out, place);
     return out;

@@ -279,7 +279,6 @@ static enum rb_code check_ignored(const rb_restore *r, rb_err *err)
 {
     RB_AUTO(rb_json_freep) json_t *known = json_array();
     size_t i;
-    json_t *name;
     for (i = 0; i < r->n; i++) {
         const char *only = r->options->table;
         if (!only || strcasecmp(only, rb_json_str(r->list[i].t, "name")) == 0) {
@@ -289,9 +288,9 @@ static enum rb_code check_ignored(const rb_restore *r, rb_err *err)
         }
     }
     RB_AUTO(rb_buf_clear) rb_buf names = {0};
-    json_array_foreach (known, i, name)
-        rb_buf_printf(&names, "%s%s", i ? ", " : "", json_string_value(name));
-    json_array_foreach (r->ignored, i, name)
+    rb_json_each (name, known)
+        rb_buf_printf(&names, "%s%s", names.len ? ", " : "", json_string_value(name));
+    rb_json_each (name, r->ignored)
         if (!rb_names_have(known, json_string_value(name)))
             return rb_fail(err, RB_ERROR,
                            "the backup compares no column %s\n--ignore-columns takes some of: %s",

@@ -263,8 +263,7 @@ static enum rb_code read_rows(rb_strs *ids, bool *dirty, rb_db *db, const rb_tra
     RB_TRY(rb_db_query(&rows, db, tool->read, NULL, err));
     RB_AUTO(rb_strs_clear) rb_strs versions = {0}, known = {0};
     size_t i;
-    json_t *row;
-    json_array_foreach (rows, i, row) {
+    rb_json_each (row, rows) {
         char *version = version_text(json_array_get(row, 0));
         if (version)
             rb_strs_take(&versions, version);

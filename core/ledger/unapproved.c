@@ -74,9 +74,8 @@ static int needed_by(const rb_policy *policy, const rb_entry *entry, const char 
     const int64_t started = rb_json_int(detail, "started", 0);
     RB_AUTO(rb_buf_clear) rb_buf judged = {0};
     size_t i;
-    json_t *item;
     rb_oid id;
-    json_array_foreach ((json_t *)named, i, item)
+    rb_json_each (item, named)
         for (size_t e = 0; rb_oid_parse(&id, json_string_value(item)) && e < policy->version_count;
              e++)
             if (memcmp(&ledger->items[policy->versions[e].entry].id, &id, sizeof id) == 0 &&

@@ -183,12 +183,10 @@ static enum rb_code go_back_all(rb_proving *p, rb_err *err)
     RB_AUTO(rb_json_freep) json_t *order = NULL;
     RB_AUTO(stuck_clear) stuck at = {0};
     bool all = true;
-    size_t i;
-    json_t *result;
     RB_TRY(run_downs(&at, p, err));
     if (at.result)
         RB_TRY(judge_stuck(&at, p, err));
-    json_array_foreach (p->results, i, result)
+    rb_json_each (result, p->results)
         all &= rb_proving_comes_back(result) || is(result, "untested");
     if (at.result || !all || json_array_size(p->results) == 0)
         return RB_OK;
@@ -206,9 +204,7 @@ static enum rb_code go_back_all(rb_proving *p, rb_err *err)
 static const char *class_of(const rb_proving *p)
 {
     const char *class_ = "reversible";
-    size_t i;
-    json_t *result;
-    json_array_foreach (p->results, i, result) {
+    rb_json_each (result, p->results) {
         const rb_migration *m = rb_migrations_find(p->set, rb_json_str(result, "id"));
         bool untested = is(result, "untested");
         bool comes_back = rb_proving_comes_back(result);
@@ -224,11 +220,9 @@ static const char *class_of(const rb_proving *p)
 /* A statement of the seed that fits no state of the schema is a mistake in it. */
 static enum rb_code check_seed(const rb_proving *p, rb_err *err)
 {
-    size_t i;
-    json_t *ran;
-    json_array_foreach (p->seeded, i, ran) {
-        if (json_is_false(ran) && !json_is_true(json_array_get(p->fitted, i)) && p->seed_error)
-            return rb_fail(err, RB_FOUND, "statement %zu of the seed never runs: %s", i + 1,
+    rb_json_each (ran, p->seeded) {
+        if (json_is_false(ran) && !json_is_true(json_array_get(p->fitted, ran_at)) && p->seed_error)
+            return rb_fail(err, RB_FOUND, "statement %zu of the seed never runs: %s", ran_at + 1,
                            p->seed_error);
     }
     return RB_OK;

@@ -54,9 +54,7 @@ enum rb_code rb_proving_run_locked(json_t *result, rb_proving *p, const rb_migra
     RB_TRY(p->db->driver->locks(&found, p->db, before, err));
     if (!locks)
         json_object_set_new(result, "locks", locks = json_array());
-    size_t i;
-    json_t *lock;
-    json_array_foreach (found, i, lock) {
+    rb_json_each (lock, found) {
         if (rb_tracking_owns(rb_json_str(lock, "table")))
             continue;
         json_object_set_new(lock, "direction", json_string(up ? "up" : "down"));
@@ -166,13 +164,11 @@ static enum rb_code open_state(rb_proving *p, size_t to, rb_err *err)
 
 static void keep_fitted(rb_proving *p)
 {
-    size_t i;
-    json_t *ran;
-    json_array_foreach (p->seeded, i, ran) {
-        if (i >= json_array_size(p->fitted))
+    rb_json_each (ran, p->seeded) {
+        if (ran_at >= json_array_size(p->fitted))
             json_array_append(p->fitted, ran);
         else if (json_is_true(ran))
-            json_array_set(p->fitted, i, ran);
+            json_array_set(p->fitted, ran_at, ran);
     }
 }
 
@@ -218,10 +214,8 @@ enum rb_code rb_proving_add_rows(rb_proving *p, rb_err *err)
         .file = p->seed_file ? p->seed_file : "",
         .what = "the seed",
     };
-    size_t i;
-    json_t *ran;
     bool left = json_array_size(p->seeded) == 0;
-    json_array_foreach (p->seeded, i, ran)
+    rb_json_each (ran, p->seeded)
         left |= json_is_false(ran);
     if (left && p->seed) {
         RB_TRY(p->db->driver->seed(p->db, &seed, p->seeded, &p->seed_error, err));

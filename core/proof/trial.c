@@ -85,9 +85,7 @@ static void add_place(json_t *list, const json_t *item)
     json_t *place = json_object();
     json_object_set(place, "table", json_object_get(item, "table"));
     json_object_set(place, "column", json_object_get(item, "column"));
-    size_t i;
-    json_t *other;
-    json_array_foreach (list, i, other) {
+    rb_json_each (other, list) {
         if (json_equal(other, place)) {
             json_decref(place);
             return;
@@ -105,9 +103,7 @@ static bool has_table(const json_t *catalog, const char *name)
 static bool has_changed_rows(trial *t, const char *table)
 {
     RB_AUTO(rb_free_str) char *object = rb_catalog_key("rows", NULL, table);
-    size_t i;
-    json_t *item;
-    json_array_foreach (list_of(t, "differences"), i, item) {
+    rb_json_each (item, list_of(t, "differences")) {
         if (strcmp(rb_json_str(item, "object"), object) == 0)
             return true;
     }
@@ -127,9 +123,7 @@ static void add_discards(trial *t)
 {
     RB_AUTO(rb_json_freep)
     json_t *bound = rb_loss_bound(t->catalog[1], t->catalog[2], t->down);
-    size_t i;
-    json_t *place;
-    json_array_foreach (bound, i, place) {
+    rb_json_each (place, bound) {
         bool dropped = !has_place(t->catalog[2], place) &&
                        !rb_loss_is_moved(place, t->down, t->up, t->catalog[1]);
         if (dropped ||
@@ -158,9 +152,7 @@ static void add_unfilled(trial *t)
 /* Did the up itself destroy this? column NULL: the table's rows. */
 static bool is_destroyed(trial *t, const char *table, const char *column)
 {
-    size_t i;
-    json_t *item;
-    json_array_foreach (list_of(t, "destroys"), i, item) {
+    rb_json_each (item, list_of(t, "destroys")) {
         const char *its = rb_json_str(item, "column");
         if (strcmp(rb_json_str(item, "table"), table) == 0 &&
             (!its || (column && strcmp(its, column) == 0)))
@@ -174,9 +166,7 @@ static bool is_destroyed(trial *t, const char *table, const char *column)
 static bool covers(const json_t *list, const json_t *item)
 {
     const char *column = rb_json_str(item, "column");
-    size_t i;
-    json_t *place;
-    json_array_foreach ((json_t *)list, i, place) {
+    rb_json_each (place, list) {
         const char *its = rb_json_str(place, "column");
         if (strcmp(rb_json_str(place, "table"), rb_json_str(item, "table")) == 0 &&
             (!its || (column && strcmp(its, column) == 0)))
@@ -192,9 +182,7 @@ static bool came_back(const trial *t, const json_t *place)
     const json_t *lists[] = {t->hit, t->lost};
     bool found[2] = {false, false};
     for (size_t l = 0; l < 2; l++) {
-        size_t i;
-        json_t *item;
-        json_array_foreach ((json_t *)lists[l], i, item)
+        rb_json_each (item, lists[l])
             found[l] =
                 found[l] ||
                 (!json_object_get(item, "added") &&
@@ -208,12 +196,10 @@ static bool came_back(const trial *t, const json_t *place)
 /* What of the bound is not as it was, and what was dropped and nothing shows that it comes back. */
 static void add_destroys(trial *t)
 {
-    size_t i;
-    json_t *item;
-    json_array_foreach (t->lost, i, item)
+    rb_json_each (item, t->lost)
         if (!json_object_get(item, "added") && covers(t->bound, item))
             add_place(list_of(t, "destroys"), item);
-    json_array_foreach (t->bound, i, item)
+    rb_json_each (item, t->bound)
         if (!has_place(t->catalog[1], item) && !came_back(t, item) &&
             !covers(list_of(t, "destroys"), item) &&
             !rb_loss_is_moved(item, t->up, t->down, t->catalog[2]))
@@ -223,9 +209,7 @@ static void add_destroys(trial *t)
 /* Rows that are not as they were, where the up had not destroyed them. */
 static void compare_rows(trial *t)
 {
-    size_t i;
-    json_t *item;
-    json_array_foreach (t->lost, i, item) {
+    rb_json_each (item, t->lost) {
         const char *table = rb_json_str(item, "table");
         bool left = json_object_get(item, "added") != NULL;
         if (has_changed_rows(t, table) || !has_table(t->catalog[2], table) ||

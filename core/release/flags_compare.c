@@ -125,9 +125,8 @@ char *rb_flag_words(const json_t *change)
     if (!json_equal(json_object_get(from, "state"), json_object_get(to, "state")) ||
         !json_equal(json_object_get(from, "default"), json_object_get(to, "default")))
         rb_buf_printf(&out, " -> %s %s", rb_json_str(to, "state"), text_of(to, "default"));
-    size_t i, shown = 0;
-    json_t *member;
-    json_array_foreach (changed, i, member) {
+    size_t shown = 0;
+    rb_json_each (member, changed) {
         const char *key = json_string_value(member);
         if (strcmp(key, "state") != 0 && strcmp(key, "defaultVariant") != 0)
             rb_buf_printf(&out, "%s%s", shown++ > 0 ? ", " : " (", key);

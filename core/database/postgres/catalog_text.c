@@ -27,9 +27,8 @@ static void strip(json_t *value)
     const char *key;
     json_t *member;
     void *next;
-    size_t i;
-    json_array_foreach (value, i, member)
-        strip(member);
+    rb_json_each (item, value)
+        strip(item);
     json_object_foreach_safe(value, next, key, member)
     {
         if (json_is_null(member) || json_is_false(member))

@@ -68,12 +68,10 @@ char *rb_pg_tree_range(const json_t *range)
 char *rb_pg_tree_list(const json_t *list)
 {
     rb_buf out = {0};
-    size_t i;
-    json_t *part;
-    json_array_foreach ((json_t *)list, i, part) {
+    rb_json_each (part, list) {
         const char *text = rb_pg_tree_string(part);
         RB_AUTO(rb_free_str) char *quoted = rb_pg_quote(text ? text : "");
-        rb_buf_printf(&out, "%s%s", i ? "." : "", quoted);
+        rb_buf_printf(&out, "%s%s", part_at ? "." : "", quoted);
     }
     return rb_buf_detach(&out);
 }
@@ -151,13 +149,12 @@ static bool is_definition(const char *key, const json_t *value)
 {
     static const char *const kinds[] = {"CreateFunctionStmt", "RuleStmt", "ViewStmt", "CreateStmt"};
     size_t i;
-    json_t *option;
     for (i = 0; i < sizeof kinds / sizeof *kinds; i++)
         if (strcmp(key, kinds[i]) == 0)
             return true;
     if (strcmp(key, "ExplainStmt") != 0)
         return false;
-    json_array_foreach (json_object_get(value, "options"), i, option)
+    rb_json_each (option, json_object_get(value, "options"))
         if (rb_pg_tree_is(json_object_get(option, "DefElem"), "defname", "analyze"))
             return false;
     return true;
@@ -165,18 +162,15 @@ static bool is_definition(const char *key, const json_t *value)
 
 static enum rb_code walk(rb_pg_reading *r, const json_t *node, rb_err *err)
 {
-    const char *key;
-    json_t *value;
-    size_t i;
     if (json_is_array(node)) {
-        json_array_foreach ((json_t *)node, i, value)
+        rb_json_each (value, node)
             RB_TRY(walk(r, value, err));
         return RB_OK;
     }
-    json_object_foreach ((json_t *)node, key, value) {
+    rb_json_each_member (key, value, node) {
         if (is_definition(key, value))
             continue;
-        for (i = 0; i < sizeof handlers / sizeof *handlers; i++)
+        for (size_t i = 0; i < sizeof handlers / sizeof *handlers; i++)
             if (strcmp(key, handlers[i].node) == 0)
                 RB_TRY(handlers[i].add(r, value, err));
         RB_TRY(walk(r, value, err));

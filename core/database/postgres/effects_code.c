@@ -51,15 +51,12 @@ static enum rb_code read_dynamic(rb_pg_reading *r, const json_t *expression, rb_
 
 static enum rb_code walk_code(rb_pg_reading *r, const json_t *node, rb_err *err)
 {
-    const char *key;
-    json_t *value;
-    size_t i;
     if (json_is_array(node)) {
-        json_array_foreach ((json_t *)node, i, value)
+        rb_json_each (value, node)
             RB_TRY(walk_code(r, value, err));
         return RB_OK;
     }
-    json_object_foreach ((json_t *)node, key, value) {
+    rb_json_each_member (key, value, node) {
         if (strncmp(key, "PLpgSQL_stmt_dyn", 16) == 0)
             RB_TRY(read_dynamic(r, json_object_get(value, "query"), err));
         const char *query = strcmp(key, "PLpgSQL_expr") == 0 ? rb_json_str(value, "query") : NULL;
@@ -131,9 +128,7 @@ enum rb_code rb_pg_reading_call(rb_pg_reading *r, const json_t *call, rb_err *er
                    " $1 AND n.nspname = coalesce($2, n.nspname) AND n.nspname <> 'pg_catalog' AND"
                    " p.provolatile = 'v') x(f)",
                    params, 2, err));
-    size_t i;
-    json_t *function;
-    json_array_foreach (functions, i, function) {
+    rb_json_each (function, functions) {
         RB_AUTO(rb_json_freep) json_t *code = NULL;
         RB_TRY(read_function(&code, r, function, err));
     }
@@ -144,10 +139,8 @@ enum rb_code rb_pg_reading_do(rb_pg_reading *r, const json_t *stmt, rb_err *err)
 {
     RB_AUTO(rb_buf_clear) rb_buf text = {0};
     RB_AUTO(rb_json_freep) json_t *code = NULL;
-    size_t i;
-    json_t *item;
     bool any = false;
-    json_array_foreach (json_object_get(stmt, "args"), i, item) {
+    rb_json_each (item, json_object_get(stmt, "args")) {
         const json_t *option = json_object_get(item, "DefElem");
         const char *value = rb_pg_tree_string(json_object_get(option, "arg"));
         if (rb_pg_tree_is(option, "defname", "as"))
@@ -166,13 +159,10 @@ enum rb_code rb_pg_reading_do(rb_pg_reading *r, const json_t *stmt, rb_err *err)
 /* The columns of NEW that a BEFORE trigger sets: assigned, or the target of INTO. */
 static void add_assigned(json_t *effect, const json_t *node, const json_t *datums)
 {
-    const char *key;
-    json_t *value;
-    size_t i;
     if (json_is_array(node))
-        json_array_foreach ((json_t *)node, i, value)
+        rb_json_each (value, node)
             add_assigned(effect, value, datums);
-    json_object_foreach ((json_t *)node, key, value) {
+    rb_json_each_member (key, value, node) {
         if (strcmp(key, "varno") == 0) {
             const json_t *datum = json_array_get(datums, (size_t)json_integer_value(value));
             const char *field =
@@ -188,14 +178,11 @@ static void add_assigned(json_t *effect, const json_t *node, const json_t *datum
 
 static bool is_returned_as_it_is(const json_t *node)
 {
-    const char *key;
-    json_t *value;
-    size_t i;
     bool yes = true;
     if (json_is_array(node))
-        json_array_foreach ((json_t *)node, i, value)
+        rb_json_each (value, node)
             yes = yes && is_returned_as_it_is(value);
-    json_object_foreach ((json_t *)node, key, value) {
+    rb_json_each_member (key, value, node) {
         const char *query = rb_json_str(rb_pg_tree(value, "expr", "PLpgSQL_expr"), "query");
         if (strcmp(key, "PLpgSQL_stmt_return") == 0 && query && strcasecmp(query, "NEW") != 0 &&
             strcasecmp(query, "NULL") != 0 && strcasecmp(query, "OLD") != 0)

@@ -23,9 +23,7 @@ static void add_new_column(json_t *effect, const json_t *definition)
     const json_t *types = rb_pg_tree(definition, "typeName", "names");
     const char *type = rb_pg_tree_string(json_array_get(types, json_array_size(types) - 1));
     bool serial = type && strstr(type, "serial");
-    size_t i;
-    json_t *item;
-    json_array_foreach (json_object_get(definition, "constraints"), i, item) {
+    rb_json_each (item, json_object_get(definition, "constraints")) {
         const json_t *constraint = json_object_get(item, "Constraint");
         serial |= rb_pg_tree_is(constraint, "contype", "CONSTR_IDENTITY") ||
                   (rb_pg_tree_is(constraint, "contype", "CONSTR_DEFAULT") &&
@@ -39,10 +37,8 @@ enum rb_code rb_pg_reading_alter(rb_pg_reading *r, const json_t *stmt, rb_err *e
 {
     RB_AUTO(rb_free_str) char *table = rb_pg_tree_range(json_object_get(stmt, "relation"));
     json_t *effect;
-    size_t i;
-    json_t *item;
     RB_TRY(effect_on(&effect, r, table, err));
-    json_array_foreach (json_object_get(stmt, "cmds"), i, item) {
+    rb_json_each (item, json_object_get(stmt, "cmds")) {
         const json_t *command = json_object_get(item, "AlterTableCmd");
         const char *name = rb_json_str(command, "name");
         if (!effect)
@@ -120,10 +116,8 @@ static void add_dropped(json_t *effect)
 static enum rb_code drop_listed(rb_pg_reading *r, const char *sql, const char *param, rb_err *err)
 {
     RB_AUTO(rb_json_freep) json_t *names = NULL;
-    size_t i;
-    json_t *name;
     RB_TRY(rb_pg_json(&names, r->pg, sql, &param, 1, err));
-    json_array_foreach (names, i, name)
+    rb_json_each (name, names)
         add_dropped(rb_loss_effect(r->effects, json_string_value(name)));
     return RB_OK;
 }
@@ -131,12 +125,10 @@ static enum rb_code drop_listed(rb_pg_reading *r, const char *sql, const char *p
 enum rb_code rb_pg_reading_drop(rb_pg_reading *r, const json_t *stmt, rb_err *err)
 {
     bool schema = rb_pg_tree_is(stmt, "removeType", "OBJECT_SCHEMA");
-    size_t i;
-    json_t *item;
     if (!schema && !rb_pg_tree_is(stmt, "removeType", "OBJECT_TABLE") &&
         !rb_pg_tree_is(stmt, "removeType", "OBJECT_FOREIGN_TABLE"))
         return RB_OK;
-    json_array_foreach (json_object_get(stmt, "objects"), i, item) {
+    rb_json_each (item, json_object_get(stmt, "objects")) {
         RB_AUTO(rb_free_str)
         char *name = schema ? rb_strdup(rb_pg_tree_string(item))
                             : rb_pg_tree_list(rb_pg_tree(item, "List", "items"));
@@ -167,8 +159,6 @@ enum rb_code rb_pg_reading_enum(rb_pg_reading *r, const json_t *stmt, rb_err *er
     RB_AUTO(rb_free_str) char *type = rb_pg_tree_list(json_object_get(stmt, "typeName"));
     const char *params[] = {type};
     RB_AUTO(rb_json_freep) json_t *columns = NULL;
-    size_t i;
-    json_t *item;
     if (!rb_json_str(stmt, "oldVal"))
         return RB_OK;
     RB_TRY(rb_pg_json(
@@ -183,7 +173,7 @@ enum rb_code rb_pg_reading_enum(rb_pg_reading *r, const json_t *stmt, rb_err *er
                          " pg_catalog.pg_type t WHERE t.oid = pg_catalog.to_regtype($1)) AND NOT"
                          " a.attisdropped",
         params, 1, err));
-    json_array_foreach (columns, i, item)
+    rb_json_each (item, columns)
         rb_pg_effect_column(rb_loss_effect(r->effects, json_string_value(json_array_get(item, 0))),
                             "columns", json_string_value(json_array_get(item, 1)), "update");
     return RB_OK;

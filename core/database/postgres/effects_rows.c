@@ -24,10 +24,8 @@ static enum rb_code fire_all(bool *instead, rb_pg_reading *r, json_t *effect,
                            : event == 'U' ? TYPE_UPDATE
                            : event == 'D' ? TYPE_DELETE
                                           : TYPE_TRUNCATE;
-    size_t i;
-    json_t *trigger;
     *instead = false;
-    json_array_foreach ((json_t *)triggers, i, trigger) {
+    rb_json_each (trigger, triggers) {
         int64_t type = rb_json_int(trigger, "type", 0);
         if (!(type & wanted))
             continue;
@@ -42,9 +40,7 @@ static enum rb_code fire_all(bool *instead, rb_pg_reading *r, json_t *effect,
 
 static bool writes_key(const json_t *child, const json_t *columns)
 {
-    size_t i;
-    json_t *name;
-    json_array_foreach ((json_t *)columns, i, name)
+    rb_json_each (name, columns)
         if (json_object_get(json_object_get(child, "key"), json_string_value(name)))
             return true;
     return false;
@@ -55,12 +51,10 @@ static enum rb_code write_children(rb_pg_reading *r, const json_t *parent, char 
                                    const json_t *columns, rb_err *err)
 {
     const char *name = rb_json_str(parent, "name");
-    size_t i;
-    json_t *child;
-    json_array_foreach (json_object_get(parent, "children"), i, child) {
+    rb_json_each (child, json_object_get(parent, "children")) {
         const char *table = rb_json_str(child, "table");
         const char *action = rb_json_str(child, event == 'U' ? "U" : "D");
-        RB_AUTO(rb_free_str) char *link = rb_format("%c %s %zu", event, name, i);
+        RB_AUTO(rb_free_str) char *link = rb_format("%c %s %zu", event, name, child_at);
         if ((event == 'U' && !writes_key(child, columns)) ||
             !rb_pg_reading_first(r, "children", link))
             continue;
@@ -75,9 +69,7 @@ static enum rb_code write_children(rb_pg_reading *r, const json_t *parent, char 
 /* A statement on a view that has no trigger for it. */
 static enum rb_code write_bases(rb_pg_reading *r, const json_t *bases, char event, rb_err *err)
 {
-    size_t i;
-    json_t *base;
-    json_array_foreach ((json_t *)bases, i, base) {
+    rb_json_each (base, bases) {
         const char *table = json_string_value(base);
         RB_TRY(write_rows(r, table, event == 'I' ? 'I' : 'D', NULL, err));
         if (event == 'U')
@@ -96,8 +88,6 @@ static enum rb_code write_rows(rb_pg_reading *r, const char *table, char event,
     RB_AUTO(rb_json_freep) json_t *found = NULL;
     RB_AUTO(rb_json_freep) json_t *view = json_object();
     const char what[] = {event, '\0'};
-    size_t i;
-    json_t *item;
     bool instead;
     RB_TRY(rb_pg_effect_table(&found, r, table, err));
     if (!found)
@@ -109,7 +99,7 @@ static enum rb_code write_rows(rb_pg_reading *r, const char *table, char event,
         json_object_set_new(effect, "inserts", json_true());
     else if (event != 'U')
         json_object_set_new(effect, "rows", json_true());
-    json_array_foreach ((json_t *)columns, i, item)
+    rb_json_each (item, columns)
         rb_pg_effect_column(effect, "columns", json_string_value(item), "update");
     if (json_is_true(json_object_get(found, "rules")))
         rb_pg_reading_opaque(r);
@@ -141,19 +131,16 @@ bool rb_pg_is_generated(const json_t *node)
                                             "uuid_generate_v1",
                                             "uuid_generate_v4",
                                             "txid_current"};
-    const char *key;
-    json_t *value;
-    size_t i;
     if (json_is_array(node)) {
-        json_array_foreach ((json_t *)node, i, value)
+        rb_json_each (value, node)
             if (rb_pg_is_generated(value))
                 return true;
         return false;
     }
-    json_object_foreach ((json_t *)node, key, value) {
+    rb_json_each_member (key, value, node) {
         const json_t *parts = json_object_get(value, "funcname");
         const char *name = rb_pg_tree_string(json_array_get(parts, json_array_size(parts) - 1));
-        for (i = 0; name && i < sizeof volatiles / sizeof *volatiles; i++)
+        for (size_t i = 0; name && i < sizeof volatiles / sizeof *volatiles; i++)
             if (strcmp(name, volatiles[i]) == 0)
                 return true;
         if (strcmp(key, "SQLValueFunction") == 0 || rb_pg_is_generated(value))
@@ -167,15 +154,13 @@ static enum rb_code add_update(rb_pg_reading *r, const char *table, const json_t
 {
     RB_AUTO(rb_json_freep) json_t *columns = json_array();
     RB_AUTO(rb_json_freep) json_t *found = NULL;
-    size_t i;
-    json_t *target;
-    json_array_foreach ((json_t *)targets, i, target)
+    rb_json_each (target, targets)
         json_array_append(columns, json_object_get(json_object_get(target, "ResTarget"), "name"));
     RB_TRY(write_rows(r, table, 'U', columns, err));
     if (!rb_pg_is_generated(targets))
         return RB_OK;
     RB_TRY(rb_pg_effect_table(&found, r, table, err));
-    json_array_foreach ((json_t *)targets, i, target)
+    rb_json_each (target, targets)
         if (found && rb_pg_is_generated(target))
             rb_pg_effect_column(rb_loss_effect(r->effects, rb_json_str(found, "name")), "generated",
                                 rb_json_str(json_object_get(target, "ResTarget"), "name"),
@@ -194,9 +179,7 @@ enum rb_code rb_pg_reading_insert(rb_pg_reading *r, const json_t *stmt, rb_err *
 enum rb_code rb_pg_reading_merge(rb_pg_reading *r, const json_t *stmt, rb_err *err)
 {
     RB_AUTO(rb_free_str) char *table = rb_pg_tree_range(json_object_get(stmt, "relation"));
-    size_t i;
-    json_t *item;
-    json_array_foreach (json_object_get(stmt, "mergeWhenClauses"), i, item) {
+    rb_json_each (item, json_object_get(stmt, "mergeWhenClauses")) {
         const json_t *clause = json_object_get(item, "MergeWhenClause");
         if (rb_pg_tree_is(clause, "commandType", "CMD_INSERT"))
             RB_TRY(write_rows(r, table, 'I', NULL, err));
@@ -211,9 +194,7 @@ enum rb_code rb_pg_reading_merge(rb_pg_reading *r, const json_t *stmt, rb_err *e
 enum rb_code rb_pg_reading_truncate(rb_pg_reading *r, const json_t *stmt, rb_err *err)
 {
     char event = rb_pg_tree_is(stmt, "behavior", "DROP_CASCADE") ? 'C' : 'T';
-    size_t i;
-    json_t *item;
-    json_array_foreach (json_object_get(stmt, "relations"), i, item) {
+    rb_json_each (item, json_object_get(stmt, "relations")) {
         RB_AUTO(rb_free_str) char *table = rb_pg_tree_range(json_object_get(item, "RangeVar"));
         RB_TRY(write_rows(r, table, event, NULL, err));
     }

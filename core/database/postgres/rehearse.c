@@ -154,8 +154,6 @@ static enum rb_code copy_rows(rb_pg *to, rb_pg *from, bool own, rb_err *err)
 {
     RB_AUTO(rb_json_freep) json_t *tables = NULL;
     RB_AUTO(rb_json_freep) json_t *sequences = NULL;
-    size_t i;
-    json_t *table;
     RB_TRY(rb_pg_json(
         &tables, from,
         "SELECT coalesce(json_agg(json_build_object('sql', format('%I.%I', n.nspname, c.relname),"
@@ -166,7 +164,7 @@ static enum rb_code copy_rows(rb_pg *to, rb_pg *from, bool own, rb_err *err)
         " !~ '^(pg_|information_schema$)' AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid ="
         " 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')",
         NULL, 0, err));
-    json_array_foreach (tables, i, table) {
+    rb_json_each (table, tables) {
         const char *name = rb_json_str(table, "name");
         bool applied = rb_tracking_owns(name) && strcmp(name, "rbtool_journal") != 0;
         if (!own || applied)
@@ -179,7 +177,7 @@ static enum rb_code copy_rows(rb_pg *to, rb_pg *from, bool own, rb_err *err)
                    "SELECT coalesce(json_agg(format('%I.%I', schemaname, sequencename) ||"
                    " E'\\t' || last_value), '[]') FROM pg_sequences WHERE last_value IS NOT NULL",
                    NULL, 0, err));
-    json_array_foreach (sequences, i, table) {
+    rb_json_each (table, sequences) {
         const char *text = json_string_value(table);
         const char *tab = strrchr(text, '\t');
         RB_AUTO(rb_free_str) char *name = rb_strndup(text, (size_t)(tab - text));

@@ -168,7 +168,6 @@ static bool holds(void *context, const rb_sample_row *r, const char *check)
 static void satisfy(filling *f, rb_sample_row *r)
 {
     size_t i;
-    json_t *check;
     for (i = 0; i < r->n; i++) {
         const char *checks = rb_json_str(column_of(f, i), "checks");
         if (!checks || !*checks)
@@ -179,7 +178,7 @@ static void satisfy(filling *f, rb_sample_row *r)
         rb_sample_satisfy(r, text, rb_postgres_driver.engine, holds, f);
         f->only = NULL;
     }
-    json_array_foreach (json_object_get(f->item, "checks"), i, check)
+    rb_json_each (check, json_object_get(f->item, "checks"))
         rb_sample_satisfy(r, json_string_value(check), rb_postgres_driver.engine, holds, f);
 }
 
