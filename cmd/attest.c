@@ -1,4 +1,5 @@
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -8,9 +9,13 @@
 #include "attest/test_result.h"
 #include "base/file.h"
 #include "base/hash.h"
+#include "base/shape.h"
+#include "base/template.h"
 #include "base/text.h"
 #include "commands.h"
-#include "ledger/history.h"
+#include "environment/state.h"
+#include "ledger/evidence.h"
+#include "ledger/unapproved.h"
 #include "release_status.h"
 #include "ui.h"
 
@@ -23,7 +28,7 @@ static const rb_opt opts[] = {
     RB_TEXT("public-key", 0, "FILE", "write the key's public part as PEM to FILE too", public_key),
     RB_FLAG("proof", 0, "the proof as an in-toto test result instead of the manifest", proof),
     RB_FLAG("deployment", 0, "the newest transition to it, as an in-toto link", deployment),
-    RB_TEXT("env", 'e', "NAME", "of --deployment: only in this environment", env),
+    RB_TEXT("env", 'e', "NAME", "of --deployment and --vsa: only this environment", env),
     RB_FLAG("vsa", 0, "a SLSA verification summary instead of the manifest", vsa),
     RB_TEXT("verifier", 0, "URI", "who verified (default: the key, as urn:rbtool:key:...)",
             verifier),
@@ -36,8 +41,10 @@ static enum rb_code check_options(const rb_options *o, rb_err *err)
     if (o->vsa + o->proof + o->deployment > 1)
         return rb_fail(err, RB_ERROR,
                        "--vsa, --proof and --deployment exclude each other\ngive one of them");
-    if (o->env && !o->deployment)
-        return rb_fail(err, RB_ERROR, "--env is for --deployment");
+    if (o->env && !o->deployment && !o->vsa)
+        return rb_fail(err, RB_ERROR, "--env is for --deployment and --vsa");
+    if (o->env && !rb_shape_is_name(o->env))
+        return rb_fail(err, RB_ERROR, "'%s' is not a name of an environment", o->env);
     if (o->vsa && o->append)
         return rb_fail(
             err, RB_ERROR,
@@ -137,6 +144,15 @@ static void add_ledger(rb_summary *out, char ids[2][RB_OID_HEX], rb_cli *cli)
     }
 }
 
+static void add_approvals(json_t *rules, const char *environment, const rb_entry *transition,
+                          int needed, int given, const rb_entry *excuse)
+{
+    RB_AUTO(rb_free_str) char *want = rb_format("%d approval%s", needed, needed == 1 ? "" : "s");
+    RB_AUTO(rb_free_str) char *have = rb_format("%d", given);
+    json_array_append_new(rules, rb_evidence_item("approvals", environment, transition, want, have,
+                                                  given >= needed || excuse, excuse));
+}
+
 /* Lists why the summary is FAILED. */
 static void say_why(rb_strs *out, const rb_summary *summary, rb_cli *cli, const rb_problems *chain,
                     const rb_problems *content)
@@ -155,12 +171,52 @@ static void say_why(rb_strs *out, const rb_summary *summary, rb_cli *cli, const 
         rb_strs_take(out, rb_format("its verdict is bad%s%s", bad && *bad ? ": " : "",
                                     bad && *bad ? bad : ""));
     }
-    RB_AUTO(rb_json_freep) json_t *list = rb_release_unapproved(cli, summary->object, NULL);
-    rb_json_each (item, list)
-        rb_strs_take(out,
-                     rb_format("its %s in %s had %d of %d approvals", rb_json_str(item, "kind"),
-                               rb_json_str(item, "environment"), (int)rb_json_int(item, "given", 0),
-                               (int)rb_json_int(item, "needed", 0)));
+    rb_json_each (rule, summary->rules)
+        if (!json_is_true(json_object_get(rule, "met")) && out->n < REASONS)
+            rb_strs_take(out, rb_template(json_is_string(json_object_get(rule, "transition"))
+                                              ? "its transition {transition:id} in {environment} "
+                                                "broke the rule {rule}: it needed {needed} and had "
+                                                "{found}"
+                                              : "a deploy to {environment} now breaks the rule "
+                                                "{rule}: it needs {needed} and has {found}",
+                                          rule));
+}
+
+/* The rules for each transition to the release and, where none reached the environment that --env
+ * names, for a deploy to it now. */
+static json_t *judge_rules(rb_cli *cli, const rb_release *release, const char *object,
+                           const char *env, int64_t now)
+{
+    rb_unapproved *approvals;
+    size_t n;
+    json_t *rules = json_array();
+    const rb_ledger *ledger = cli->session.ledger;
+    const rb_policy *policy = cli->session.policy;
+    rb_approvals_judge(&approvals, &n, policy);
+    for (size_t i = 0; i < n; i++) {
+        const rb_unapproved *a = &approvals[i];
+        if (rb_text_same(a->object, object) && (!env || rb_text_same(a->entry->environment, env)))
+            add_approvals(rules, a->entry->environment, a->entry, a->needed, a->given, a->excuse);
+    }
+    free(approvals);
+    bool reached = false;
+    for (size_t i = 0; i < ledger->n; i++) {
+        const rb_entry *entry = &ledger->items[i];
+        if (entry->kind != RB_ENTRY_TRANSITION || entry->trust > RB_ENTRY_UNSIGNED ||
+            !entry->environment || (env && !rb_text_same(entry->environment, env)) ||
+            !rb_text_same(rb_json_str(rb_entry_detail(entry), "toObject"), object))
+            continue;
+        rb_evidence_judge(rules, policy, entry->environment, entry, now);
+        reached = reached || rb_outcome_reached(rb_json_str(rb_entry_detail(entry), "outcome"));
+    }
+    if (!env || reached || !release)
+        return rules;
+    RB_AUTO(rb_approvals_clear) rb_approvals given = {0};
+    rb_approvals_count(&given, policy, release, env, "deploy");
+    if (given.needed > 0)
+        add_approvals(rules, env, NULL, given.needed, given.given, NULL);
+    rb_evidence_judge(rules, policy, env, NULL, now);
+    return rules;
 }
 
 /* Checks as `verify TAG` does: signature, chain, policy, content; and the ledger's verdict and
@@ -199,8 +255,9 @@ static enum rb_code make_summary(rb_envelope *out, rb_strs *why, rb_cli *cli, co
         .when = (int64_t)time(NULL),
     };
     add_ledger(&summary, ids, cli);
-    RB_AUTO(rb_json_freep) json_t *unapproved = rb_release_unapproved(cli, item->object, NULL);
-    summary.unapproved = json_array_size(unapproved);
+    RB_AUTO(rb_json_freep)
+    json_t *rules = judge_rules(cli, release, item->object, o->env, summary.when);
+    summary.rules = rules;
     if (!rb_summary_passed(&summary))
         say_why(why, &summary, cli, &item->problems, &problems);
     summary.reasons = why;

@@ -73,8 +73,10 @@ static json_t *inputs_of(const rb_summary *summary)
 
 bool rb_summary_passed(const rb_summary *summary)
 {
-    return summary->passed && summary->unapproved == 0 &&
-           (!summary->verdict || strcmp(summary->verdict, "bad") != 0);
+    rb_json_each (rule, summary->rules)
+        if (!json_is_true(json_object_get(rule, "met")))
+            return false;
+    return summary->passed && (!summary->verdict || strcmp(summary->verdict, "bad") != 0);
 }
 
 /* rbtool does not evaluate SLSA's build track, and custom levels must not begin with SLSA_. */
@@ -97,8 +99,10 @@ json_t *rb_summary_statement(const rb_summary *summary)
                                   rb_json_make("rbtool:s", summary->version)),
                      time, resource, policy_of(summary), inputs_of(summary),
                      rb_summary_passed(summary) ? "PASSED" : "FAILED", levels_of(summary), "1.0");
-    if (summary->reasons && summary->reasons->n > 0) /* an extension, which is named by a URI */
+    if (summary->reasons && summary->reasons->n > 0) /* extensions are named by a URI */
         json_object_set_new(predicate, RB_SUMMARY_REASONS, rb_json_strs(summary->reasons));
+    if (json_array_size(summary->rules) > 0)
+        json_object_set(predicate, RB_SUMMARY_RULES, (json_t *)summary->rules);
     return rb_json_make("_type:s subject:j predicateType:s predicate:j",
                         "https://in-toto.io/Statement/v1", subjects_of(summary), RB_SUMMARY_TYPE,
                         predicate);

@@ -9,7 +9,9 @@
 
 #define RB_SUMMARY_TYPE "https://slsa.dev/verification_summary/v1"
 
-#define RB_SUMMARY_REASONS "urn:rbtool:reasons:v1" /* a member that SLSA does not define */
+/* Members that SLSA does not define. */
+#define RB_SUMMARY_REASONS "urn:rbtool:reasons:v1"
+#define RB_SUMMARY_RULES "urn:rbtool:rules:v1"
 
 typedef struct rb_summary { /* all borrowed */
     const char *tag;
@@ -17,7 +19,7 @@ typedef struct rb_summary { /* all borrowed */
     const char *sha256;        /* of the tag object's bytes; NULL: not said */
     const rb_release *release; /* NULL: its manifest cannot be trusted, only the tag is named */
     bool passed;               /* every check did */
-    size_t unapproved;         /* transitions to it that lacked approvals */
+    const json_t *rules;       /* of environments, as rb_evidence_judge() gives them; NULL: none */
     const char *verdict;       /* of the ledger: good, bad, or NULL */
     const char *verdict_entry; /* the commit that decides it, or NULL */
     const char *policy;        /* the policy entry in force, or NULL */
@@ -28,7 +30,7 @@ typedef struct rb_summary { /* all borrowed */
     int64_t when;
 } rb_summary;
 
-/* A bad verdict, and a transition without approvals, fail as a failed check does. */
+/* A bad verdict, and a rule that was not met, fail as a failed check does. */
 bool rb_summary_passed(const rb_summary *summary);
 json_t *rb_summary_statement(const rb_summary *summary); /* a new reference */
 

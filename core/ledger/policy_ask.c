@@ -219,18 +219,23 @@ int rb_policy_approvals(const rb_policy *policy, const char *environment, const 
     return rb_in_force_approvals(policy, &policy->states[policy->now], environment, kind);
 }
 
-int64_t rb_policy_limit(const rb_policy *policy, const char *environment, const char *group,
-                        const char *key)
+int64_t rb_in_force_limit(const rb_policy *policy, const rb_in_force *versions,
+                          const char *environment, const char *group, const char *key)
 {
-    const rb_in_force *now = &policy->states[policy->now];
     int64_t least = -1;
-    for (size_t i = 0; i < now->n; i++) {
+    for (size_t i = 0; i < versions->n; i++) {
         const json_t *rules =
-            rb_policy_json_environment(policy->versions[now->items[i]].json, environment);
+            rb_policy_json_environment(policy->versions[versions->items[i]].json, environment);
         int64_t n = rb_json_int(group ? json_object_get(rules, group) : rules, key, -1);
         least = n >= 0 && (least < 0 || n < least) ? n : least;
     }
     return least;
+}
+
+int64_t rb_policy_limit(const rb_policy *policy, const char *environment, const char *group,
+                        const char *key)
+{
+    return rb_in_force_limit(policy, &policy->states[policy->now], environment, group, key);
 }
 
 static bool takes_unsigned(const void *environment, const json_t *policy)

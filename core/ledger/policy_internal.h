@@ -92,6 +92,18 @@ const rb_about *rb_policy_about(size_t *count, const rb_policy *policy, const ch
 /* Returns the largest number of approvals that one of these requires. */
 int rb_in_force_approvals(const rb_policy *policy, const rb_in_force *versions,
                           const char *environment, const char *kind);
+/* Returns the smallest number that one of these gives as environments.NAME.GROUP.KEY (group NULL:
+ * environments.NAME.KEY); -1 if none does. */
+int64_t rb_in_force_limit(const rb_policy *policy, const rb_in_force *versions,
+                          const char *environment, const char *group, const char *key);
+/* Returns the policies that a transition is judged by: those in force where it was written, except
+ * those that its plan cannot have been checked against, set after it began and not named by it.
+ * With entry NULL those in force now. The caller frees *items; the result may borrow it. */
+rb_in_force rb_policy_judged_under(size_t **items, const rb_policy *policy, const rb_entry *entry);
+/* Returns the override that excuses a transition from a rule (--break-glass applies to one run
+ * only), written about this release; NULL if there is none. */
+const rb_entry *rb_policy_excuse(const rb_policy *policy, const rb_entry *entry, const char *rule,
+                                 const char *tag, const char *object);
 /* Same as rb_approvals_count(), but counts approvals given before an entry (NULL: all) and does not
  * set "needed". The release's principal and fingerprint are NULL if its signer is unknown. */
 void rb_approvals_before(rb_approvals *out, const rb_policy *policy,

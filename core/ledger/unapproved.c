@@ -61,11 +61,11 @@ static bool was_live(const judging *j, const char *environment, const char *obje
     return found;
 }
 
-/* Returns how many approvals the entry needed under the policies in force where it was written,
- * except those that its plan cannot have been checked against: set after it began, and not named by
- * it. */
-static int needed_by(const rb_policy *policy, const rb_entry *entry, const char *kind)
+rb_in_force rb_policy_judged_under(size_t **items, const rb_policy *policy, const rb_entry *entry)
 {
+    *items = NULL;
+    if (!entry)
+        return policy->states[policy->now];
     const json_t *detail = rb_entry_detail(entry);
     const json_t *named = json_object_get(detail, "policy");
     const rb_ledger *ledger = policy->ledger;
@@ -86,20 +86,17 @@ static int needed_by(const rb_policy *policy, const rb_entry *entry, const char 
         holds = rb_set_has(&judged, there->items[i]) ||
                 ledger->items[policy->versions[there->items[i]].entry].at > started;
     if (!holds)
-        return rb_in_force_approvals(policy, there, entry->environment, kind);
-    size_t *items = rb_calloc(policy->version_count + 1, sizeof *items);
-    rb_in_force under = {.items = items};
+        return *there;
+    *items = rb_calloc(policy->version_count + 1, sizeof **items);
+    rb_in_force under = {.items = *items};
     for (size_t e = 0; e < policy->version_count; e++)
         if (rb_set_has(&judged, e))
-            items[under.n++] = e;
-    int needed = rb_in_force_approvals(policy, &under, entry->environment, kind);
-    free(items);
-    return needed;
+            under.items[under.n++] = e;
+    return under;
 }
 
-/* True if an override excuses the transition: --break-glass applies to one run only. */
-static bool is_excused(const rb_policy *policy, const rb_entry *entry, const char *tag,
-                       const char *object)
+const rb_entry *rb_policy_excuse(const rb_policy *policy, const rb_entry *entry, const char *rule,
+                                 const char *tag, const char *object)
 {
     size_t count;
     const rb_about *about = rb_policy_about(&count, policy, tag);
@@ -108,12 +105,12 @@ static bool is_excused(const rb_policy *policy, const rb_entry *entry, const cha
         const rb_entry *other = &policy->ledger->items[about[i].entry];
         const json_t *detail = rb_entry_detail(other);
         if (other->kind == RB_ENTRY_OVERRIDE && other->trust == RB_ENTRY_GOOD &&
-            rb_text_same(rb_json_str(detail, "rule"), "approvals") &&
+            rb_text_same(rb_json_str(detail, "rule"), rule) &&
             rb_text_same(rb_json_str(detail, "transition"), id) &&
             rb_text_same(other->object, object) && rb_ledger_before(policy->ledger, other, entry))
-            return true;
+            return other;
     }
-    return false;
+    return NULL;
 }
 
 static void judge_release(rb_unapproved **items, size_t *n, judging *j, const rb_entry *entry,
@@ -124,7 +121,10 @@ static void judge_release(rb_unapproved **items, size_t *n, judging *j, const rb
         return;
     rb_unapproved found = {.entry = entry, .tag = tag, .object = object, .scripts = scripts};
     found.kind = was_live(j, entry->environment, object) ? "revert" : "deploy";
-    found.needed = needed_by(policy, entry, found.kind);
+    size_t *held = NULL;
+    const rb_in_force under = rb_policy_judged_under(&held, policy, entry);
+    found.needed = rb_in_force_approvals(policy, &under, entry->environment, found.kind);
+    free(held);
     if (found.needed == 0)
         return;
     const json_t *maker = maker_of(j, tag, object);
@@ -134,8 +134,10 @@ static void judge_release(rb_unapproved **items, size_t *n, judging *j, const rb
     rb_approvals_before(&approvals, policy, &release, entry->environment, entry);
     found.given = approvals.given;
     rb_approvals_clear(&approvals);
-    if (found.given >= found.needed || is_excused(policy, entry, tag, object))
-        return;
+    found.excuse = found.given >= found.needed
+                       ? NULL
+                       : rb_policy_excuse(policy, entry, "approvals", tag, object);
+    found.met = found.given >= found.needed || found.excuse;
     *items = rb_realloc(*items, *n + 1, sizeof **items);
     (*items)[(*n)++] = found;
 }
@@ -165,6 +167,16 @@ static void follow(judging *j, const rb_entry *entry)
 }
 
 void rb_unapproved_find(rb_unapproved **items, size_t *n, const rb_policy *policy)
+{
+    size_t lacking = 0;
+    rb_approvals_judge(items, n, policy);
+    for (size_t i = 0; i < *n; i++)
+        if (!(*items)[i].met)
+            (*items)[lacking++] = (*items)[i];
+    *n = lacking;
+}
+
+void rb_approvals_judge(rb_unapproved **items, size_t *n, const rb_policy *policy)
 {
     RB_AUTO(judging_clear)
     judging j = {policy, json_object(), json_object(), json_object()};

@@ -23,11 +23,15 @@ typedef struct rb_unapproved {
     const char *kind; /* "deploy" or "revert": which number counts */
     int needed;
     int given;
-    bool scripts; /* it is not TO */
+    bool scripts;           /* it is not TO */
+    bool met;               /* it had them, or is excused */
+    const rb_entry *excuse; /* the override that does; NULL */
 } rb_unapproved;
 
 /* Finds them, oldest first; the caller frees *items. If a release's signature can no longer be
  * checked, its signer counts as unknown: then every approver counts. */
 void rb_unapproved_find(rb_unapproved **items, size_t *n, const rb_policy *policy);
+/* The same with every transition that needed approvals, also those that had them. */
+void rb_approvals_judge(rb_unapproved **items, size_t *n, const rb_policy *policy);
 
 #endif

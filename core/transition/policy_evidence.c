@@ -6,52 +6,9 @@
 #include <time.h>
 
 #include "base/text.h"
+#include "ledger/evidence.h"
 
 #define DAY 86400
-
-/* Whether the entry shows that a backup was restored, or that a person reviewed the backups. */
-static bool is_backup(const rb_entry *entry)
-{
-    const json_t *detail = rb_entry_detail(entry);
-    if (entry->kind == RB_ENTRY_DRILL)
-        return rb_text_same(rb_json_str(detail, "mode"), "backup") &&
-               json_is_true(json_object_get(detail, "ok"));
-    return entry->kind == RB_ENTRY_REVIEW && rb_text_same(rb_json_str(detail, "subject"), "backup");
-}
-
-static bool is_drill(const rb_entry *entry)
-{
-    const json_t *detail = rb_entry_detail(entry);
-    const char *mode = rb_json_str(detail, "mode");
-    return entry->kind == RB_ENTRY_DRILL && (!mode || strcmp(mode, "revert") == 0) &&
-           json_is_true(json_object_get(detail, "ok"));
-}
-
-/* A review that was due again by now does not count. */
-static bool is_review(const rb_entry *entry)
-{
-    const int64_t due = rb_json_int(rb_entry_detail(entry), "due", INT64_MAX);
-    return entry->kind == RB_ENTRY_REVIEW && due > (int64_t)time(NULL);
-}
-
-static bool is_about(const rb_entry *entry, const char *environment)
-{
-    return rb_text_same(entry->environment, environment) ||
-           (entry->kind == RB_ENTRY_REVIEW && !entry->environment);
-}
-
-static const rb_entry *newest(const rb_ledger *ledger, const char *environment, bool signed_only,
-                              bool (*fits)(const rb_entry *entry))
-{
-    for (size_t i = ledger->n; i > 0; i--) {
-        const rb_entry *entry = &ledger->items[i - 1];
-        const bool counts =
-            entry->trust == RB_ENTRY_GOOD || (entry->trust == RB_ENTRY_UNSIGNED && !signed_only);
-        if (counts && is_about(entry, environment) && fits(entry))
-            return entry;
-    }
-    return NULL;
-}
 
 static void decide(rb_policy_needs *needs, rb_plan *plan, const char *rule, bool passed,
                    const char *what, const char *next)
@@ -64,15 +21,15 @@ static void decide(rb_policy_needs *needs, rb_plan *plan, const char *rule, bool
 
 static void check_age(rb_policy_needs *needs, rb_plan *plan, const rb_policy *policy,
                       const rb_plan_request *rq, bool passed, const char *rule, const char *what,
-                      const char *command, bool (*fits)(const rb_entry *entry))
+                      const char *command)
 {
     const char *env = rq->env->name;
     const int64_t days = rb_policy_limit(policy, env, "maxAge", rule);
     if (days < 0)
         return;
-    const rb_entry *entry =
-        newest(rq->session->ledger, env, rb_policy_must_sign(policy, env), fits);
-    const int64_t age = entry ? (int64_t)time(NULL) - entry->at : 0;
+    const int64_t now = (int64_t)time(NULL);
+    const rb_entry *entry = rb_evidence_newest(policy, env, rule, NULL, now);
+    const int64_t age = entry ? now - entry->at : 0;
     if (entry && age <= days * DAY)
         return;
     RB_AUTO(rb_free_str)
@@ -93,15 +50,13 @@ void rb_policy_check_evidence(rb_policy_needs *needs, rb_plan *plan, const rb_po
     /* Who goes back cannot wait for a drill; before the first deploy none can be made. */
     if (strcmp(rq->kind, "deploy") == 0 && rq->from) {
         check_age(needs, plan, policy, rq, passed, "drill", "a drill",
-                  "run `rbtool drill --env %s`, then `rbtool sync`", is_drill);
+                  "run `rbtool drill --env %s`, then `rbtool sync`");
         check_age(needs, plan, policy, rq, passed, "backup", "a look at a backup",
                   "run `rbtool drill --backup --env %s`, or record a review with `rbtool note "
-                  "--review backup --due DATE -m TEXT`",
-                  is_backup);
+                  "--review backup --due DATE -m TEXT`");
         check_age(needs, plan, policy, rq, passed, "review", "a review",
                   "record one of %s with `rbtool note --review plan --due DATE -m TEXT`, then "
-                  "`rbtool sync`",
-                  is_review);
+                  "`rbtool sync`");
     }
     if (most < 0 || stake <= most)
         return;
@@ -113,15 +68,22 @@ void rb_policy_check_evidence(rb_policy_needs *needs, rb_plan *plan, const rb_po
            "take another way back, which `rbtool plan` lists, or add --break-glass -m WHY");
 }
 
-static bool any_drill(const rb_entry *entry)
+/* The newest drill, whether it worked or not; a tabletop exercise is none. */
+static const rb_entry *newest_drill(const rb_ledger *ledger, const char *environment)
 {
-    return entry->kind == RB_ENTRY_DRILL &&
-           !rb_text_same(rb_json_str(rb_entry_detail(entry), "mode"), "tabletop");
+    for (size_t i = ledger->n; i > 0; i--) {
+        const rb_entry *entry = &ledger->items[i - 1];
+        if (entry->kind == RB_ENTRY_DRILL && entry->trust <= RB_ENTRY_UNSIGNED &&
+            rb_text_same(entry->environment, environment) &&
+            !rb_text_same(rb_json_str(rb_entry_detail(entry), "mode"), "tabletop"))
+            return entry;
+    }
+    return NULL;
 }
 
 json_t *rb_drill_last(const rb_ledger *ledger, const char *environment)
 {
-    const rb_entry *entry = newest(ledger, environment, false, any_drill);
+    const rb_entry *entry = newest_drill(ledger, environment);
     char hex[RB_OID_HEX];
     if (!entry)
         return NULL;

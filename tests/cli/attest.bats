@@ -3,6 +3,7 @@
 bats_require_minimum_version 1.5.0
 
 load lib
+load transition
 
 setup_file() {
     home
@@ -57,6 +58,11 @@ in_toto() {
 
 payload_of() {
     jq -r .payload "$1" | base64 -d
+}
+
+rules() { # ARGUMENTS...: of the summary
+    rbtool attest "$@" --vsa -o "$E" || true
+    payload_of "$E" | jq -c '(.predicate["urn:rbtool:rules:v1"] // []) | map([.rule, .found, .met])'
 }
 
 @test "attest signs the manifest's own bytes, and the in-toto and sigstore libraries accept the signature" {
@@ -265,8 +271,50 @@ payload_of() {
     payload_of "$E" | jq -e '.predicate["urn:rbtool:reasons:v1"] | length == 1 and (.[0] | startswith("its verdict is bad"))'
 }
 
+@test "attest --vsa judges the rules of environments as they were when transitions ran, and says why" {
+    verifiers
+    PROD=$BATS_FILE_TMPDIR/prod
+    rm -rf "$PROD"
+    mkdir -p "$PROD/data" "$PROD/etc"
+    git config rbtool.root alice@example.com
+    echo '{"environments":{"prod":{"maxAge":{"drill":30,"backup":30,"review":30},"maxRowsAtRisk":1,"signed":true}}}' >policy.json
+    rbtool policy set policy.json -m 'as agreed'
+    [ "$(rules v1.0.0 --env prod)" = '[]' ] # nothing is needed before the first deploy
+    rbtool deploy v1.0.0 --yes
+    [ "$(rules v1.0.0)" = '[["maxRowsAtRisk","0",true],["signed","one",true]]' ]
+    # Before a deploy the summary says what would stop it.
+    run -1 rbtool attest v1.1.0 --vsa --env prod -o "$E" --public-key alice.pem
+    [[ $output == *"a deploy to prod now breaks the rule drill: it needs a drill at most 30 days old and has none that counts"* ]]
+    payload_of "$E" >payload
+    sigstore "$E" "$KEYS/alice.pub" alice.pem | cmp - payload
+    in_toto "$E" 1 "$KEYS/alice.pub=alice.pem" | cmp - payload
+    schema vsa <payload
+    [ "$(jq -c '[.predicate.verificationResult, (.predicate["urn:rbtool:rules:v1"] | map([.rule, .transition, .met]))]' payload)" = \
+        '["FAILED",[["drill",null,false],["backup",null,false],["review",null,false]]]' ]
+    rbtool attest v1.1.0 --vsa | payload_of /dev/stdin | jq -e '.predicate.verificationResult == "PASSED"'
+    fails 5 'wants a drill' rbtool deploy v1.1.0 --yes
+    rbtool note --review backup --due 2200-01-01 -m 'restored one'
+    [ "$(rules v1.1.0 --env prod)" = '[["drill","none that counts",false],["backup","one 0 days old",true],["review","one 0 days old",true]]' ]
+    rbtool deploy v1.1.0 --yes --break-glass -m 'it has to be today'
+    rbtool attest v1.1.0 --vsa -o "$E"
+    payload_of "$E" | jq -e --arg why "$(rbtool log --json --kind override -n 1 | jq -r .id)" '
+        .predicate["urn:rbtool:rules:v1"][0] | .rule == "drill" and .by == $why and .found == "none that counts" and .met'
+    rbtool drill
+    release v1.2.0
+    rbtool attest v1.2.0 --vsa --env prod -o "$E"
+    payload_of "$E" | jq -e --arg drill "$(rbtool log --json --kind drill -n 1 | jq -r .id)" '
+        .predicate["urn:rbtool:rules:v1"][0] | .rule == "drill" and .by == $drill and .met'
+    # More is at risk than the policy allows: the override that was recorded excuses it.
+    sql 'INSERT INTO orders VALUES (1, 1, 5), (2, 2, 6)'
+    rbtool revert v1.1.0 --yes --accept-data-loss "$(digest v1.1.0)" --break-glass -m 'the shop is down'
+    rbtool attest v1.0.0 --vsa -o "$E"
+    payload_of "$E" | jq -e --arg why "$(rbtool log --json --kind override -n 1 | jq -r .id)" '
+        .predicate["urn:rbtool:rules:v1"] | map(select(.rule == "maxRowsAtRisk")) |
+        map([.found, .met, .by]) == [["0", true, null], ["2", true, $why]]'
+}
+
 @test "attest reports usage errors" {
-    fails 2 "is for --deployment" rbtool attest v1.1.0 --env prod
+    fails 2 "is for --deployment and --vsa" rbtool attest v1.1.0 --env prod
     fails 2 "do not go together" rbtool attest v1.1.0 --vsa --append "$E"
     fails 2 "are for --vsa" rbtool attest v1.1.0 --verifier https://x.example
     fails 2 "is not a URI" rbtool attest v1.1.0 --vsa --verifier 'ci system'

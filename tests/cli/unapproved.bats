@@ -68,7 +68,7 @@ reported() {
         '[["deploy","prod",2,1,"alice@example.com",true]]' ]
     rbtool show v1.1.0 | grep -q 'UNAPPROVED  deploy in prod by alice@example.com had 1 of 2 approvals'
     run rbtool attest v1.1.0 --vsa -o vsa.json
-    [[ $status -eq 1 && $output == *"says FAILED: its deploy in prod had 1 of 2 approvals"* ]]
+    [[ $status -eq 1 && $output == *"says FAILED: its transition "*" in prod broke the rule approvals: it needed 2 approvals and had 1"* ]]
     [ "$(jq -r .payload vsa.json | base64 -d | jq -r .predicate.verificationResult)" = FAILED ]
     rbtool attest v1.0.0 --vsa -o vsa.json
     # approvals that come later change nothing
