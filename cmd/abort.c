@@ -13,7 +13,7 @@ static const rb_opt opts[] = {RB_OPTION_ENV,       RB_OPTION_LOSS,      RB_OPTIO
                               RB_OPTION_STATEMENT, RB_OPTION_TERMINATE, RB_OPTION_YES,
                               RB_OPTION_JSON,      RB_OPTIONS_END};
 
-/* Before the commit: runs the inverses of the steps that were done. */
+/* Undoes a transition that is not committed: runs the inverses of the steps that were done. */
 static enum rb_code undo(rb_cli *cli, const rb_env_session *site, rb_transition *t, rb_err *err)
 {
     const rb_transition_row *row = t->row;
@@ -41,8 +41,8 @@ static enum rb_code undo(rb_cli *cli, const rb_env_session *site, rb_transition 
 }
 
 /*
- * Aborting an abort that stopped half-way reverts further: before its commit it is undone, and
- * then the transition that it was to revert is aborted; after its commit it is continued.
+ * An abort can stop half-way, too. Aborting it before its commit undoes it, and then aborts the
+ * transition that it was to revert. After its commit it is continued.
  */
 static enum rb_code abort_it(rb_cli *cli, rb_env_session *site, rb_options *o, rb_transition *t,
                              rb_err *err)
@@ -65,8 +65,8 @@ static enum rb_code abort_it(rb_cli *cli, rb_env_session *site, rb_options *o, r
                                : back ? "is committed: it is continued, since it goes back already"
                                       : "is committed: this is a transition back");
         rb_ui_note(cli, "%s (transition %s)", what, row->id);
-        if (committed && !back) { /* a transition of its own, under the same rules as any */
-            o->confirmed = asked; /* else it asks after it has shown its plan */
+        if (committed && !back) { /* a transition back, planned and judged like any other */
+            o->confirmed = asked; /* without it, carry_out() asks once it has shown the plan */
             return rb_env_session_carry_out(cli, site, o, "abort", NULL, err);
         }
         if (!asked)
@@ -76,7 +76,8 @@ static enum rb_code abort_it(rb_cli *cli, rb_env_session *site, rb_options *o, r
             RB_TRY(rb_transition_load(t, site->session, site->env, site->state, true, err));
             return rb_env_session_continue(cli, site, t, o, err);
         }
-        if (rb_segments_in(row->plan)) { /* what is undone are scripts of its releases */
+        if (rb_segments_in(
+                row->plan)) { /* undoing needs the down scripts of the releases: load those, too */
             rb_transition_clear(t);
             RB_TRY(rb_transition_load(t, site->session, site->env, site->state, true, err));
         }

@@ -26,7 +26,7 @@ static bool share(const char *a, const char *b)
     return false;
 }
 
-/* Verifies signature, contents, and the signer under the policy. */
+/* Verifies the release: its signature, its contents, and its signer under the policy. */
 static enum rb_code verify(rb_release **out, rb_cli *cli, const char *tag, rb_err *err)
 {
     RB_AUTO(rb_release_freep) rb_release *release = NULL;
@@ -56,7 +56,7 @@ static enum rb_code refuse_own(const rb_caller *caller, const rb_release *releas
                    release->tag, principal, key ? "this very key" : "another key of yours");
 }
 
-/* True if one of the valid approvals is the caller's. */
+/* True if one of the valid approvals was signed by the caller. */
 static bool has_approved(const rb_approvals *now, const rb_caller *caller)
 {
     for (size_t i = 0; i < now->people.n; i++)
@@ -65,7 +65,7 @@ static bool has_approved(const rb_approvals *now, const rb_caller *caller)
     return false;
 }
 
-/* Prints the result. id NULL: nothing was written. */
+/* Prints the result. id is NULL if no entry was written. */
 static enum rb_code report(rb_cli *cli, const rb_draft *draft, const rb_caller *caller,
                            const rb_release *release, const rb_oid *id, rb_err *err)
 {

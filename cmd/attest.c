@@ -19,7 +19,7 @@
 #include "release_status.h"
 #include "ui.h"
 
-#define REASONS 20 /* in a summary */
+#define REASONS 20 /* why a summary is FAILED, at most */
 
 static const rb_opt opts[] = {
     RB_TEXT("output", 'o', "FILE", "write the envelope to FILE (default: stdout)", output),
@@ -75,8 +75,8 @@ static enum rb_code make_deployment(json_t **out, rb_cli *cli, const rb_release 
     return RB_OK;
 }
 
-/* Returns the release's manifest, which is signed, its proof or its deployment, after the checks
- * of `verify`. */
+/* Makes an envelope of a release's signed manifest, its proof or its deployment (--predicate),
+ * after the checks of `rbtool verify`. */
 static enum rb_code make_manifest(rb_envelope *out, rb_cli *cli, const char *tag,
                                   const rb_options *o, rb_err *err)
 {
@@ -97,8 +97,8 @@ static enum rb_code make_manifest(rb_envelope *out, rb_cli *cli, const char *tag
     return RB_OK;
 }
 
-/* Reads an existing envelope: it must hold the same manifest, and its known signatures must be
- * valid. */
+/* Reads an existing envelope, to add a signature. It must hold the same manifest, and those of its
+ * signatures whose keys are known must be valid. */
 static enum rb_code take_envelope(rb_envelope *envelope, rb_cli *cli, const char *tag,
                                   const char *path, rb_err *err)
 {
@@ -126,7 +126,8 @@ static enum rb_code take_envelope(rb_envelope *envelope, rb_cli *cli, const char
     return RB_OK;
 }
 
-/* Adds what the ledger knows; the texts live as long as the session's ledger. */
+/* Adds what the ledger records about the release. The texts live as long as the session's ledger.
+ */
 static void add_ledger(rb_summary *out, char ids[2][RB_OID_HEX], rb_cli *cli)
 {
     rb_verdict_decision judgement;
@@ -153,7 +154,7 @@ static void add_approvals(json_t *rules, const char *environment, const rb_entry
                                                   given >= needed || excuse, excuse));
 }
 
-/* Lists why the summary is FAILED. */
+/* Lists the reasons why the summary is FAILED. */
 static void say_why(rb_strs *out, const rb_summary *summary, rb_cli *cli, const rb_problems *chain,
                     const rb_problems *content)
 {
@@ -182,8 +183,8 @@ static void say_why(rb_strs *out, const rb_summary *summary, rb_cli *cli, const 
                                           rule));
 }
 
-/* The rules for each transition to the release and, where none reached the environment that --env
- * names, for a deploy to it now. */
+/* Judges each transition to the release by the policy's rules. If no transition reached the
+ * environment that --env names, judges a deploy to it now. */
 static json_t *judge_rules(rb_cli *cli, const rb_release *release, const char *object,
                            const char *env, int64_t now)
 {
@@ -219,8 +220,8 @@ static json_t *judge_rules(rb_cli *cli, const rb_release *release, const char *o
     return rules;
 }
 
-/* Checks as `verify TAG` does: signature, chain, policy, content; and the ledger's verdict and
- * transitions. why is empty if the summary is PASSED. */
+/* Makes a summary of the checks of `verify TAG` (signature, chain, policy, content), and of the
+ * ledger's verdict and transitions. why is empty if the summary is PASSED. */
 static enum rb_code make_summary(rb_envelope *out, rb_strs *why, rb_cli *cli, const char *tag,
                                  const rb_options *o, rb_err *err)
 {

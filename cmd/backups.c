@@ -12,7 +12,7 @@ static const rb_opt opts[] = {RB_OPTION_ENV,
                               RB_FLAG("prune", 0, "remove the backups that have expired", prune),
                               RB_OPTION_JSON, RB_OPTIONS_END};
 
-/* Times as the other documents have them. */
+/* Writes times in the format of the other documents. */
 static void set_times(json_t *list)
 {
     rb_json_each (item, list) {

@@ -12,8 +12,9 @@
 
 static const rb_opt opts[] = {RB_OPTION_ENV, RB_OPTION_JSON, RB_OPTIONS_END};
 
-/* Stores the result, unless a transition started in the meantime, which has its own. well: the
- * transition that brought the release ended well. down: its service did not start. */
+/* Stores the result of the checks, unless another transition started in the meantime: that stores
+ * its own. well: the transition that brought the release ended well. down: that transition could
+ * not start the service. */
 static enum rb_code store(const rb_env_session *site, const json_t *failures, const json_t *values,
                           const char *tag, const rb_transition_row *pending, bool *well, bool *down,
                           rb_err *err)
@@ -89,8 +90,8 @@ static void progress(void *context, const char *text)
     rb_ui_progress(context, "check %s", text);
 }
 
-/* The versions of the secrets, for status to compare; recorded unless another run holds the
- * environment. */
+/* Reads the versions of the secrets and records them for `status` to compare. They are not recorded
+ * while another run holds the environment. */
 static void look_at_secrets(json_t **seen, rb_cli *cli, const rb_env_session *site)
 {
     RB_AUTO(rb_strs_clear) rb_strs problems = {0};
@@ -186,7 +187,7 @@ static enum rb_code run(rb_cli *cli, rb_options *o, rb_err *err)
 {
     RB_AUTO(rb_env_session_close) rb_env_session site = {0};
     RB_TRY(rb_env_session_open(&site, cli, o->env, false, err));
-    RB_TRY(rb_env_session_trusted(cli, &site, err)); /* it runs commands of the settings */
+    RB_TRY(rb_env_session_trusted(cli, &site, err)); /* the checks are commands of the settings */
     enum rb_code code = check(cli, &site, err);
     if (site.state)
         rb_env_session_notify_unheld(cli, &site);

@@ -15,19 +15,20 @@
 typedef struct rb_release_facts rb_release_facts;
 
 typedef struct rb_cli {
-    rb_session session; /* of -C and --config; closed by main */
-    bool json;          /* --json of the command */
+    rb_session session; /* opened with -C and --config; main closes it */
+    bool json;          /* the command's option --json */
     bool quiet;
     bool progress;     /* stderr is a terminal and not --quiet */
     bool interactive;  /* questions are possible: stdin and stderr are terminals */
     const char *typed; /* the command line as it can be pasted into a shell */
-    bool answered;     /* the JSON document is already on stdout: an error prints its line only */
-    rb_release_facts *facts; /* release_status.h */
+    bool answered;     /* the JSON document is already on stdout: an error prints only its line on
+                          stderr */
+    rb_release_facts *facts; /* cache of release_status.h */
 } rb_cli;
 
 /* What the options of all commands fill. The table of a command names the members that it takes. */
 typedef struct rb_options {
-    int argc; /* the words that are left */
+    int argc; /* number of arguments that are not options */
     char **argv;
     const char *dir;
     const char *config;
@@ -38,23 +39,23 @@ typedef struct rb_options {
     bool json;
     const char *env;
     const char *why;          /* -m WHY */
-    const char *pause_before; /* a step */
+    const char *pause_before; /* id of a step */
     const char *message;
     const char *key;
     const char *output;
     const char *format;
     bool yes;
-    bool confirmed; /* no option: the user agreed at the terminal before */
+    bool confirmed; /* not an option: the user already agreed at the terminal */
     bool dry_run;
     bool no_cache;
     bool exit_code;
-    rb_strs only; /* of transitions */
+    rb_strs only; /* parts that a transition is limited to */
     const char *to;
     const char *accept_loss;
     const char *scripts_from;
     const char *deploy;
-    rb_strs from;      /* of drills */
-    const char *files; /* of adopt */
+    rb_strs from;      /* sources of the copies in a drill */
+    const char *files; /* folder to adopt */
     const char *fail_at;
     const char *kill_at;
     bool undo;
@@ -69,11 +70,11 @@ typedef struct rb_options {
     bool deployment;
     bool step_done;
     bool step_retry;
-    long watch;    /* seconds of --watch; 0: none */
-    bool rehearse; /* on copies, artifacts included */
+    long watch;    /* --watch in seconds; 0: not given */
+    bool rehearse; /* run the scripts and build the artifacts on copies */
     bool no_backup;
     bool terminate;
-    long lock_timeout; /* seconds; 0: the setting */
+    long lock_timeout; /* seconds; 0: as configured */
     long statement_timeout;
     const char *database; /* of backups and restore */
     const char *table;
@@ -125,13 +126,14 @@ enum rb_opt_kind {
 };
 
 typedef struct rb_opt {
-    enum rb_opt_kind kind; /* FLAG: bool; TEXT: const char *; LIST: rb_strs, repeatable or commas;
-                              NUMBER: long, not negative; DURATION: long, seconds, at least 1 */
-    const char *name;      /* long name, without "--" */
-    char letter;           /* or 0 */
-    const char *arg;       /* "TAG"; NULL for flags */
+    enum rb_opt_kind
+        kind; /* FLAG: bool; TEXT: const char *; LIST: rb_strs, from a repeated option or separated
+                 by commas; NUMBER: long, not negative; DURATION: long, seconds, at least 1 */
+    const char *name; /* long name, without "--" */
+    char letter;      /* 0: none */
+    const char *arg;  /* "TAG"; NULL for flags */
     const char *help;
-    size_t offset; /* in rb_options */
+    size_t offset; /* of the member in rb_options */
 } rb_opt;
 
 /* clang-format off */
@@ -197,37 +199,38 @@ typedef struct rb_opt {
 
 enum {
     RB_PAGES = 1,  /* its text goes through git's pager on a terminal */
-    RB_CHANGES = 2 /* changes something: a closed pipe at its output does not end it */
+    RB_CHANGES = 2 /* changes something: goes on if the reader of its output closes the pipe */
 };
 
 typedef struct rb_command {
     const char *name;
     const char *args;    /* "TAG [COMMIT]" */
     const char *summary; /* one line */
-    const char *group;   /* RB_GROUP_ */
+    const char *group;   /* one of RB_GROUP_* */
     int min_args;
     int max_args;       /* -1: any number */
-    unsigned how;       /* RB_PAGES, RB_CHANGES */
+    unsigned how;       /* flags: RB_PAGES, RB_CHANGES */
     const rb_opt *opts; /* ends with RB_OPTIONS_END */
     enum rb_code (*run)(rb_cli *cli, rb_options *o, rb_err *err);
 } rb_command;
 
-/* The command of a file: `opts` and `run` are its own. */
+/* Defines the rb_command of this file from the file's own `opts` and `run`. */
 #define RB_COMMAND(name, args, summary, group, min_args, max_args, how)                            \
     const rb_command rb_cmd_##name = {#name,    args, summary, group, min_args,                    \
                                       max_args, how,  opts,    run}
 
-/* opt.c */
+/* Functions of opt.c: */
 /*
- * Parses the words o->argv with the tables (the first that knows an option wins) and leaves the
- * other words in o->argv and their number in o->argc. only_leading: stops at the first word that is
- * not an option, and leaves it and everything after it. "--" ends the options. The words are
- * complete on an error, too. RB_ERROR names an unknown option and the nearest known one.
+ * Parses o->argv with the option tables. If several tables have an option, the first one counts.
+ * Leaves the arguments that are not options in o->argv and their number in o->argc, on an error
+ * too. "--" ends the options. only_leading: also stops at the first argument that is not an option,
+ * and leaves it and everything after it. RB_ERROR names an unknown option and the nearest known
+ * one.
  */
 enum rb_code rb_opt_parse(rb_options *o, const rb_opt *const *tables, size_t count,
                           bool only_leading, rb_err *err);
 void rb_opt_help(rb_buf *out, const rb_opt *opts);
-/* Frees the lists. */
+/* Frees the lists in o that the options of `opts` filled. */
 void rb_opt_clear(rb_options *o, const rb_opt *opts);
 
 #endif

@@ -1,6 +1,6 @@
 /*
- * The command table, in the order that help lists it. A new command is a file,
- * a word here, and its page cmd/man/rbtool-NAME.1.md.
+ * The command table, in the order in which `rbtool help` lists it. A new command is a file, a line
+ * here, and its page cmd/man/rbtool-NAME.1.md.
  */
 #ifndef RB_CMD_COMMANDS_H
 #define RB_CMD_COMMANDS_H

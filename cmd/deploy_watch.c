@@ -12,20 +12,20 @@
 #include "ui.h"
 #include "watch/watch.h"
 
-#define TRIES 50           /* for the environment's lock, a tenth of a second each */
-#define LEAST 0.05         /* seconds between two rounds */
-#define VALUES_EVERY 10000 /* milliseconds after which new values are written */
+#define TRIES 50           /* attempts to take the environment's lock, a tenth of a second apart */
+#define LEAST 0.05         /* seconds between two rounds of checks, at least */
+#define VALUES_EVERY 10000 /* milliseconds between two writes of measured values */
 
 typedef struct watching {
     rb_cli *cli;
-    rb_env_session *site; /* without lock and state, but to write */
-    rb_lock *lock;        /* of the watch */
-    json_t *watch;        /* environment/state_watch.h */
-    rb_release *release;  /* what is checked */
-    json_t *failures;     /* of the last round */
-    json_t *values;       /* of the last round, {CHECK: number} */
-    int64_t values_at;    /* when such values were written last */
-    bool written;         /* the state has the result of the last round */
+    rb_env_session *site; /* opened without lock and state, which enter() takes for a write */
+    rb_lock *lock;        /* of the watch, not of the environment */
+    json_t *watch;        /* the document that environment/state_watch.h describes */
+    rb_release *release;  /* the release that is checked */
+    json_t *failures;     /* failed checks of the last round */
+    json_t *values;       /* measured in the last round: {CHECK: number} */
+    int64_t values_at;    /* time when values were last written */
+    bool written;         /* the result of the last round is in the state */
     rb_watch_window window;
     rb_control control;
     json_t *revert; /* the document of the automatic revert, or NULL */
@@ -62,7 +62,7 @@ static void pass_time(double seconds)
 {
     const struct timespec time = {.tv_sec = (time_t)seconds,
                                   .tv_nsec = (long)((seconds - (double)(time_t)seconds) * 1e9)};
-    (void)nanosleep(&time, NULL); /* a signal ends it */
+    (void)nanosleep(&time, NULL); /* a signal ends the sleep */
 }
 
 static void leave(rb_env_session *site)
@@ -73,7 +73,7 @@ static void leave(rb_env_session *site)
     site->lock = NULL;
 }
 
-/* Takes the environment for as long as something is written. */
+/* Takes the environment's lock for a short write of its state. False if another run holds it. */
 static bool enter(rb_env_session *site, int tries)
 {
     while (rb_lock_take(&site->lock, site->env->root, RB_IGNORED) != RB_OK) {
@@ -102,8 +102,8 @@ static bool failing(const watching *w)
     return json_array_size(w->failures) > 0;
 }
 
-/* Writes the watch and the health, if another run does not hold the environment right now: then the
- * next round tries again. */
+/* Writes the watch and the health to the state. If another run holds the environment, the next
+ * round tries again. */
 static void write_down(watching *w, int tries)
 {
     rb_env_session *site = w->site;
@@ -192,7 +192,7 @@ static bool is_over(const watching *w)
            rb_state_watch(&watch, &over, state, RB_IGNORED) == RB_OK && over;
 }
 
-/* The plan of going back, which needs nobody's consent. */
+/* Plans the automatic revert. RB_DECIDE if it would need a person's consent. */
 static enum rb_code plan_back(rb_transition *t, rb_env_session *back, const watching *w,
                               rb_err *err)
 {
@@ -210,7 +210,8 @@ static enum rb_code plan_back(rb_transition *t, rb_env_session *back, const watc
     return rb_transition_agree(&loss, t, false, NULL, false, err);
 }
 
-/* Goes back if that is safe. *ran: a transition was begun, and the code is of that. */
+/* Reverts if no person has to decide. *ran: a transition began; the result is then that
+ * transition's. */
 static enum rb_code go_back(watching *w, bool *ran, rb_err *err)
 {
     RB_AUTO(rb_env_session_close) rb_env_session back = {0};
@@ -238,8 +239,7 @@ static enum rb_code go_back(watching *w, bool *ran, rb_err *err)
     return code;
 }
 
-/* The release that is live here now: an automatic revert that reached the source release leaves
- * that. */
+/* Opens the release that is live now. After an automatic revert that is the source release. */
 static enum rb_code open_release(watching *w, rb_state *state, rb_err *err)
 {
     RB_AUTO(rb_live_clear) rb_live live = {0};
@@ -267,7 +267,7 @@ static void hold(watching *w, const char *why)
         w->release->tag, env, why, w->release->tag, env);
 }
 
-/* After a revert that was begun. RB_OK: it holds. */
+/* Decides what follows an automatic revert that began. RB_OK: the watch goes on and holds. */
 static enum rb_code after_revert(watching *w, enum rb_code code, rb_err *err)
 {
     const char *env = w->site->env->name;
@@ -297,7 +297,7 @@ static enum rb_code after_revert(watching *w, enum rb_code code, rb_err *err)
     return RB_OK;
 }
 
-/* The checks have failed often enough. RB_OK: it holds. */
+/* Acts on checks that failed too often: reverts or holds. RB_OK: the watch goes on and holds. */
 static enum rb_code act(watching *w, rb_err *err)
 {
     const rb_env *env = w->site->env;
@@ -326,7 +326,7 @@ static enum rb_code stopped(watching *w, rb_err *err)
 {
     const char *env = w->site->env->name;
     const char *tag = w->release->tag;
-    rb_process_go_on(); /* the next signal ends what runs from now on */
+    rb_process_go_on(); /* the next signal ends programs that run from now on */
     write_down(w, TRIES);
     if (time_of(w, "detected")) {
         end(w, "held");
@@ -429,7 +429,7 @@ json_t *rb_deploy_watch_view(const json_t *watch)
     return view;
 }
 
-/* The document of the transition that was watched, with the watch and its end. */
+/* Prints the document of the watched transition, with the watch and how it ended. */
 static void print_document(watching *w, enum rb_code code, const rb_err *err)
 {
     rb_env_session *site = w->site;

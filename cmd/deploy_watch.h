@@ -7,23 +7,23 @@
 
 #include "env_session.h"
 
-/* Prepares site for a deploy of TAG that is watched. RB_ERROR if no check exists that could fail.
- */
+/* Prepares site for a watched deploy of TAG. RB_ERROR if the environment has no check that could
+ * fail. */
 enum rb_code rb_deploy_watch_prepare(rb_env_session *site, int64_t seconds, const char *tag,
                                      rb_err *err);
 
-/* True if the environment's newest watch is open, and nothing happened since. */
+/* True if the environment's newest watch has not ended, and no transition began since. */
 bool rb_deploy_watch_open(const rb_env_session *site);
 
 /*
- * Watches. Gives the environment's lock up. RB_OK if the watch passed, or another transition took
- * over before anything failed; RB_FOUND if the release was reverted, checks fail at the deadline,
- * or a signal ended the watch (`resume` continues it); RB_DECIDE after a hold; RB_HALFWAY if the
- * automatic revert stopped half-way.
+ * Runs the watch. Releases the environment's lock. RB_OK if the watch passed, or another transition
+ * took over before a check failed; RB_FOUND if the release was reverted, checks fail at the
+ * deadline, or a signal ended the watch (`resume` continues it); RB_DECIDE after a hold; RB_HALFWAY
+ * if the automatic revert stopped half-way.
  */
 enum rb_code rb_deploy_watch(rb_cli *cli, rb_env_session *site, rb_err *err);
 
-/* A watch as documents show it: a new object. */
+/* Returns the watch in the form that documents show, as a new object. */
 json_t *rb_deploy_watch_view(const json_t *watch);
 
 #endif

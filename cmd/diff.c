@@ -13,7 +13,8 @@
 #include "ui.h"
 
 #define COMMITS_SHOWN 20
-#define PATHS_SHOWN 20 /* of each kind, an artifact; --json has all */
+#define PATHS_SHOWN                                                                                \
+    20 /* paths of an artifact that the text lists for each kind of change; --json has all */
 
 struct between {
     const rb_release *from;
@@ -39,7 +40,7 @@ static void between_clear(struct between *between)
     free(between->items);
 }
 
-/* Adds the releases that a walk visits before it comes to `from`. */
+/* Adds the releases on the walk from the later release back to `from`. */
 static bool add_between(void *context, const rb_release *release)
 {
     struct between *between = context;
@@ -50,8 +51,7 @@ static bool add_between(void *context, const rb_release *release)
     return true;
 }
 
-/* B is a release; any other revision, described as one; or, where it is not named, the work tree.
- */
+/* Opens B. If B is not a release, describes the revision like one; without B, the work tree. */
 static enum rb_code open_b(rb_release **out, rb_cli *cli, const rb_release *from, const char *name,
                            rb_err *err)
 {
@@ -79,7 +79,8 @@ static enum rb_code make(json_t **out, struct sides *sides, rb_cli *cli, const r
     rb_ui_progress_end(cli);
     RB_TRY(code);
     RB_AUTO(between_clear) struct between between = {.from = sides->from};
-    /* The proofs of a release that does not verify are unknown, which rb_diff() reports. */
+    /* The walk ends at a release that does not verify. rb_diff() reports that its proofs are
+     * unknown. */
     rb_session_walk(&cli->session, sides->to, add_between, &between);
     return rb_diff(out, cli->session.repo, sides->from, sides->to,
                    (const rb_release *const *)between.items, between.n, err);
@@ -91,7 +92,7 @@ static const char *text(const json_t *object, const char *key)
     return s ? s : "";
 }
 
-/* One line with its sign, in the sign's colour. */
+/* Prints one changed item: a sign (such as + or -) and the name, in the sign's colour. */
 static void print_change(const char *indent, const char *change, const char *name)
 {
     bool added = strcmp(change, "added") == 0, removed = strcmp(change, "removed") == 0;
@@ -101,7 +102,7 @@ static void print_change(const char *indent, const char *change, const char *nam
 
 static const char *const kinds[] = {"added", "removed", "changed"};
 
-/* "1 file added, 3 files changed"; "" for nothing. */
+/* Returns "1 file added, 3 files changed", or "" if all lists are empty. */
 static char *summary(const json_t *lists, const char *noun)
 {
     rb_buf out = {0};
@@ -115,7 +116,7 @@ static char *summary(const json_t *lists, const char *noun)
     return rb_buf_detach(&out);
 }
 
-/* Returns the label of an id, "2 discount", from the side that has it. */
+/* Returns the label of a migration, "2 discount", from the side that has it. */
 static char *migration_label(const struct sides *sides, const char *database, const char *id)
 {
     const rb_release *const releases[] = {sides->to, sides->from};
@@ -129,7 +130,8 @@ static char *migration_label(const struct sides *sides, const char *database, co
     return rb_strdup(id);
 }
 
-/* database: NULL for a list of files. */
+/* Prints the lists of added, removed and changed names. database: of the migrations that are
+ * listed, or NULL for files. */
 static void print_lists(const json_t *lists, const struct sides *sides, const char *database)
 {
     for (size_t i = 0; i < 3; i++) {
@@ -151,7 +153,7 @@ static void print_head(const char *part, const char *name, const char *rest)
     rb_ui_line("<bold>%s%s%s</>%s%s", part, *name ? " " : "", name, *rest ? ": " : "", rest);
 }
 
-/* Whether a column that is listed as added or removed is one side of a renamed one. */
+/* True if a column that is listed as added or removed is one side of a rename. */
 static bool is_renamed(const json_t *renamed, const json_t *change)
 {
     const char *side = strcmp(text(change, "change"), "added") == 0     ? "to"
@@ -205,7 +207,7 @@ static void print_lines(const json_t *lines, bool stat)
     }
 }
 
-/* Keys say it better than lines, where the file has any. */
+/* Prints the changed keys of a config file, or its changed lines if it has no keys. */
 static void print_config(const json_t *item, bool stat)
 {
     const json_t *keys = json_object_get(item, "keys");
@@ -225,7 +227,7 @@ static void print_config(const json_t *item, bool stat)
     }
 }
 
-/* stat: without the lines of flags and config files. */
+/* Prints the changes of flags and config. stat: only the counts, without lines. */
 static void print_settings(const json_t *document, bool stat)
 {
     const json_t *flags = json_object_get(document, "flags");
@@ -257,7 +259,7 @@ static void print_settings(const json_t *document, bool stat)
     }
 }
 
-#define BAR 40 /* signs of the longest bar of --stat */
+#define BAR 40 /* length of the longest bar of --stat, in signs */
 
 static char *bar_of(char sign, int64_t n, int64_t most)
 {

@@ -120,7 +120,8 @@ static void show(const json_t *doc)
         rb_ui_item("  not tried: {.}", command);
 }
 
-/* Writes what the drill showed. *entry: a new string, or NULL if it cannot be written. */
+/* Writes the drill's result to the ledger. *entry: the entry's id as a new string, or NULL if it
+ * cannot be written. */
 static void write_entry(char **entry, rb_cli *cli, const char *env, const json_t *doc)
 {
     rb_oid id;
@@ -171,7 +172,7 @@ static enum rb_code carry_out(rb_cli *cli, rb_env_session *site, rb_drill *drill
     drill->control = &control;
     rb_env_session_catch(&control);
     enum rb_code code = rb_drill_copy(drill, site->state, err);
-    rb_state_close(site->state); /* from here on nothing of the environment is open */
+    rb_state_close(site->state); /* the drill itself works on copies only */
     site->state = NULL;
     if (code == RB_OK)
         code = rb_drill_run(&doc, drill, err);

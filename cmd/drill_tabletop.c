@@ -11,15 +11,15 @@
 #include "report/runbook.h"
 #include "ui.h"
 
-#define ANSWERS_LIMIT (64u << 10) /* bytes of a file with answers */
-#define ANSWER_LIMIT 500          /* bytes of one */
+#define ANSWERS_LIMIT (64u << 10) /* bytes of the file of --answers */
+#define ANSWER_LIMIT 500          /* bytes of one answer */
 
 typedef struct tabletop {
     rb_cli *cli;
     const rb_env_session *site;
     const rb_plan *plan;
-    rb_buf given;     /* of --answers */
-    const char *next; /* line of it; NULL: the terminal is asked */
+    rb_buf given;     /* content of the file of --answers */
+    const char *next; /* next line of `given`; NULL: ask at the terminal */
     json_t *answers;
     double began;
     time_t started;
@@ -42,7 +42,7 @@ static const char *question_of(const char *section)
     return "What do you do?";
 }
 
-/* Returns the answer as a new string; NULL: there is none. */
+/* Returns the answer as a new string, or NULL if there is no answer. */
 static char *ask(tabletop *t, const char *question)
 {
     if (!t->next)
@@ -83,7 +83,7 @@ static enum rb_code walk_section(tabletop *t, const char *title, const char *tex
     return RB_OK;
 }
 
-/* Each "## TITLE" of the runbook is a section. */
+/* Asks about each section of the runbook. A section begins with "## TITLE". */
 static enum rb_code walk(tabletop *t, const char *runbook, rb_err *err)
 {
     const char *head = strstr(runbook, "\n## ");

@@ -57,7 +57,8 @@ static enum rb_code describe(json_t *out, rb_cli *cli, const char *name, rb_err 
     return add_last(out, &st, err);
 }
 
-/* Of an environment that cannot be read the row has the reason only. */
+/* Returns the row of an environment. If it cannot be read, the row has only its name and the
+ * reason. */
 static json_t *row_of(rb_cli *cli, const char *name)
 {
     json_t *row = json_pack("{s:n,s:n,s:n,s:n,s:n,s:n,s:[],s:n}", "root", "release", "state",
@@ -87,7 +88,7 @@ static enum rb_code list(rb_cli *cli, const rb_strs *names)
         rb_ui_document(cli, json_pack("{s:O}", "environments", rows));
         return RB_OK;
     }
-    rb_json_each (row, rows) { /* what only the table has */
+    rb_json_each (row, rows) { /* cells that only the table has, not the JSON document */
         const int64_t drift = rb_json_int(row, "drift", -1);
         RB_AUTO(rb_free_str) char *drifted = drift > 0 ? rb_format("%d", (int)drift) : NULL;
         const bool known = json_is_object(json_object_get(row, "last")) ||

@@ -43,7 +43,7 @@ static void add(const check *c, const char *item, enum level level, const char *
                                                  levels[level], rb_buf_str(&message), hint));
 }
 
-/* Adds an error where the code is one. */
+/* True if code is RB_OK; otherwise adds an error line with the reason. */
 static bool passes(const check *c, const char *item, enum rb_code code, rb_err *why)
 {
     if (code != RB_OK)
@@ -51,7 +51,7 @@ static bool passes(const check *c, const char *item, enum rb_code code, rb_err *
     return code == RB_OK;
 }
 
-/* The nearest folder above path that exists. */
+/* Returns the nearest folder above path that exists. */
 static char *standing_folder(const char *path)
 {
     char *at = rb_strdup(path);
@@ -91,7 +91,7 @@ static void check_root(const check *c)
     }
 }
 
-/* Where the program is: as given if it holds a '/', else in PATH. NULL: nowhere. */
+/* Returns the path of a program: its name if that has a '/', else from PATH. NULL: not found. */
 static char *find_program(const char *name)
 {
     const char *path = getenv("PATH");
@@ -111,7 +111,7 @@ static char *find_program(const char *name)
     return NULL;
 }
 
-/* A program that the releases bring. */
+/* True if the program is below ROOT/current: a release delivers it. */
 static bool is_delivered(const rb_env *env, const char *program)
 {
     RB_AUTO(rb_free_str) char *root = rb_path_resolve(env->root, NULL, NULL);
@@ -209,7 +209,7 @@ static bool is_mounted(const char *folder)
     return stat(folder, &st) == 0 && stat(above, &up) == 0 && st.st_dev != up.st_dev;
 }
 
-/* A mount point of /etc/fstab on the way to path that nothing is mounted on; NULL: none. */
+/* Returns a mount point of /etc/fstab that path is under and that is not mounted, or NULL. */
 static char *missing_mount(const char *path)
 {
     char *missing = NULL;
@@ -257,7 +257,7 @@ static void check_mounts(const check *c)
         add(c, "mounts", LEVEL_OK, NULL, "every file system is mounted and can be written");
 }
 
-/* What this host recorded. */
+/* Compares the environment with what this host recorded of it. */
 static void check_binding(const check *c)
 {
     RB_AUTO(rb_json_freep) json_t *list = rb_env_session_distrust(c->site);

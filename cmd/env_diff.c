@@ -13,7 +13,7 @@
 
 #define FILE_LIMIT (64u << 20) /* bytes of a flag or config file */
 
-/* One side: an environment, and what could not be read of it. */
+/* One of the two environments, and what could not be read of it. */
 typedef struct side {
     rb_env_session site;
     const char *name;
@@ -30,7 +30,8 @@ static void add_unreadable(json_t *out, const char *environment, const char *par
         out, rb_json_make("environment:s part:s message:s", environment, part, rb_err_line(why)));
 }
 
-/* Engine, version, settings and catalog; NULL, and a line in unreadable, where it has none. */
+/* Reads engine, version, settings and catalog of a database. Returns NULL, and adds a line to
+ * unreadable, if it cannot be read. */
 static json_t *read_database(const side *s, const char *name, json_t *unreadable)
 {
     const char *url = rb_env_database(s->site.env, name);
@@ -50,7 +51,7 @@ static json_t *read_database(const side *s, const char *name, json_t *unreadable
                         rb_db_version(db), settings, catalog);
 }
 
-/* [{"name","from","to"}] of two objects; null where a side has no such member. */
+/* Returns [{"name","from","to"}] of the members that differ; null where one object lacks it. */
 static json_t *compare_members(const json_t *a, const json_t *b)
 {
     json_t *out = json_array();
@@ -64,7 +65,7 @@ static json_t *compare_members(const json_t *a, const json_t *b)
     return out;
 }
 
-/* A database that only one side has is null on the other, and has no more to compare. */
+/* Compares a database. If only one side has it, the other is null and nothing more is compared. */
 static json_t *compare_database(const char *name, const json_t *a, const json_t *b)
 {
     RB_AUTO(rb_json_freep) json_t *schema = NULL;
@@ -99,7 +100,7 @@ static json_t *compare_databases(const side sides[2], json_t *unreadable)
     return out;
 }
 
-/* A file of the host; *has is false where it does not exist or cannot be read. */
+/* Reads a file of the host. *has is false if it does not exist or cannot be read. */
 static void read_file(bool *has, rb_buf *out, const side *s, const char *part, const char *path,
                       json_t *unreadable)
 {

@@ -48,7 +48,7 @@ static enum rb_code write_results(json_t **notices, const rb_env_session *site, 
     return rb_notify_record(*notices, state, err);
 }
 
-/* Holds the environment only for so long. */
+/* Runs `work` under the environment's lock, and releases the lock directly afterwards. */
 static enum rb_code hold(json_t **notices, const rb_env_session *site, held_work work, rb_err *err)
 {
     RB_AUTO(rb_lock_releasep) rb_lock *lock = NULL;
@@ -61,7 +61,7 @@ static enum rb_code hold(json_t **notices, const rb_env_session *site, held_work
 void rb_env_session_notify_unheld(rb_cli *cli, const rb_env_session *site)
 {
     RB_AUTO(rb_json_freep) json_t *notices = NULL;
-    rb_err ignored; /* the next command does it */
+    rb_err ignored; /* the next command that changes the environment tries again */
     if (site->env->notify_count == 0 || hold(&notices, site, collect, &ignored) != RB_OK ||
         json_array_size(notices) == 0)
         return;

@@ -1,4 +1,5 @@
-/* Environments that are refused: half-way, held, or not this host's; and the command after it. */
+/* Refuses environments that are half-way, held by another run, or bound to another host, and names
+ * the command to run next. */
 #include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,7 +10,8 @@
 #include "environment/checks.h"
 #include "transition/pause.h"
 
-/* Returns what the folder is for, if it must not be an environment; both paths are resolved. */
+/* Returns what the folder is used for if it must not be an environment's root, else NULL. Both
+ * paths are resolved. */
 static const char *purpose_of(const char *path, const char *git)
 {
     const struct passwd *user = getpwuid(geteuid());
@@ -27,7 +29,7 @@ static const char *purpose_of(const char *path, const char *git)
     return NULL;
 }
 
-/* What arrives in a commit is not this host's state: neither a journal, nor its releases. */
+/* A root in the work tree could be filled by a commit, with a forged journal or forged releases. */
 enum rb_code rb_env_session_check_root(rb_cli *cli, const char *name, const char *root, rb_err *err)
 {
     RB_AUTO(rb_free_str) char *top = NULL;
@@ -76,7 +78,7 @@ enum rb_code rb_env_session_pending(rb_transition_row **out, char **holder,
     *holder = rb_lock_holder(site->env->root);
     if (!*out || *holder)
         return RB_OK;
-    rb_transition_row_free(*out); /* it may have ended between the two looks */
+    rb_transition_row_free(*out); /* it may have ended before the lock was looked at: read again */
     *out = NULL;
     return rb_state_pending(out, site->state, err);
 }
@@ -127,8 +129,8 @@ enum rb_code rb_env_session_lock(rb_env_session *site, rb_err *err)
     return RB_BUSY;
 }
 
-/* Returns text with -C and --config, as they were given, in each command between backquotes, so
- * that it can be pasted. Commands that have them already stay as they are. */
+/* Returns text with the options -C and --config added to each rbtool command in backquotes, as they
+ * were given, so that it can be pasted. Leaves commands that have them already. */
 char *rb_env_session_commands(const rb_cli *cli, const char *text)
 {
     static const char start[] = "`rbtool ";

@@ -13,7 +13,8 @@
 #include "transition/ledger_outbox.h"
 #include "ui.h"
 
-#define ENVIRONMENTS_LIMIT (1u << 20) /* bytes of the file that rbtool.environments names */
+#define ENVIRONMENTS_LIMIT                                                                         \
+    (1u << 20) /* bytes of the file that git config rbtool.environments names */
 
 static const char *lookup(const char *name)
 {
@@ -30,7 +31,7 @@ static char *folder_of(const char *path)
 
 typedef struct found {
     json_t *environments;
-    char *base; /* folder for relative paths */
+    char *base; /* folder that relative paths start from */
     char *file;
     enum rb_settings_source source;
 } found;
@@ -64,7 +65,8 @@ static enum rb_code find_environments(found *out, rb_cli *cli, rb_err *err)
     RB_TRY(rb_file_read(&text, named, ENVIRONMENTS_LIMIT, err));
     RB_AUTO(rb_json_freep) json_t *json = NULL;
     RB_TRY(rb_config_environments(&json, rb_buf_str(&text), text.len, named, err));
-    RB_AUTO(rb_free_str) char *top = NULL; /* then a commit can change the file */
+    RB_AUTO(rb_free_str)
+    char *top = NULL; /* set if the file is in a work tree, where a commit can change it */
     rb_repo_work_tree_of(&top, NULL, repo, named);
     *out = (found){.environments = json_incref(json),
                    .base = folder_of(named),
@@ -117,7 +119,7 @@ json_t *rb_env_session_objectives(rb_cli *cli)
     return out;
 }
 
-/* NULL when the ledger has all of it now. */
+/* Records ended transitions in the ledger. Returns NULL if all are recorded, else the reason. */
 static char *record(rb_cli *cli, const char *environment, rb_state *state)
 {
     rb_recording done;
@@ -140,15 +142,15 @@ static char *record(rb_cli *cli, const char *environment, rb_state *state)
 
 void rb_env_session_record(rb_cli *cli, rb_env_session *site)
 {
-    rb_err ignored; /* a database that cannot be read now is asked the next time */
+    rb_err ignored; /* a database that cannot be read now is tried again by the next command */
     (void)!rb_backups_settle(site->env, site->state, &ignored);
     (void)!rb_state_watch_settle(site->state, site->env->root, &ignored);
     free(site->untold);
     site->untold = record(cli, site->env->name, site->state);
 }
 
-/* Records the transitions of one environment. Skips one that does not exist on this host or that
- * another run holds, which records its own. */
+/* Records the ended transitions of one environment. Skips an environment that is not on this host,
+ * or that another run holds: that run records its own. */
 static enum rb_code catch_up(rb_cli *cli, const char *name, const char *root, rb_err *err)
 {
     RB_AUTO(rb_lock_releasep) rb_lock *lock = NULL;
@@ -164,7 +166,7 @@ static enum rb_code catch_up(rb_cli *cli, const char *name, const char *root, rb
     RB_AUTO(rb_free_str) char *recorded = NULL;
     RB_TRY(rb_state_pin(&recorded, state, "environment", err));
     if (recorded && strcmp(recorded, name) != 0)
-        return RB_OK; /* it would be recorded under the wrong name */
+        return RB_OK; /* would be recorded under a wrong name */
     RB_TRY(rb_state_watch_settle(state, root, err));
     RB_AUTO(rb_free_str) char *untold = record(cli, name, state);
     if (untold)
@@ -184,7 +186,7 @@ void rb_env_session_catch_up(rb_cli *cli)
             rb_ui_note(cli, "%s", rb_err_line(&ignored));
 }
 
-/* Adds the command to paste, which core does not know. */
+/* Adds to the error the command that names an environment: core does not know it. */
 static enum rb_code refuse_several(const rb_cli *cli, const json_t *environments, rb_err *err)
 {
     RB_AUTO(rb_buf_clear) rb_buf names = {0};
@@ -199,7 +201,8 @@ static enum rb_code refuse_several(const rb_cli *cli, const json_t *environments
                    names.data, cli->typed, first);
 }
 
-/* Removes files staged by a run that was killed before its journal row was durable. */
+/* Removes the files of a run that was killed after staging them and before its journal row was
+ * durable. */
 static enum rb_code drop_staged(const rb_env_session *site, rb_err *err)
 {
     RB_AUTO(rb_transition_row_freep) rb_transition_row *row = NULL;
@@ -220,7 +223,7 @@ static enum rb_code bind(rb_env_session *site, const found *f, bool named, rb_er
                            site->session->repo, named, err);
 }
 
-/* unreadable: goes on with an error that is in this list; NULL: stops. */
+/* Adds an error to `unreadable` and returns RB_OK, or returns the error if that is NULL. */
 static enum rb_code pass(json_t *unreadable, const char *part, enum rb_code code, rb_err *err)
 {
     if (code == RB_OK || !unreadable)
@@ -229,7 +232,7 @@ static enum rb_code pass(json_t *unreadable, const char *part, enum rb_code code
     return RB_OK;
 }
 
-/* Reads the environment; to look at it, one of which not everything can be read. */
+/* Reads the environment's settings. With `unreadable`, uses what can be read of faulty ones. */
 static enum rb_code read_environment(rb_env_session *site, json_t *unreadable, const found *f,
                                      const char *name, rb_err *err)
 {

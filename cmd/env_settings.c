@@ -11,13 +11,13 @@ static bool is_renamed(const rb_env_session *site)
     return site->binding.environment && strcmp(site->binding.environment, site->env->name) != 0;
 }
 
-/* True if different settings stop a transition: not for a file that the operator names. */
+/* True if settings that differ stop a transition. Files that only the operator changes do not. */
 static bool settings_stop(const rb_env_session *site)
 {
     return site->source == RB_SETTINGS_WORKTREE && json_array_size(site->binding.differences) > 0;
 }
 
-/* A commit can rename the only environment as well as move it. */
+/* Returns the recorded name if it is another one: a commit can rename the only environment. */
 static const char *other_name(const rb_env_session *site)
 {
     return site->source == RB_SETTINGS_WORKTREE ? site->binding.other : NULL;

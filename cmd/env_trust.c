@@ -7,9 +7,9 @@
 #include "ledger_write.h"
 #include "ui.h"
 
-/* The rules that accepting the settings overrides, [{"rule": "environment" or "settings", "old":
- * name of the environment before, "root": the environment itself is renamed, "what": for people}].
- * The root last: a later entry about the same names is the one that counts. */
+/* Lists the rules that accepting the settings overrides: [{"rule": "environment" or "settings",
+ * "old": name of the environment before, "root": the environment itself is renamed, "what": text
+ * for people}]. The item with "root" is last: the newest entry about the same names counts. */
 static json_t *find_passings(const rb_env_session *site)
 {
     const rb_binding *binding = &site->binding;
@@ -37,7 +37,7 @@ static json_t *find_passings(const rb_env_session *site)
     return all;
 }
 
-/* Finds the live release, from the journal, or from the ledger if the journal is another one. */
+/* Finds the live release in the journal; if that was replaced by another one, in the ledger. */
 static void find_live(rb_draft *draft, const rb_env_session *site, const rb_ledger *ledger,
                       const char *environment)
 {
@@ -88,8 +88,8 @@ static enum rb_code record_one(rb_cli *cli, const rb_env_session *site, const js
     return RB_OK;
 }
 
-/* Fails unless the host has the ledger and the root that the environment is bound to, with a key to
- * sign the override if a policy is in force. *sign: it has a key. */
+/* Fails unless the clone has the ledger and the root key that the environment is bound to and, if a
+ * policy is in force, a key to sign the override. *sign: a key was found. */
 static enum rb_code check_may(bool *sign, rb_cli *cli, const rb_env_session *site,
                               const json_t *all, const char *why, rb_err *err)
 {

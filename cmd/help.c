@@ -5,7 +5,7 @@
 
 #include "commands.h"
 
-/* The pages of cmd/man as they are. */
+/* The pages of cmd/man, compiled into the program. */
 #define EMBED(name)                                                                                \
     __asm__(".pushsection .rodata\nrb_page_" #name ":\n.incbin \"cmd/man/rbtool-" #name            \
             ".1.md\"\n.byte 0\n.popsection\n");                                                    \
@@ -51,7 +51,7 @@ void rb_help_usage(const rb_opt *global_opts)
 
 #define HEADING "\n## "
 
-/* Append text without the marks of its headings. */
+/* Appends the page's sections without the Markdown signs of their headings. */
 static void add_sections(rb_buf *out, const char *text)
 {
     for (const char *mark; (mark = strstr(text, HEADING)); text = mark + strlen(HEADING))
@@ -65,7 +65,7 @@ void rb_help_command(const rb_command *command)
     const char *text = "";
     for (size_t i = 0; i < PAGES; i++)
         if (pages[i].command == command)
-            text = strchr(pages[i].text, '\n') + 1; /* without its title */
+            text = strchr(pages[i].text, '\n') + 1; /* after the title line */
     const char *sections = strstr(text, HEADING);
     rb_buf_printf(&out, "usage: rbtool %s [OPTIONS]%s%s\n\n%s.\n", command->name,
                   *command->args ? " " : "", command->args, command->summary);

@@ -4,10 +4,10 @@
 
 #include "cli.h"
 
-/* The list of commands by group, the options of every command, the exit codes. */
+/* Prints the commands by group, the options that every command takes, and the exit codes. */
 void rb_help_usage(const rb_opt *global_opts);
-/* Usage, options and the text of the command's page in cmd/man, which its manual is built from too.
- */
+/* Prints usage, options and the text of the command's page in cmd/man. The manual page is built
+ * from the same text. */
 void rb_help_command(const rb_command *command);
 
 #endif

@@ -5,7 +5,7 @@
 #include "commands.h"
 #include "hook/ledger.h"
 
-#define INPUT_LIMIT ((size_t)256 << 20) /* bytes: some two million refs */
+#define INPUT_LIMIT ((size_t)256 << 20) /* bytes: about two million refs */
 
 static const rb_opt opts[] = {RB_OPTIONS_END};
 
@@ -24,7 +24,7 @@ static enum rb_code read_input(rb_buf *out, rb_err *err)
     return n == 0 ? RB_OK : rb_fail_errno(err, RB_ERROR, "cannot read what git gave this hook");
 }
 
-/* What every hook gets; the guard is made of the other two. */
+/* Arguments of every hook. The guard is made from the repository and the signers. */
 struct call {
     rb_cli *cli;
     rb_repo *repo;
@@ -39,14 +39,14 @@ static enum rb_code read_pushes(rb_pushes *out, const struct call *call, bool se
     return rb_pushes_read(out, call->repo, sent, rb_buf_str(&input), input.len, err);
 }
 
-/* Combines two results. If both found something, either error will do; any other error takes
- * precedence. */
+/* Returns the more serious of two results. If both found something, either error will do; any other
+ * error takes precedence. */
 static enum rb_code both(enum rb_code first, enum rb_code second)
 {
     return second != RB_OK && second != RB_FOUND ? second : first != RB_OK ? first : second;
 }
 
-/* pre-push, and pre-receive, which has no remote. */
+/* Runs pre-push, or pre-receive, which has no remote. */
 static enum rb_code run_push(rb_refusals *out, const struct call *call, const char *remote,
                              rb_err *err)
 {
@@ -70,7 +70,7 @@ static enum rb_code run_pre_receive(rb_refusals *out, const struct call *call, r
     return run_push(out, call, NULL, err);
 }
 
-/* post-receive: nothing can be refused any more. */
+/* Runs post-receive, which can only warn: the refs are updated already. */
 static enum rb_code run_post_receive(rb_refusals *out, const struct call *call, rb_err *err)
 {
     RB_AUTO(rb_pushes_clear) rb_pushes pushes = {0};
@@ -78,7 +78,7 @@ static enum rb_code run_post_receive(rb_refusals *out, const struct call *call, 
     return rb_ledger_receipt(out, call->repo, &pushes, err);
 }
 
-/* Only in the state "prepared" can git be stopped. */
+/* Runs reference-transaction. git can be stopped only in the state "prepared". */
 static enum rb_code run_transaction(rb_refusals *out, const struct call *call, rb_err *err)
 {
     if (strcmp(call->argv[0], "prepared") != 0)
@@ -108,7 +108,7 @@ static const struct hook {
              {"pre-receive", "", 0, run_pre_receive},
              {"post-receive", "", 0, run_post_receive}};
 
-/* Three lines at most, however many there are; returns how many. */
+/* Prints at most three lines. Returns how many refusals, or warnings, there are. */
 static size_t print(const rb_refusals *refusals, bool warnings)
 {
     const rb_refusal *first = NULL;

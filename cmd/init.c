@@ -22,7 +22,7 @@ static enum rb_code git(rb_repo *repo, const char *const *args, rb_err *err)
     return rb_repo_git(&out, repo, args, err);
 }
 
-/* Removes the hooks. rbtool.json, releases and ledger belong to the project and stay. */
+/* Removes the hooks. rbtool.json, releases and ledger belong to the project and are not removed. */
 static enum rb_code uninstall(rb_cli *cli, rb_repo *repo, rb_err *err)
 {
     const char *pinned;
@@ -45,7 +45,8 @@ static enum rb_code uninstall(rb_cli *cli, rb_repo *repo, rb_err *err)
     return RB_OK;
 }
 
-/* A server's own checks need the application's name where it has no release yet. */
+/* Sets rbtool.app from rbtool.json of HEAD: a server that has no release yet needs the name for its
+ * checks. */
 static enum rb_code pin(rb_repo *repo, rb_err *err)
 {
     const char *pinned;
@@ -62,7 +63,7 @@ static enum rb_code pin(rb_repo *repo, rb_err *err)
     return RB_OK;
 }
 
-/* Its settings come with what is pushed. */
+/* Sets up a bare repository. It needs no rbtool.json: settings come with what is pushed. */
 static enum rb_code init_server(rb_cli *cli, rb_repo *repo, bool dry_run, rb_err *err)
 {
     if (!dry_run)
@@ -79,7 +80,7 @@ static char *place(const rb_cli *cli, rb_repo *repo)
                                : rb_path_join(rb_repo_workdir(repo), RB_CONFIG_FILE);
 }
 
-/* A clone of a project that has settings needs only the hooks. */
+/* Checks an rbtool.json that exists, and leaves it as it is: the clone needs only the hooks. */
 static enum rb_code keep_config(const char *path, rb_err *err)
 {
     RB_AUTO(rb_config_freep) rb_config *config = NULL;
@@ -118,8 +119,8 @@ static enum rb_code write_config(rb_cli *cli, rb_repo *repo, const char *path, r
     return RB_OK;
 }
 
-/* Prints members of `found` that `mine` lacks or has with another value. Members that only `mine`
- * has are intended. */
+/* Prints the members of `found` that `mine` lacks, or that have another value there. Members that
+ * only `mine` has are intended. */
 static size_t print_missing(const json_t *found, const json_t *mine, const char *at)
 {
     size_t n = 0;
@@ -144,7 +145,8 @@ static size_t print_missing(const json_t *found, const json_t *mine, const char 
     return n;
 }
 
-/* Differences in artifacts and environments that a user wrote are not reported. */
+/* Prints how detected settings differ from rbtool.json, except artifacts and environments, which a
+ * user chose. */
 static enum rb_code detect(rb_cli *cli, rb_repo *repo, rb_err *err)
 {
     RB_AUTO(rb_found_clear) rb_found found = {0};

@@ -12,7 +12,7 @@
 #include "migration/unread.h"
 #include "release/flags.h"
 
-#define FILE_LIMIT (4u << 20) /* bytes of a file that is looked into */
+#define FILE_LIMIT (4u << 20) /* bytes of a file whose content is searched */
 #define FOLDERS_LIMIT 500     /* folders tried for migrations */
 #define UNREAD_SHOWN 5        /* files of a folder that are named as not read */
 
@@ -35,7 +35,7 @@ void rb_found_clear(rb_found *found)
     rb_strs_clear(&found->broken);
 }
 
-/* Adds a line for people. */
+/* Adds a line about what was found. */
 #define say(look, ...) rb_strs_take(&(look)->found->said, rb_format(__VA_ARGS__))
 
 static bool has_file(const struct look *look, const char *path)
@@ -46,14 +46,14 @@ static bool has_file(const struct look *look, const char *path)
     return false;
 }
 
-/* Reads a file. False if it is absent, too large or cannot be read: then it is not evidence. */
+/* Reads a file. False if it is absent, too large or cannot be read: detection then ignores it. */
 static bool read_file(rb_buf *out, const struct look *look, const char *path)
 {
     return has_file(look, path) &&
            rb_tree_read(out, look->repo, &look->tree, path, FILE_LIMIT, RB_IGNORED) == RB_OK;
 }
 
-/* Returns the last part of a path or url, in characters that a name may have. */
+/* Returns the last part of a path or url, without the characters that a name may not have. */
 static char *name_from(const char *text)
 {
     size_t len = strlen(text);
@@ -77,8 +77,9 @@ static char *name_from(const char *text)
     return rb_buf_detach(&out);
 }
 
-/* The value of `key` in lines like `key = "value"` or `key value`, in a section such as
- * "[package]"; section NULL: before any. NULL where there is none. */
+/* Returns the value of `key` from a line like `key = "value"` or `key value`. section: searches
+ * below a heading such as "[package]"; NULL: above the first heading. Returns NULL if the key is
+ * missing. */
 static char *line_value(const char *text, const char *section, const char *key)
 {
     bool inside = !section;
@@ -97,12 +98,12 @@ static char *line_value(const char *text, const char *section, const char *key)
     return NULL;
 }
 
-/* Returns the project's name, from the file that its own tools read; *file names that. */
+/* Returns the project's name from its package file, and that file's name in *file. */
 static char *project_name(const char **file, const struct look *look)
 {
     static const struct {
         const char *file;
-        const char *section; /* NULL: none, or JSON */
+        const char *section; /* NULL: the file has no sections */
         const char *key;
     } sources[] = {{"package.json", NULL, "name"},
                    {"composer.json", NULL, "name"},
@@ -121,7 +122,7 @@ static char *project_name(const char **file, const struct look *look)
                              : line_value(rb_buf_str(&text), sources[i].section, sources[i].key);
         char *slash = name ? strrchr(name, '/') : NULL;
         if (slash && slash[1] == 'v' && slash[2] && !slash[2 + strspn(slash + 2, "0123456789")])
-            *slash = '\0'; /* a Go module's version */
+            *slash = '\0'; /* cut off the version of a Go module path, such as /v2 */
         if (name && *name)
             return name;
         free(name);
@@ -129,9 +130,9 @@ static char *project_name(const char **file, const struct look *look)
     return NULL;
 }
 
-/* In this order: the name that the repository is bound to, the project's own (package.json,
- * composer.json, Cargo.toml, pyproject.toml, go.mod), and that of the folder. A remote can have any
- * name, like ../remote.git: it counts only in a bare repository, which has no folder of files. */
+/* Finds the application's name. In this order: git config rbtool.app, the project's package file
+ * (package.json, composer.json, Cargo.toml, pyproject.toml, go.mod), the folder. A remote's name
+ * can be anything, such as ../remote.git, and counts only in a bare repository. */
 static enum rb_code find_name(char **out, struct look *look, rb_err *err)
 {
     const char *pinned;
@@ -151,7 +152,7 @@ static enum rb_code find_name(char **out, struct look *look, rb_err *err)
     return RB_OK;
 }
 
-/* Where the version stands: as a plain text, or as the member "version" of a JSON file. */
+/* Finds the file with the version: a plain text, or the member "version" of a JSON file. */
 static json_t *find_version(struct look *look)
 {
     static const char *const files[] = {"VERSION",      "version.txt",   "VERSION.txt",
@@ -195,7 +196,7 @@ static enum rb_code find_tags(struct look *look, rb_err *err)
     return RB_OK;
 }
 
-/* Tools whose migrations are code keep them in folders of these names. */
+/* True for folder names where frameworks keep migrations that are code. */
 static bool is_migrations_name(const char *folder)
 {
     const char *slash = strrchr(folder, '/');
@@ -204,7 +205,7 @@ static bool is_migrations_name(const char *folder)
            strcmp(last, "versions") == 0;
 }
 
-/* Adds the files of a folder that no release would include, though they look like migrations. */
+/* Reports files of a folder that look like migrations and that no release would include. */
 static void say_unread(struct look *look, const char *folder, bool read)
 {
     RB_AUTO(rb_unread_clear) rb_unread unread = {0};
@@ -223,7 +224,8 @@ static void say_unread(struct look *look, const char *folder, bool read)
     }
 }
 
-/* Folders that may be a migrations folder: those with SQL files, and those above up.sql. */
+/* Lists candidates for migration folders: those with SQL files, and those that have up.sql files in
+ * folders below. */
 static void list_folders(rb_strs *out, const struct look *look)
 {
     for (size_t i = 0; i < look->entries.n && out->n < FOLDERS_LIMIT; i++) {
@@ -250,7 +252,7 @@ static const char *find_seed(const struct look *look)
     return NULL;
 }
 
-/* Databases by folder first: whether one is called "main" depends on how many there are. */
+/* Names the databases, which were found by folder. The name is "main" if there is only one. */
 static void name_databases(struct look *look, json_t *by_folder)
 {
     if (json_object_size(by_folder) == 0)
@@ -330,7 +332,7 @@ static void find_flags(struct look *look)
     }
 }
 
-/* Files that applications read their settings from, by the names that they usually have. */
+/* Files that applications usually read their settings from. */
 static const char *const config_globs[] = {
     "config/*.toml",   "config/*.yaml",       "config/*.yml",    "config/*.ini", "config/*.conf",
     "config/*.json",   "config/*.properties", "config/*.env",    "conf/*.toml",  "conf/*.yaml",
@@ -366,7 +368,7 @@ static void find_globs(struct look *look)
     }
 }
 
-/* Lists the files of HEAD: only committed files count. */
+/* Lists the files of HEAD, since only committed files count. */
 static enum rb_code list_head(struct look *look, rb_err *err)
 {
     static const rb_strs everything = {0};

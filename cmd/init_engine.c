@@ -1,5 +1,6 @@
-/* Which database a set of migrations is written for: by the names of files and folder, by what only
- * one engine's grammar has, else by running the ups in empty databases. */
+/* Detects which engine a set of migrations is written for: by the names of files and folder, then
+ * by words that only one engine's grammar has, else by running the up scripts in empty databases.
+ */
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,7 +11,7 @@
 
 enum dialect { SQLITE, POSTGRES, MYSQL, DIALECTS };
 
-/* Words that are types or clauses in one of the engines only. */
+/* Words that are types or clauses in only one of the engines. */
 static const struct {
     const char *word;
     enum dialect dialect;
@@ -20,7 +21,7 @@ static const struct {
              {"plpgsql", POSTGRES},     {"tsvector", POSTGRES},    {"auto_increment", MYSQL},
              {"unsigned", MYSQL},       {"longtext", MYSQL},       {"engine", MYSQL}};
 
-/* Comments and strings are not looked into. */
+/* Counts the words of each engine in a script, except in comments and strings. */
 static void count(size_t seen[DIALECTS], const rb_script *script)
 {
     rb_sql sql;
@@ -37,7 +38,8 @@ static void count(size_t seen[DIALECTS], const rb_script *script)
 static bool runs_in(const char *engine, const rb_migrations *set, rb_err *err)
 {
     RB_AUTO(rb_proof_clear) rb_proof proof = {0};
-    bool *none_new = rb_calloc(set->n + 1, sizeof *none_new); /* only the ups are run */
+    bool *none_new = rb_calloc(
+        set->n + 1, sizeof *none_new); /* all false: proves none, only runs the up scripts */
     const rb_proof_request request = {.engine = engine,
                                       .set = set,
                                       .is_new = none_new,

@@ -1,9 +1,9 @@
 /*
- * The hooks of hooks/, put into a repository beside what is there: a hook of the user's keeps its
- * bytes, gets ".before-rbtool" behind its name and is run first. Where husky, lefthook, pre-commit
- * or a core.hooksPath from outside the repository rule, nothing of theirs is written: from git 2.54
- * on the hook goes into git's settings (hook.NAME.command), before that the line to add is printed.
- * A bare repository gets the hooks of a server.
+ * Installs the hooks of hooks/ beside those that a repository has. A user's hook is renamed to
+ * NAME.before-rbtool, unchanged, and runs first. If husky, lefthook, pre-commit or a core.hooksPath
+ * from outside the repository manage the hooks, their files are not written: git 2.54 and later run
+ * the hook from git's settings (hook.NAME.command); for an older git the line to add is printed. A
+ * bare repository gets the hooks of a server.
  */
 #include "init.h"
 
@@ -16,11 +16,11 @@
 #include "base/text.h"
 #include "ui.h"
 
-#define HOOK_LIMIT (16u << 20) /* bytes of an existing hook; a larger one is not a text */
+#define HOOK_LIMIT (16u << 20) /* bytes of an existing hook; a larger file is not a script */
 #define MARK "\n# rbtool's hook: "
 #define BEFORE ".before-rbtool"
 
-/* The files of hooks/ as they are, so that the program can install them wherever it runs. */
+/* The files of hooks/, compiled into the program. */
 #define EMBED(symbol, file)                                                                        \
     __asm__(".pushsection .rodata\n" #symbol ":\n.incbin \"" file "\"\n.byte 0\n.popsection\n");   \
     extern const char symbol[]
@@ -34,8 +34,8 @@ EMBED(rb_hook_post_receive, "hooks/post-receive");
 static const struct hook {
     const char *name;
     const char *text;
-    bool work;   /* where people work */
-    bool server; /* in a bare repository, which others push to */
+    bool work;   /* installed in a clone with a work tree */
+    bool server; /* installed in a bare repository, which others push to */
 } hooks[] = {{"pre-push", rb_hook_pre_push, true, false},
              {"reference-transaction", rb_hook_reference_transaction, true, true},
              {"commit-msg", rb_hook_commit_msg, true, false},
@@ -46,12 +46,12 @@ static const struct hook {
 
 enum action { WRITE, CHAIN, RENEW, CONFIGURE, TELL, NOTHING };
 
-/* What to do about one hook. */
+/* What to do about one hook: install it, or print the line to add to another tool's file. */
 struct plan {
     enum action action;
     char *path;
     char *before;
-    char *tell; /* where the line goes; the line itself follows */
+    char *tell; /* the file to add the line to; `line` is the line */
     char *line;
 };
 
@@ -75,7 +75,7 @@ static enum rb_code ask_git(char **out, rb_repo *repo, const char *const *args, 
     return code;
 }
 
-/* The folder that git runs hooks from: core.hooksPath, else the repository's own. */
+/* Finds the folder that git runs hooks from: core.hooksPath, else the repository's own. */
 static enum rb_code find_folder(char **out, rb_repo *repo, rb_err *err)
 {
     static const char *const args[] = {"rev-parse", "--path-format=absolute", "--git-path", "hooks",
@@ -83,7 +83,8 @@ static enum rb_code find_folder(char **out, rb_repo *repo, rb_err *err)
     return ask_git(out, repo, args, err);
 }
 
-/* A folder that a setting of the user's or the machine's names serves other repositories too. */
+/* *out: other repositories use the folder of hooks too, since core.hooksPath is not set in this
+ * repository's own settings. */
 static enum rb_code is_shared(bool *out, rb_repo *repo, rb_err *err)
 {
     static const char *const args[] = {"config", "--show-scope", "--get", "core.hooksPath", NULL};
@@ -103,7 +104,7 @@ static char *read_text(const char *path)
     rb_buf text = {0};
     if (rb_file_read(&text, path, HOOK_LIMIT, RB_IGNORED) != RB_OK)
         rb_buf_clear(&text);
-    return rb_buf_detach(&text); /* up to its first NUL byte */
+    return rb_buf_detach(&text); /* up to the first NUL byte */
 }
 
 static bool is_ours(const char *path)
@@ -127,8 +128,8 @@ static char *call_of(const char *name)
     return rb_format("rbtool hook %s \"$@\"", name);
 }
 
-/* husky 9 has the hooks that git runs in .husky/_, which it overwrites, and the user's hooks in
- * .husky; before that git ran them from .husky itself. */
+/* Plans a hook under husky. husky 9 keeps the hooks that git runs in .husky/_, which it overwrites,
+ * and the user's hooks in .husky. Earlier versions let git run .husky itself. */
 static bool plan_husky(struct plan *plan, const char *folder, const char *name)
 {
     bool inner = rb_text_ends(folder, "/.husky/_");
@@ -144,8 +145,8 @@ static bool plan_husky(struct plan *plan, const char *folder, const char *name)
     return true;
 }
 
-/* Its own file for this hook, or one of its settings that names the hook, so that `lefthook
- * install` will write it. */
+/* Plans a hook under lefthook if a hook file of its own exists, or its settings name the hook so
+ * that `lefthook install` will write one. */
 static bool plan_lefthook(struct plan *plan, const char *top, const char *name)
 {
     static const char *const files[] = {"lefthook.yml",   ".lefthook.yml", "lefthook.yaml",
@@ -172,7 +173,8 @@ static bool plan_lefthook(struct plan *plan, const char *top, const char *name)
     return true;
 }
 
-/* pre-commit gives its hooks no standard input, but runs NAME.legacy as git would. */
+/* Plans a hook under pre-commit, which passes no standard input to its hooks, but runs NAME.legacy
+ * as git would. */
 static bool plan_pre_commit(struct plan *plan, const char *name)
 {
     RB_AUTO(rb_free_str) char *hook = read_text(plan->path);
@@ -212,7 +214,7 @@ static void plan_hook(struct plan *plan, const char *folder, const char *top, bo
     }
 }
 
-/* From 2.54 on git has hooks in its settings too, hook.NAME.command, beside those in files. */
+/* *out: git is 2.54 or later, and runs hook.NAME.command of its settings beside hook files. */
 static enum rb_code has_config_hooks(bool *out, char **version, rb_repo *repo, rb_err *err)
 {
     static const char *const args[] = {"version", NULL};
@@ -224,11 +226,11 @@ static enum rb_code has_config_hooks(bool *out, char **version, rb_repo *repo, r
     return RB_OK;
 }
 
-/* Where the folder of hooks is another tool's and git takes settings for it. git puts the arguments
- * behind the command; a repository that was moved goes on without. */
+/* Adds the hook to git's settings, if another tool owns the folder of hooks. git appends the hook's
+ * arguments to the command. The command does nothing if the repository was moved. */
 static enum rb_code configure(rb_repo *repo, const struct hook *hook, rb_err *err)
 {
-    RB_AUTO(rb_free_str) /* below git's folder */
+    RB_AUTO(rb_free_str) /* in the repository's git folder */
     char *own = rb_format("%s/rbtool/hooks/%s", rb_repo_common_dir(repo), hook->name);
     RB_AUTO(rb_free_str) char *folder = rb_path_dir(own);
     RB_AUTO(rb_free_str) char *real = NULL;
@@ -299,7 +301,8 @@ enum rb_code rb_hooks_install(rb_cli *cli, rb_repo *repo, bool dry_run, rb_err *
     return RB_OK;
 }
 
-/* The shims themselves go with git's folder rbtool/. */
+/* Removes hook.NAME.command from git's settings. The scripts in GIT_DIR/rbtool/ are removed with
+ * it. */
 static void remove_settings(size_t *count, const rb_repo *repo)
 {
     for (size_t i = 0; i < HOOKS; i++) {
@@ -345,5 +348,5 @@ enum rb_code rb_hooks_remove(size_t *count, rb_cli *cli, rb_repo *repo, rb_err *
     RB_TRY(find_folder(&folder, repo, err));
     if (!shared && strcmp(folder, own) != 0)
         RB_TRY(remove_from(count, cli, folder, err));
-    return remove_from(count, cli, own, err); /* from before core.hooksPath was set, too */
+    return remove_from(count, cli, own, err); /* hooks installed before core.hooksPath was set */
 }

@@ -1,4 +1,4 @@
-/* What is missing before a release can be signed and verified here, as commands to paste. */
+/* Prints the commands that set up what signing and verifying a release still lacks here. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,14 +11,15 @@
 
 struct steps {
     rb_repo *repo;
-    const char *scope; /* "--global "; a server's settings are its repository's own: "" */
+    const char *scope; /* "--global ", or "" on a server, whose settings are the repository's own */
     rb_strs *commands;
 };
 
-/* Adds a command. */
+/* Adds a command to the list. */
 #define add(steps, ...) rb_strs_take((steps)->commands, rb_format(__VA_ARGS__))
 
-/* A public key that ssh-keygen would have made, as a path with "~", or NULL. */
+/* Returns the path of an existing public key that ssh-keygen names by default, with "~", or NULL.
+ */
 static const char *existing_key(void)
 {
     static const char *const keys[] = {"~/.ssh/id_ed25519.pub", "~/.ssh/id_ecdsa.pub",
@@ -32,7 +33,7 @@ static const char *existing_key(void)
     return NULL;
 }
 
-/* "ssh-ed25519 AAAA" of a key that the setting holds itself, or NULL where it names a file. */
+/* Returns "ssh-ed25519 AAAA" if the setting contains the key itself; NULL if it names a file. */
 static char *literal_key(const char *setting)
 {
     const char *key = strncmp(setting, "key::", 5) == 0  ? setting + 5
@@ -51,7 +52,7 @@ static void make_key(struct steps *steps, const char *email, const char *private
     add(steps, "ssh-keygen -t ed25519 -C %s -f %s", email, private_file);
 }
 
-/* *out: how a shell names the public key, a command or the key itself. */
+/* Adds the commands that make and set a key. *out: the public key as a shell expression. */
 static enum rb_code key_steps(char **out, struct steps *steps, const char *email, rb_err *err)
 {
     const char *format;

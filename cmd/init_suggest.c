@@ -1,4 +1,4 @@
-/* What `rbtool init` proposes where the repository does not say it: what is delivered, and an
+/* Suggests settings that no file of the repository shows: which paths to deliver, and an
  * environment to try a first deploy in. */
 #include <ctype.h>
 #include <stdlib.h>
@@ -9,9 +9,9 @@
 #include "base/text.h"
 #include "init.h"
 
-#define PATHS_LIMIT 40 /* entries of an artifact that a person still reads */
+#define PATHS_LIMIT 40 /* paths of an artifact in rbtool.json; a person would not read more */
 
-/* At the top of a repository, these are there for the people who work on it. */
+/* True for files at the top of a repository that are for developers, not for the application. */
 static bool for_developers(const char *name)
 {
     static const char *const names[] = {"rbtool.json",
@@ -60,8 +60,9 @@ static bool is_glob(const json_t *globs, const char *path)
     return false;
 }
 
-/* The first parts of the paths, each once. A folder is delivered if anything in it is neither a
- * migration nor a config or flag file: those have places of their own. */
+/* Splits the top-level names of the paths into those to deliver and those to leave out. A folder is
+ * delivered if it has a file that is not a migration, config or flag file: those are delivered in
+ * their own way. */
 static void split_top(rb_strs *delivered, rb_strs *left_out, const json_t *config,
                       const rb_strs *paths)
 {
@@ -110,7 +111,8 @@ static void suggest_artifact(rb_found *found, const rb_strs *paths)
                                          delivered.n, rb_buf_str(&names)));
 }
 
-/* "postgresql:///shop_local": the name as SQL needs no quotes for. Says how it is created. */
+/* Returns "postgresql:///shop_local", with a name that needs no quotes in SQL, and notes how to
+ * create the database. */
 static char *local_server_url(rb_found *found, const char *app, const char *name)
 {
     RB_AUTO(rb_free_str)
@@ -124,7 +126,7 @@ static char *local_server_url(rb_found *found, const char *app, const char *name
     return rb_format("postgresql:///%s", database);
 }
 
-/* Beside the work tree, since nothing in it may be the state of a host. */
+/* Suggests an environment whose root is beside the work tree: a host's state must not be in it. */
 static void suggest_environment(rb_found *found, const rb_strs *paths)
 {
     const char *app = rb_json_str(json_object_get(found->config, "app"), "name");

@@ -20,7 +20,7 @@ enum rb_code rb_ledger_write_ready(rb_cli *cli, bool begins, rb_err *err)
 enum rb_code rb_ledger_write_signer(rb_caller *out, rb_cli *cli, const char *key, const char *what,
                                     rb_err *err)
 {
-    RB_TRY(rb_ledger_write_ready(cli, true, err)); /* rb_ledger_append() refuses to begin one */
+    RB_TRY(rb_ledger_write_ready(cli, true, err)); /* a first entry begins the ledger */
     RB_TRY(rb_session_ledger(&cli->session, err));
     RB_TRY(rb_caller_find(out, cli->session.repo, cli->session.signers, key, true, err));
     if (!out->principal)
@@ -44,7 +44,7 @@ enum rb_code rb_ledger_write_app(const char **out, rb_cli *cli, rb_err *err)
     RB_TRY(rb_repo_setting(out, cli->session.repo, "rbtool.app", err));
     RB_TRY(rb_session_ledger(&cli->session, err));
     if ((*out && **out) || cli->session.ledger->n > 0) {
-        *out = NULL; /* rb_ledger_append() knows it */
+        *out = NULL; /* rb_ledger_append() finds the name itself */
         return RB_OK;
     }
     RB_TRY(rb_session_settings(&cli->session, err));

@@ -32,9 +32,10 @@ struct job {
     struct base base;
     rb_findings findings;
     size_t migrations;
-    rb_strs ignored; /* files that are not read, with the reason where they look like migrations */
-    json_t *unread;  /* those of them that do: [{"file","message"}] */
-    char *from;      /* the range's ends; NULL for none */
+    rb_strs
+        ignored;    /* files that no migration uses; with the reason if they look like migrations */
+    json_t *unread; /* the files of `ignored` that look like migrations: [{"file","message"}] */
+    char *from;     /* the start of the range A..B, or NULL */
     char *to;
 };
 
@@ -55,7 +56,8 @@ static bool carries_manifest(rb_repo *repo, const char *name)
     return rb_tag_read(&tag, repo, name, RB_IGNORED) == RB_OK && rb_manifest_is_in(tag);
 }
 
-/* Signers are loaded only if a release exists: a new repository needs none to lint. */
+/* Finds the newest release to compare with. Signers are loaded only if a release exists: linting a
+ * new repository needs none. */
 static enum rb_code find_previous(struct job *job, const rb_config *config, rb_err *err)
 {
     RB_AUTO(rb_strs_clear) rb_strs tags = {0};
@@ -107,7 +109,7 @@ static enum rb_code lint_database(struct job *job, const rb_config_database *d, 
     RB_AUTO(rb_migrations_freep) rb_migrations *set = NULL, *old = NULL;
     enum rb_code code =
         rb_migrations_read(&set, job->repo, &job->tree, d->migrations, d->layout, d->engine, err);
-    /* exit code 1 is for findings; a missing folder is an error in the settings */
+    /* Exit code 1 means findings; a missing folder is an error in the settings. */
     if (code == RB_FOUND)
         err->code = code = RB_ERROR;
     if (code != RB_OK)
@@ -139,7 +141,7 @@ static enum rb_code lint_database(struct job *job, const rb_config_database *d, 
     return RB_OK;
 }
 
-/* "A..B"; an end left out is HEAD, as git has it. */
+/* Splits "A..B". An end that is left out is HEAD, as in git. */
 static enum rb_code split_range(char **from, char **to, const char *range, rb_err *err)
 {
     const char *dots = strstr(range, "..");

@@ -11,7 +11,7 @@
 static const rb_opt opts[] = {RB_FLAG("no-cache", 0, "verify every signature again", no_cache),
                               RB_OPTION_JSON, RB_OPTIONS_END};
 
-/* Describes an item. A release that does not verify has no verdict. */
+/* Returns the JSON row of a release. One that does not verify has no verdict. */
 static json_t *to_json(const rb_chain_item *item, rb_cli *cli)
 {
     const rb_listed_release *release = item->listed;
@@ -28,7 +28,7 @@ static json_t *to_json(const rb_chain_item *item, rb_cli *cli)
         !item->lost, release && !rb_problems_any(&item->problems));
 }
 
-/* Adds what takes the place of the verdict in the table: why a release is not one. */
+/* Adds the reason why a release does not verify. The table shows it in place of the verdict. */
 static void add_fault(json_t *row, const rb_chain_item *item)
 {
     const char *code = item->listed ? NULL : item->problems.items[0].code;

@@ -14,7 +14,7 @@
 
 #define SHOWN 200   /* bytes of a title */
 #define ID_SHOWN 10 /* digits of an entry's id */
-#define NAMED 5     /* releases that the ledger lacks */
+#define NAMED 5     /* releases without an entry that the message names */
 
 static const rb_opt opts[] = {
     RB_LIST("tag", 't', "TAG", "only about this release; * and ? stand for others", tags),
@@ -36,8 +36,8 @@ struct job {
     const rb_options *options;
     rb_ledger *ledger;
     rb_policy *policy;
-    rb_problems claims; /* entries that claim to be policy */
-    int64_t since;      /* seconds */
+    rb_problems claims; /* what was wrong with policy entries that were not accepted */
+    int64_t since;      /* of --since, in seconds */
     const rb_entry **shown;
     size_t n;
 };
@@ -86,9 +86,9 @@ static bool has_problem(const rb_entry *entry, const char *code)
     return find_problem(entry, code) != NULL;
 }
 
-/* Adds a problem to good entries whose key the policy had revoked before: they count for nothing.
- * Policies are judged when they are loaded. A merge states nothing: it is what `sync` writes when a
- * clone with that key receives the policy. */
+/* Adds a problem to good entries that were written after the policy had revoked their key. Policies
+ * are excluded, since loading them judges them. Merges are excluded: `sync` writes one when a clone
+ * with that key receives the policy. */
 static void judge_keys(struct job *job)
 {
     for (size_t i = 0; i < job->ledger->n; i++) {
@@ -104,7 +104,7 @@ static void judge_keys(struct job *job)
     }
 }
 
-/* Names transitions that lacked approvals among the problems of their entries. */
+/* Adds a problem to the entries of transitions that lacked approvals. */
 static void judge_transitions(struct job *job)
 {
     rb_unapproved *items;
@@ -125,7 +125,7 @@ static void judge_transitions(struct job *job)
     free(items);
 }
 
-/* A reason for `log --verify` to end with 1. */
+/* True if `log --verify` fails because of the entry. */
 static bool is_fault(const struct job *job, const rb_entry *entry)
 {
     if (has_problem(entry, "approvals") || has_problem(entry, "revoked"))
@@ -135,7 +135,7 @@ static bool is_fault(const struct job *job, const rb_entry *entry)
     return entry->trust != RB_ENTRY_GOOD;
 }
 
-/* What brings objects that are damaged or missing. */
+/* Returns the command that fetches damaged or missing objects again. */
 static char *fetch_again(const struct job *job)
 {
     RB_AUTO(rb_free_str) char *remote = NULL;
@@ -144,7 +144,7 @@ static char *fetch_again(const struct job *job)
                      found ? remote : "REMOTE", RB_LEDGER_REF);
 }
 
-/* Fails with RB_ERROR if no entry can be read, RB_FOUND if some cannot. */
+/* Checks that every entry can be read. RB_ERROR if none can, RB_FOUND if some cannot. */
 static enum rb_code check_whole(const struct job *job, rb_err *err)
 {
     const rb_problem *first = NULL;
@@ -228,7 +228,7 @@ static char *signer_of(const rb_entry *entry)
     }
 }
 
-/* The title behind "KIND TAG", which have columns of their own. */
+/* Returns the entry's title without "KIND TAG", which have columns of their own. */
 static char *words_of(const rb_entry *entry)
 {
     const char *text = entry->title;
@@ -285,7 +285,7 @@ static void print_table(const struct job *job)
     free(colors);
 }
 
-/* What is wrong with an entry, in a word. */
+/* Returns one word for what is wrong with an entry. */
 static const char *fault_name(const rb_entry *entry, const rb_problem *problem)
 {
     if (strcmp(problem->code, "approvals") == 0)
@@ -335,7 +335,7 @@ static struct counts count(const struct job *job)
     return counts;
 }
 
-/* Counts the releases that are tags here and have no entry, and names them if there is a ledger. */
+/* Counts the tags here whose release has no entry, and names them if a ledger exists. */
 static enum rb_code note_unrecorded(size_t *unrecorded, const struct job *job, rb_err *err)
 {
     RB_AUTO(rb_strs_clear) rb_strs tags = {0};
@@ -363,7 +363,7 @@ static enum rb_code note_unrecorded(size_t *unrecorded, const struct job *job, r
     return RB_OK;
 }
 
-/* "6 entries: 5 good, 1 unsigned; 1 transition lacked approvals" */
+/* Returns "6 entries: 5 good, 1 unsigned; 1 transition lacked approvals". */
 static char *summary_of(const struct job *job, const struct counts *counts)
 {
     rb_buf out = {0};
@@ -395,7 +395,7 @@ static char *summary_of(const struct job *job, const struct counts *counts)
     return rb_buf_detach(&out);
 }
 
-/* What to do about the worst of it. */
+/* Returns a hint about the worst fault. */
 static char *next_step(const struct job *job, const struct counts *counts)
 {
     if (counts->unreadable + counts->missing > 0)
@@ -408,8 +408,8 @@ static char *next_step(const struct job *job, const struct counts *counts)
     return rb_strdup("`rbtool policy show` shows the rules that the entries named above pass over");
 }
 
-/* Prints what is wrong with the entries that are shown, and the summary of all. RB_FOUND if
- * something is wrong, or if there are releases and no ledger. */
+/* Prints what is wrong with the entries that are shown, and a summary of all entries. RB_FOUND if
+ * an entry has a fault, or if releases exist without a ledger. */
 static enum rb_code verify(const struct job *job, rb_err *err)
 {
     const struct counts counts = count(job);
@@ -434,7 +434,8 @@ static enum rb_code verify(const struct job *job, rb_err *err)
     return rb_fail(err, RB_FOUND, "the ledger is not in order: %s\n%s", summary, next);
 }
 
-/* Prints what proves later that nothing was cut off. */
+/* Prints the ledger's tip and its number of entries. Compared later, they prove that no entry was
+ * removed. */
 static enum rb_code print_tip(const struct job *job, rb_err *err)
 {
     const rb_ledger *ledger = job->ledger;
@@ -466,13 +467,13 @@ static enum rb_code run(rb_cli *cli, rb_options *o, rb_err *err)
     unsigned how = RB_LEDGER_PARTIAL | (o->verify ? RB_LEDGER_FRESH : 0);
     RB_TRY(rb_ledger_load(&job.ledger, job.repo, signers, NULL, how, err));
     enum rb_code whole = check_whole(&job, err);
-    if (whole == RB_ERROR && !o->verify) /* else it is what verifying found */
+    if (whole == RB_ERROR && !o->verify) /* --verify reports it below */
         return whole;
     if (o->tip)
         return whole == RB_OK ? print_tip(&job, err) : whole;
     rb_err cannot = *err;
     RB_TRY(rb_policy_load(&job.policy, &job.claims, job.ledger, err));
-    if (whole == RB_OK) /* else approvals may be among what cannot be read */
+    if (whole == RB_OK) /* approvals may be among entries that cannot be read */
         judge_transitions(&job);
     judge_keys(&job);
     if (job.ledger->n == 0)

@@ -76,14 +76,15 @@ static void set_up(rb_cli *cli, const rb_options *o)
     cli->interactive = isatty(0) && isatty(2);
 }
 
-/* A write beyond the file size limit then fails, and is reported as a full disk is. Unlike one that
- * is ignored, the signal stays as it was for the programs that are run. */
+/* Handles SIGXFSZ, so that a write beyond the file size limit fails like one on a full disk. A
+ * handler is reset in the programs that rbtool runs; ignoring the signal would be inherited. */
 static void on_size_limit(int signal_number)
 {
     (void)signal_number;
 }
 
-/* Options that every command takes may stand before it or among its own. */
+/* Parses the command's options and runs it. Options that every command takes may also stand among
+ * the command's own. */
 static enum rb_code call(rb_cli *cli, const rb_command *command, rb_options *o, rb_err *err)
 {
     const rb_opt *const tables[] = {command->opts, global_opts};
@@ -141,8 +142,7 @@ static enum rb_code dispatch(rb_cli *cli, int argc, char **argv, rb_err *err)
     return code;
 }
 
-/* True if --json is among the arguments: an error in them must be printed as JSON although parsing
- * failed. */
+/* True if --json is among the arguments. If parsing fails, its error must still be JSON. */
 static bool asks_json(int argc, char **argv)
 {
     for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++)
@@ -151,7 +151,7 @@ static bool asks_json(int argc, char **argv)
     return false;
 }
 
-/* The words as a shell would read them. */
+/* Returns the arguments as one line, quoted for a shell. */
 static char *command_line(int argc, char **argv)
 {
     RB_AUTO(rb_strs_clear) rb_strs words = {0};
@@ -179,8 +179,8 @@ static void report(rb_cli *cli, enum rb_code code, const rb_err *err)
     rb_ui_json(cli, document);
 }
 
-/* The heap grows by megabytes and does not shrink: giving pages back between the steps of a short
- * run only to ask for them again costs more than what they are worth. */
+/* Makes malloc keep freed memory. rbtool is short-lived: returning pages to the kernel between
+ * steps and asking for them again would only cost time. */
 static void keep_heap(void)
 {
 #ifdef __GLIBC__
@@ -189,8 +189,8 @@ static void keep_heap(void)
 #endif
 }
 
-/* Opens missing standard streams, so that a file which is opened later does not receive messages.
- * */
+/* Opens missing standard streams on /dev/null. Otherwise a file that is opened later could get
+ * descriptor 1 or 2 and receive messages. */
 static bool keep_streams(void)
 {
     int fd = STDIN_FILENO;
@@ -198,21 +198,22 @@ static bool keep_streams(void)
         if (++fd > STDERR_FILENO)
             return true;
     while (fd >= 0 && fd <= STDERR_FILENO)
-        fd = open("/dev/null", O_RDWR); /* the lowest that is free */
+        fd = open("/dev/null", O_RDWR); /* gets the lowest free descriptor */
     if (fd >= 0)
         close(fd);
     return fd >= 0;
 }
 
-/* True if the reader of a pipe closed it. Which write failed is unknown. */
+/* True if stdout is a pipe whose reader closed it. Which write failed is unknown. */
 static bool reader_left(void)
 {
     struct pollfd out = {.fd = STDOUT_FILENO};
     return poll(&out, 1, 0) == 1 && (out.revents & (POLLERR | POLLHUP));
 }
 
-/* Sets where the PostgreSQL server of scratch databases is kept between commands. Root's runs as
- * nobody, as other services may: it is kept only if root asks for it. */
+/* Sets the folder of the PostgreSQL server that is kept running for scratch databases between
+ * commands. If root runs rbtool the server runs as the user nobody, whom other services may share,
+ * so that it is kept only if RBTOOL_SCRATCH_CACHE is set. */
 static void keep_scratch(void)
 {
     const char *dir = getenv("RBTOOL_SCRATCH_CACHE");
@@ -234,12 +235,12 @@ int main(int argc, char **argv)
     if (!keep_streams())
         return RB_ERROR;
     keep_heap();
-    RB_AUTO(rb_free_str) char *typed = command_line(argc, argv); /* parsing moves them */
+    RB_AUTO(rb_free_str) char *typed = command_line(argc, argv); /* parsing reorders argv */
     rb_cli cli = {.session.dir = ".", .typed = typed};
     cli.session.note = note;
     cli.session.context = &cli;
     rb_err err = {0};
-    const bool json = asks_json(argc, argv); /* parsing moves them */
+    const bool json = asks_json(argc, argv); /* parsing reorders argv */
     const char *scratch = getenv("RBTOOL_SCRATCH_URL");
     keep_scratch();
     enum rb_code code = scratch && *scratch ? rb_db_scratch_server(scratch, &err) : RB_OK;

@@ -17,7 +17,8 @@ static const rb_opt opts[] = {
     RB_OPTION_JSON,
     RB_OPTIONS_END};
 
-/* Finds the release. One that does not verify can be marked bad, not good. */
+/* Finds the release's tag object. A release that does not verify can be marked bad, but not good.
+ */
 static enum rb_code find_object(char object[RB_OID_HEX], rb_cli *cli, const char *tag, bool good,
                                 rb_err *err)
 {
@@ -38,7 +39,7 @@ static enum rb_code find_object(char object[RB_OID_HEX], rb_cli *cli, const char
     return RB_OK;
 }
 
-/* Checks that an existing release may be given up: nothing uses it. */
+/* Finds an existing release that may be declared a gap, because nothing uses it. */
 static enum rb_code find_unused(char object[RB_OID_HEX], const rb_tag *tag, const rb_policy *policy,
                                 const rb_chain *chain, rb_err *err)
 {
@@ -56,8 +57,8 @@ static enum rb_code find_unused(char object[RB_OID_HEX], const rb_tag *tag, cons
     return RB_OK;
 }
 
-/* The object that is given up: what releases follow, or the ledger knows, as this tag and is not
- * here; else that of the tag that is here. */
+/* Finds the object to declare a gap: the one that releases follow or the ledger records under this
+ * tag and that this clone lacks, else the tag that is here. */
 static enum rb_code find_missing(char object[RB_OID_HEX], bool *here, rb_cli *cli, const char *tag,
                                  const char *wanted, rb_err *err)
 {
@@ -90,7 +91,7 @@ static enum rb_code find_missing(char object[RB_OID_HEX], bool *here, rb_cli *cl
     return RB_OK;
 }
 
-/* Writes the entry and prints it; text says what it is about, next may be NULL. */
+/* Writes the entry and prints it. text: what it is about; next: a hint, or NULL. */
 static enum rb_code write_entry(rb_cli *cli, const rb_draft *draft, const rb_caller *caller,
                                 const char *text, const char *next, rb_err *err)
 {

@@ -12,7 +12,7 @@ static const rb_opt opts[] = {
     RB_TEXT("output", 'o', "FILE", "replace FILE at once, for a textfile collector", output),
     RB_TEXT("env", 'e', "NAME", "only of this environment", env), RB_OPTIONS_END};
 
-/* Adds what the environment's journal knows. What cannot be read is left out, and noted. */
+/* Adds figures from the environment's journal. Leaves out what cannot be read, with a note. */
 static void add_environment(json_t *metrics, rb_cli *cli, const char *name)
 {
     RB_AUTO(rb_json_freep) json_t *unreadable = json_array();

@@ -9,7 +9,7 @@
 #include "ledger_write.h"
 #include "ui.h"
 
-#define ID_LEAST 6 /* digits of an entry's id */
+#define ID_LEAST 6 /* shortest prefix of an entry's id, in digits */
 
 static const rb_opt opts[] = {
     RB_TEXT("message", 'm', "TEXT", "what was found", why),
@@ -20,7 +20,7 @@ static const rb_opt opts[] = {
     RB_OPTION_JSON,
     RB_OPTIONS_END};
 
-/* True if the id of the entry, or of the transition that it records, begins with or is `id`. */
+/* True if `id` is the id of the entry or of the transition that it records, or a prefix of one. */
 static bool is_named(const rb_entry *entry, const char *id)
 {
     const size_t len = strlen(id);
@@ -50,7 +50,7 @@ static enum rb_code find_entry(const rb_entry **out, const rb_ledger *ledger, co
     return RB_OK;
 }
 
-typedef struct subject { /* copies: writing the entry frees the ledger that was read */
+typedef struct subject { /* copied, since writing the entry frees the ledger that they come from */
     char *tag;           /* or NULL */
     char *object;        /* or NULL */
     char *environment;   /* or NULL */
@@ -65,7 +65,7 @@ static void subject_clear(subject *s)
     rb_json_free(s->detail);
 }
 
-/* What the note is about: a release, an entry or a transition. */
+/* Finds what the note is about: a release, an entry or a transition. */
 static enum rb_code find_subject(subject *out, rb_cli *cli, const char *id, rb_err *err)
 {
     char object[RB_OID_HEX];
@@ -94,7 +94,7 @@ static enum rb_code find_subject(subject *out, rb_cli *cli, const char *id, rb_e
     return RB_OK;
 }
 
-/* Midnight UTC of YYYY-MM-DD. */
+/* Reads YYYY-MM-DD as midnight UTC, in seconds. */
 static enum rb_code read_date(int64_t *out, const char *date, rb_err *err)
 {
     struct tm tm = {0};

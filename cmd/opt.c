@@ -5,7 +5,7 @@
 #include "base/text.h"
 #include "cli.h"
 
-/* name: a long name of that length, or one letter when letter is not 0. */
+/* Finds an option by its long name of `len` bytes, or by its letter if that is not 0. */
 static const rb_opt *find(const rb_opt *const *tables, size_t count, const char *name, size_t len,
                           char letter)
 {
@@ -33,7 +33,8 @@ static enum rb_code unknown(const rb_opt *const *tables, size_t count, const cha
                 : rb_fail(err, RB_ERROR, "unknown option '%s'", arg);
 }
 
-/* False for an empty value: an option that restricts a command must not be ignored. */
+/* Adds comma-separated values. False if one is empty: an option that limits a command must not be
+ * ignored. */
 static bool add_list(rb_strs *list, const char *value)
 {
     size_t before = list->n;
@@ -85,7 +86,7 @@ static enum rb_code store(rb_options *o, const rb_opt *opt, const char *value, r
     return RB_OK;
 }
 
-/* One argument beginning with '-'; *i moves on when its value is the next argument. */
+/* Parses one argument that begins with '-'. Advances *i if its value is the next argument. */
 static enum rb_code parse_one(rb_options *o, const rb_opt *const *tables, size_t count, int *i,
                               rb_err *err)
 {
@@ -144,7 +145,7 @@ void rb_opt_clear(rb_options *o, const rb_opt *opts)
 #define TEXT_COLUMN 32
 #define LINE_END 80
 
-/* Append text from TEXT_COLUMN on, in lines that end before LINE_END. */
+/* Appends text, wrapped into the columns from TEXT_COLUMN to LINE_END. */
 static void add_wrapped(rb_buf *out, const char *text)
 {
     size_t column = TEXT_COLUMN;

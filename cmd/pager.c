@@ -1,4 +1,4 @@
-/* Long results on a terminal go through git's pager, as git's own do. */
+/* Sends long results on a terminal through git's pager, as git does. */
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,10 +8,9 @@
 
 #include "ui.h"
 
-static pid_t pager; /* 0: none runs */
+static pid_t pager; /* process id; 0: no pager runs */
 
-/* The result is complete, or will not be: the pager gets its end, and the terminal is its own until
- * the person leaves it. */
+/* Closes the pager's input, and waits until the user leaves it. Also runs on a signal. */
 static void wait_for_pager(void)
 {
     if (pager == 0)
@@ -28,7 +27,8 @@ static void on_signal(int number)
     raise(number);
 }
 
-/* What `git var GIT_PAGER` says: GIT_PAGER, core.pager, PAGER, else git's default. "" for none. */
+/* Returns what `git var GIT_PAGER` prints: from GIT_PAGER, core.pager, PAGER, or git's default. ""
+ * if no pager is to be used. */
 static char *find_pager(rb_cli *cli)
 {
     RB_AUTO(rb_buf_clear) rb_buf out = {0};
@@ -47,7 +47,8 @@ static void become(const char *program, const int ends[2])
     dup2(ends[0], STDIN_FILENO);
     close(ends[0]);
     close(ends[1]);
-    setenv("LESS", "FRX", 0); /* as git sets it: quit if it fits, colours, no clearing */
+    setenv("LESS", "FRX",
+           0); /* git's default: exit if the text fits, show colours, do not clear the screen */
     setenv("LV", "-c", 0);
     execl("/bin/sh", "sh", "-c", program, (char *)NULL);
     _exit(127);

@@ -43,7 +43,7 @@ static enum rb_code print(rb_cli *cli, const rb_plan *plan, const rb_env_session
     return RB_OK;
 }
 
-/* A plan without steps. */
+/* Prints a plan without steps, and why nothing is to be done. */
 static enum rb_code print_nothing(rb_cli *cli, const rb_env_session *site, const char *tag,
                                   const char *why)
 {
@@ -64,7 +64,8 @@ static enum rb_code plan_revert(rb_cli *cli, rb_env_session *site, const rb_opti
     RB_TRY(rb_env_session_settled(site, err));
     RB_TRY(rb_env_session_intent(&intent, site, o, "revert", tag, err));
     intent.partial = true;
-    if (is_runbook(o)) /* it is read later */
+    if (is_runbook(
+            o)) /* a runbook is read later: its commands leave the target release to be filled in */
         intent.target_at = (size_t)(strstr(intent.command, " --env ") - intent.command);
     RB_TRY(rb_env_session_plan(&t, cli, site, &intent, err));
     if (t.nothing)
@@ -73,7 +74,7 @@ static enum rb_code plan_revert(rb_cli *cli, rb_env_session *site, const rb_opti
     return rb_plan_allowed(t.plan, false, NULL, err);
 }
 
-/* What names a way back says nothing of a deploy. */
+/* Refuses options of a revert that have no meaning with --deploy. */
 static enum rb_code check_deploy(const rb_options *o, rb_err *err)
 {
     const char *other = o->argc > 0     ? "the release to revert"

@@ -1,4 +1,4 @@
-/* A plan as text, made of its document. */
+/* Prints a plan as text, made from its JSON document. */
 #include <string.h>
 
 #include "base/template.h"
@@ -9,9 +9,9 @@
 #include "transition/parts.h"
 #include "ui.h"
 
-#define FLAGS_SHOWN 20 /* --json has all */
+#define FLAGS_SHOWN 20 /* flags that the text lists; --json has all */
 
-/* A line for each item of the list, below the head. */
+/* Appends a heading, and a line for each item of the list. */
 static void add_list(rb_buf *out, const char *head, const char *template, const json_t *list)
 {
     if (head && json_array_size(list) > 0)
@@ -62,7 +62,7 @@ void rb_env_session_add_backups(rb_buf *out, const json_t *plan)
              json_object_get(plan, "restores"));
 }
 
-/* What no person can agree to. */
+/* True for decisions that no consent can pass. */
 static bool is_failure(const char *code)
 {
     static const char *const failures[] = {"script", "schema", "check", "unreadable", "space"};
@@ -72,7 +72,7 @@ static bool is_failure(const char *code)
     return false;
 }
 
-/* What is lost stands under "data at risk" already. */
+/* Appends the decisions, without data at risk: that has its own section. */
 static void add_decisions(rb_buf *out, const json_t *decisions, bool failures)
 {
     size_t shown = 0;
@@ -88,7 +88,7 @@ static void add_decisions(rb_buf *out, const json_t *decisions, bool failures)
     }
 }
 
-/* "2 rows and 7 values" */
+/* Returns "2 rows and 7 values". */
 static char *sum_of(const json_t *items)
 {
     uint64_t n[2] = {0};
@@ -144,7 +144,7 @@ static void add_feature(rb_buf *out, const json_t *feature)
                    feature);
 }
 
-/* "2 rows and 7 values at risk" */
+/* Returns "2 rows and 7 values at risk". */
 static char *stake_of(const json_t *way)
 {
     int64_t rows = rb_json_int(way, "rows", -1);
@@ -158,7 +158,7 @@ static char *stake_of(const json_t *way)
                        way);
 }
 
-/* Every way back with its cost; none is chosen. */
+/* Appends every way back with its cost. rbtool does not choose one. */
 static void add_ways(rb_buf *out, const json_t *ways)
 {
     if (json_array_size(ways) > 0)
@@ -179,7 +179,7 @@ static void add_ways(rb_buf *out, const json_t *ways)
     }
 }
 
-/* seen: who agreed to its digest has read the rest of it, other than the counts and the drift. */
+/* seen: the user has agreed to this plan's digest, so that only counts and drift are printed. */
 void rb_env_session_show_plan(const rb_cli *cli, const rb_plan *plan, bool seen, bool to_stderr)
 {
     RB_AUTO(rb_buf_clear) rb_buf out = {0};

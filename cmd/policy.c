@@ -102,8 +102,8 @@ static enum rb_code show(rb_cli *cli, rb_err *err)
     return RB_OK;
 }
 
-/* Writes the policy on top of the tip that was checked. If another entry came in between, checks
- * again. */
+/* Writes the policy as the child of the entry that was checked. If another entry was written in
+ * between, checks and tries again. */
 static enum rb_code try_set(rb_oid *out, rb_cli *cli, const rb_options *o, const json_t *json,
                             const rb_caller *caller, rb_err *err)
 {

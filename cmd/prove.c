@@ -19,13 +19,13 @@ struct job {
     rb_oid tree;
     bool has_base;
     rb_oid base_tree;
-    char *base;              /* the revision as the user or git names it */
-    rb_config *own;          /* settings that only this command read */
-    const rb_config *config; /* those, or the session's */
+    char *base;              /* revision to compare with, as the user or git names it */
+    rb_config *own;          /* settings that this command read itself, or NULL */
+    const rb_config *config; /* `own` or the session's settings */
     rb_findings findings;
     rb_strs notes;
     json_t *document; /* what --json prints */
-    rb_err failed;    /* of the first database without a proof; code RB_OK: all have one */
+    rb_err failed;    /* error of the first database without a proof; code RB_OK: all were proven */
 };
 
 static void job_clear(struct job *job)
@@ -37,7 +37,7 @@ static void job_clear(struct job *job)
     rb_json_free(job->document);
 }
 
-/* Uses what `rbtool init` would write, as far as it concerns databases. */
+/* Detects databases as `rbtool init` does, if the repository has no rbtool.json. */
 static enum rb_code detect(struct job *job, rb_err *err)
 {
     RB_AUTO(rb_found_clear) rb_found found = {0};
@@ -49,7 +49,8 @@ static enum rb_code detect(struct job *job, rb_err *err)
             rb_strs_add(&job->notes, found.said.items[i]);
         else if (!rb_strs_has(&found.broken, found.said.items[i]))
             rb_ui_note(job->cli, "%s", found.said.items[i]);
-    if (found.broken.n > 0) /* more likely a script that fails than another engine's */
+    if (found.broken.n >
+        0) /* more likely that a script fails than that the engine is another one */
         (void)rb_fail(
             &job->failed, RB_FOUND,
             "%s\nfix the script, or name the folder and its engine under \"databases\" in "
@@ -70,7 +71,8 @@ static enum rb_code detect(struct job *job, rb_err *err)
     return RB_OK;
 }
 
-/* In this order: --config, rbtool.json of HEAD, one that is not committed yet, detection. */
+/* Finds the settings. In this order: --config, rbtool.json of HEAD, rbtool.json of the work tree,
+ * detection. */
 static enum rb_code find_settings(struct job *job, rb_err *err)
 {
     rb_session *session = &job->cli->session;
@@ -89,7 +91,8 @@ static enum rb_code find_settings(struct job *job, rb_err *err)
     return RB_OK;
 }
 
-/* The upstream's default branch: what its HEAD names here, else main or master. NULL: none. */
+/* Returns the remote's default branch: origin/HEAD if this clone has it, else main or master; NULL
+ * if none exists. */
 static char *default_branch(struct job *job)
 {
     static const char *const names[] = {"HEAD", "main", "master"};
@@ -105,8 +108,8 @@ static char *default_branch(struct job *job)
     return NULL;
 }
 
-/* Where HEAD left the base, so that what others added to the base since is not taken for missing.
- */
+/* Finds the commit where HEAD branched off the base. Later migrations of the base are not taken for
+ * missing ones. */
 static enum rb_code find_base(struct job *job, const char *named, rb_err *err)
 {
     rb_oid tip, base;
@@ -136,7 +139,8 @@ static enum rb_code find_base(struct job *job, const char *named, rb_err *err)
     return rb_commit_tree(&job->base_tree, job->repo, &base, err);
 }
 
-/* What differs from the base. What follows a changed migration is built on it, and proven too. */
+/* Marks the migrations that differ from the base, and those after a changed one, which depend on
+ * it. */
 static bool *mark_new(const rb_migrations *set, const rb_released *before, size_t n)
 {
     RB_AUTO(rb_json_freep) json_t *index = json_object();
@@ -154,7 +158,7 @@ static bool *mark_new(const rb_migrations *set, const rb_released *before, size_
     return is_new;
 }
 
-/* A person may run this before committing, and would believe that the new files were proven. */
+/* Notes files that are not committed: a user might believe that they were proven. */
 static void note_uncommitted(const struct job *job, const rb_config_database *database)
 {
     RB_AUTO(rb_free_str) char *spec = rb_format(":(top,literal)%s", database->migrations);
@@ -179,8 +183,7 @@ static void note_uncommitted(const struct job *job, const rb_config_database *da
                    n == 1 ? "it is" : "they are");
 }
 
-/* The document. A migration has one entry, which holds its result and its findings. */
-
+/* Adds a migration's entry to the document: its result, or NULL, and a list for its findings. */
 static json_t *add_entry(json_t *entries, const rb_config_database *database, const char *id,
                          const json_t *result)
 {
@@ -205,8 +208,8 @@ static json_t *find_entry(const json_t *entries, const char *id)
     return NULL;
 }
 
-/* Adds findings from first on. A migration that is gone, or was not to be proven, gets an entry
- * without a result. */
+/* Adds the findings from number `first` on. A migration that was deleted or is not to be proven
+ * gets an entry without a result. */
 static void add_findings(json_t *entries, const struct job *job, size_t first,
                          const rb_config_database *database)
 {
@@ -230,7 +233,7 @@ static enum rb_code prove_database(struct job *job, const rb_config_database *da
     if (code == RB_OK && job->has_base)
         code = rb_migrations_read(&old, job->repo, &job->base_tree, database->migrations,
                                   database->layout, database->engine, err);
-    if (code != RB_OK && !(code == RB_FOUND && set)) { /* the base need not have the folder */
+    if (code != RB_OK && !(code == RB_FOUND && set)) { /* the base may lack the folder */
         err->code = RB_ERROR;
         return rb_err_prefix(err, "database %s", database->name);
     }
@@ -269,7 +272,7 @@ static enum rb_code prove_database(struct job *job, const rb_config_database *da
     return code;
 }
 
-/* Proves all databases: one without a proof does not hide the results of the others. */
+/* Proves all databases. If one cannot be proven, the results of the others are still reported. */
 static enum rb_code prove_all(struct job *job, rb_err *err)
 {
     const rb_config *config = job->config;

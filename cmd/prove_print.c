@@ -5,7 +5,7 @@
 #include "prove.h"
 #include "ui.h"
 
-/* What happens to the migration's work when its down runs. */
+/* Returns in a few words what the down script restores. */
 static const char *way_back(const json_t *entry)
 {
     static const struct {
@@ -28,7 +28,7 @@ static const char *way_back(const json_t *entry)
     return "not proven";
 }
 
-/* "orders.note, the rows of baskets"; "" for an empty list. */
+/* Returns the list as text, "orders.note, the rows of baskets", or "". */
 static char *places(const json_t *entry, const char *key)
 {
     rb_buf out = {0};
@@ -40,7 +40,7 @@ static char *places(const json_t *entry, const char *key)
     return rb_buf_detach(&out);
 }
 
-/* "orders (ACCESS EXCLUSIVE, rewritten), users (ROW SHARE)" */
+/* Returns the locks as text: "orders (ACCESS EXCLUSIVE, rewritten), users (ROW SHARE)". */
 static char *locks(const json_t *entry, const char *direction)
 {
     rb_buf out = {0};
@@ -52,8 +52,8 @@ static char *locks(const json_t *entry, const char *direction)
     return rb_buf_detach(&out);
 }
 
-/* Adds the words that the formats share: title, way, up, down; and the number of findings that are
- * not warnings. */
+/* Adds members with texts for both formats: title, way, up, down. Returns the number of findings
+ * that are not warnings. */
 static size_t describe(const json_t *document)
 {
     const bool several = json_array_size(json_object_get(document, "databases")) > 1;
@@ -73,7 +73,7 @@ static size_t describe(const json_t *document)
     return found;
 }
 
-/* "2 migrations differ from 1f0c3a2b9d4e, 1 finding" */
+/* Returns "2 migrations differ from 1f0c3a2b9d4e, 1 finding". */
 static char *summary(const json_t *document, size_t found)
 {
     const char *base = rb_json_str(document, "base");
@@ -118,7 +118,8 @@ static void line(const char *template, const json_t *value, char *(*escape)(cons
     rb_ui_line("%s", rb_buf_str(&text));
 }
 
-/* Escapes text so that it is only text: no markup, HTML, table columns or mentions of users. */
+/* Escapes text for Markdown: it cannot become markup, HTML, a table column or a mention of a user.
+ */
 static char *markdown(const char *text)
 {
     rb_buf out = {0};
@@ -165,7 +166,7 @@ void rb_prove_markdown(const json_t *document)
         }
 }
 
-/* Character data and attribute values of XML 1.0, which cannot hold U+FFFE and U+FFFF at all. */
+/* Escapes text for XML 1.0, and replaces U+FFFE and U+FFFF, which XML cannot contain. */
 static char *xml(const char *text)
 {
     static const char special[] = "&<>\"";

@@ -43,7 +43,7 @@ static void tell(void *context, const char *what)
     rb_ui_progress(context, "%s", what);
 }
 
-/* The findings as lint has them, and whether they were accepted. */
+/* Returns the findings in the form of `lint`, and whether each was accepted. */
 static json_t *findings_json(const rb_make *make, const rb_findings *findings)
 {
     json_t *array = rb_findings_json(findings);
@@ -74,8 +74,7 @@ static void print_findings(const rb_cli *cli, const rb_make *make, const rb_made
         rb_ui_note(cli, "note: and %zu more; --json lists them", made->notes.n - NOTES_SHOWN);
 }
 
-/* Prints what the proof could not test. That is not a finding, but the reason for the recorded
- * class. */
+/* Prints what the proof could not test. This is not a finding, but explains the class. */
 static void print_untested(const rb_cli *cli, const rb_manifest *manifest)
 {
     for (size_t i = 0; i < manifest->database_count; i++) {
@@ -89,7 +88,7 @@ static void print_untested(const rb_cli *cli, const rb_manifest *manifest)
     }
 }
 
-/* A refusal's document has the findings beside the error. */
+/* Prints the document of a refusal: the findings and the error. */
 static void refuse(rb_cli *cli, const rb_make *make, const rb_made *made, const rb_err *err)
 {
     print_findings(cli, make, made);
@@ -102,7 +101,7 @@ static void refuse(rb_cli *cli, const rb_make *make, const rb_made *made, const 
 /* Prints the readable part of the tag's message: the lines before the manifest. */
 static void preview(const rb_cli *cli, const rb_made *made)
 {
-    const char *text = strstr(rb_buf_str(&made->payload), "\n\n"); /* behind the headers */
+    const char *text = strstr(rb_buf_str(&made->payload), "\n\n"); /* after the tag's headers */
     const char *end = text ? strstr(text, "\n-----BEGIN") : NULL;
     rb_ui_note(cli, "no tag was created; it would say:");
     for (const char *line = text ? text + 2 : NULL; line && line < end;) {
@@ -126,7 +125,7 @@ static void print_made(rb_cli *cli, const rb_make *make, const rb_made *made, co
     } else if (!object) {
         RB_AUTO(rb_buf_clear) rb_buf text = {0};
         rb_json_pretty(&text, manifest);
-        if (!isatty(STDOUT_FILENO)) /* scripts read it; a person wants the lines below */
+        if (!isatty(STDOUT_FILENO)) /* scripts read the tag's text, a person the lines below */
             fwrite(text.data, 1, text.len, stdout);
         preview(cli, made);
     } else {
@@ -148,8 +147,7 @@ static enum rb_code see(rb_oid *id, rb_repo *repo, const rb_release *release,
     return rb_ledger_see(id, repo, release, &seen, key, 0, err);
 }
 
-/* Writes the ledger's entry. The release is valid without it: anybody who has the tag can verify
- * it. */
+/* Records the release in the ledger. A failure is only reported: the tag alone can be verified. */
 static void record(char entry[RB_OID_HEX], rb_cli *cli, rb_repo *repo, const rb_options *o,
                    const rb_make *make, const rb_made *made, json_t *compatibility)
 {
@@ -168,7 +166,8 @@ static void record(char entry[RB_OID_HEX], rb_cli *cli, rb_repo *repo, const rb_
                    make->tag, rb_err_line(&why), make->tag);
 }
 
-/* *out is NULL where there is nothing to test. The result refuses nothing: it is recorded. */
+/* Tests whether FROM runs on the new schema. *out is NULL if no test is configured. A failed test
+ * is recorded and refuses nothing. */
 static enum rb_code test_compatibility(json_t **out, rb_cli *cli, rb_repo *repo,
                                        const rb_options *o, const rb_make *make,
                                        const rb_made *made, rb_err *err)
@@ -222,7 +221,8 @@ static enum rb_code finish(rb_cli *cli, rb_repo *repo, const rb_signers *signers
     return RB_OK;
 }
 
-/* For a release that was made elsewhere, or whose entry could not be written then. */
+/* `--record`: writes the ledger entry of a release that was made elsewhere, or whose entry could
+ * not be written when it was made. */
 static enum rb_code run_record(rb_cli *cli, rb_repo *repo, const rb_signers *signers,
                                const rb_options *o, const char *tag, rb_err *err)
 {
@@ -248,8 +248,8 @@ static enum rb_code run_record(rb_cli *cli, rb_repo *repo, const rb_signers *sig
     return RB_OK;
 }
 
-/* Checks first that the caller may release, because a rejected tag would use up its name. Does
- * nothing without a policy or a key. */
+/* Checks that the caller may release before the tag is made, because a rejected tag would use up
+ * its name. Does nothing without a policy or a key. */
 static enum rb_code may_release(rb_cli *cli, rb_repo *repo, const rb_signers *signers,
                                 const rb_policy *policy, const rb_options *o, rb_err *err)
 {
@@ -269,7 +269,8 @@ static enum rb_code may_release(rb_cli *cli, rb_repo *repo, const rb_signers *si
     return RB_OK;
 }
 
-/* The chain check finds out whether it is one of this repository's releases. */
+/* Checks that --previous names a release that verifies. The chain check decides whether it is one
+ * of this repository's. */
 static enum rb_code check_previous(rb_cli *cli, const char *tag, rb_err *err)
 {
     RB_AUTO(rb_release_freep) rb_release *release = NULL;

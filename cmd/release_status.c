@@ -10,9 +10,9 @@
 #include "ledger_write.h"
 #include "ui.h"
 
-/* What a look-up of one release after another needs; read once for a state of the ledger. */
+/* Cache for looking up one release after another, valid for one state of the ledger. */
 struct rb_release_facts {
-    size_t reading; /* of the session's ledger, which entries are borrowed from */
+    size_t reading; /* number of the ledger's reading that the entries are borrowed from */
     rb_journals journals;
     const rb_entry **overrides; /* newest first */
     size_t override_count;
@@ -113,7 +113,7 @@ json_t *rb_release_unapproved(rb_cli *cli, const char *object, const char *envir
     return list;
 }
 
-/* Adds the environments for which approvals may be needed. */
+/* Adds the names of the environments for which approvals may be needed. */
 static void add_places(rb_strs *out, rb_cli *cli)
 {
     RB_AUTO(rb_strs_clear) rb_strs roots = {0};
@@ -148,7 +148,7 @@ json_t *rb_release_approvals(rb_cli *cli, const rb_release *release, const char 
     return list;
 }
 
-/* Anyone can put a name on an entry that is not signed by it. */
+/* A signature proves the name on an entry; without one anybody could have written it. */
 #define BY "by {by}{signed?: (not verified)}"
 
 void rb_note_policy(const rb_cli *cli)
@@ -193,7 +193,7 @@ void rb_release_show(rb_cli *cli, const rb_release *release, const char *environ
                    item);
 }
 
-/* Notes say what the rule for TO does not. */
+/* Adds a note to the plan for each override of a rule. The rule for TO itself does not say so. */
 static void word_notes(rb_plan *plan, rb_cli *cli, const rb_release *release)
 {
     RB_AUTO(rb_json_freep)
@@ -208,7 +208,7 @@ static void word_notes(rb_plan *plan, rb_cli *cli, const rb_release *release)
     }
 }
 
-/* noted: it was reported for the same release already. */
+/* Adds the verdict of one side to the plan. noted: it was noted for the same release already. */
 static void set_verdict(rb_plan *plan, json_t *verdicts, const char *side, rb_cli *cli,
                         const rb_release *release, bool noted)
 {

@@ -11,10 +11,11 @@
 #include "transition/known_good.h"
 #include "transition/plan.h"
 
-/* good, bad, or NULL; an allocated reason, or NULL. */
+/* Returns "good", "bad" or NULL. *why: the reason as a new string, or NULL. */
 const char *rb_release_verdict(char **why, rb_cli *cli, const char *tag, const char *object);
 
-/* environment NULL: every one that is configured or that policy names. */
+/* Returns transitions to the release that lacked approvals. environment NULL: in any environment
+ * that is configured or that the policy names. */
 json_t *rb_release_unapproved(rb_cli *cli, const char *object, const char *environment);
 json_t *rb_release_overrides(rb_cli *cli, const char *object, const char *environment);
 json_t *rb_release_approvals(rb_cli *cli, const rb_release *release, const char *environment);
@@ -23,10 +24,10 @@ void rb_release_show(rb_cli *cli, const rb_release *release, const char *environ
 /* Notes that no policy is in force here, though there should be one. */
 void rb_note_policy(const rb_cli *cli);
 
-/* Adds "verdicts" of FROM and TO to the plan, and notes them and overrides of rules. */
+/* Adds "verdicts" of FROM and TO to the plan, and notes about them and about overrides of rules. */
 void rb_release_note_verdicts(rb_cli *cli, rb_plan *plan, const rb_plan_request *request);
 
-/* Of the environments of this host that are configured. Borrowed from cli. */
+/* Returns the journals of this host's configured environments. Borrowed from cli. */
 const rb_journals *rb_release_journals(rb_cli *cli);
 /* Frees what the functions above cached; called by main. */
 void rb_release_facts_free(rb_cli *cli);

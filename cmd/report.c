@@ -11,7 +11,7 @@
 #include "report/report.h"
 #include "ui.h"
 
-#define SIGNERS_LIMIT (64u << 10) /* bytes of an allowed signers' file that the page shows */
+#define SIGNERS_LIMIT (64u << 10) /* bytes of the allowed signers file that the page shows */
 
 static const rb_opt opts[] = {
     RB_TEXT("output", 'o', "FILE", "write to FILE (default: stdout)", output),
@@ -21,8 +21,8 @@ static const rb_opt opts[] = {
     RB_OPTION_JSON,
     RB_OPTIONS_END};
 
-/* What changed from the release before the tag; NULL for the first, or where one does not verify.
- */
+/* Returns the changes between the tag and the release before it. NULL if it is the first, or if
+ * either does not verify. */
 static json_t *find_changes(rb_cli *cli, const json_t *document)
 {
     RB_AUTO(rb_release_freep) rb_release *from = NULL;
@@ -43,7 +43,7 @@ static json_t *find_changes(rb_cli *cli, const json_t *document)
     return out;
 }
 
-/* The text of the allowed signers' file, or NULL. */
+/* Returns the text of the allowed signers file, or NULL. */
 static char *find_signers(rb_cli *cli)
 {
     RB_AUTO(rb_free_str) char *path = NULL;

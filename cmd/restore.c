@@ -1,4 +1,4 @@
-/* `rbtool restore`: rows from a backup, by hand. */
+/* `rbtool restore`: restores rows from a backup. */
 #include <stdlib.h>
 
 #include "base/text.h"
@@ -42,7 +42,7 @@ static void show(const rb_cli *cli, const json_t *report)
                         "or --table names another table");
 }
 
-/* Without --yes it is shown what would be restored, and asked. */
+/* Shows what would be restored and asks, unless --yes is given. */
 static enum rb_code ask(rb_cli *cli, rb_env_session *site, rb_backup_restore *request,
                         const rb_options *o, rb_err *err)
 {

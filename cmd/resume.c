@@ -14,7 +14,7 @@ static const rb_opt opts[] = {
     RB_OPTION_JSON,
     RB_OPTIONS_END};
 
-/* Continues the watch of a deploy that is done. */
+/* Continues the watch of a deploy whose transition has ended. */
 static enum rb_code resume_watch(rb_cli *cli, rb_env_session *site, const rb_options *o,
                                  rb_err *err)
 {

@@ -30,8 +30,8 @@ static const rb_opt opts[] = {
     RB_OPTIONS_END};
 
 /*
- * Without TAG the live release is proposed and asked about. Without a terminal TAG is required:
- * two people who revert at once would go back twice.
+ * Finds the release to revert. Without TAG proposes the live one and asks. Without a terminal TAG
+ * is required: if two people reverted at once, the second would go back one more release.
  */
 static enum rb_code find_tag(const char **out, const rb_cli *cli, const rb_env_session *site,
                              const rb_options *o, const char *tag, rb_err *err)
@@ -52,7 +52,7 @@ static enum rb_code find_tag(const char **out, const rb_cli *cli, const rb_env_s
                    *out, env, *out, env);
 }
 
-/* Without an environment: a bundle of TO. */
+/* `revert -o DIR` without an environment: writes a bundle of the target release. */
 static enum rb_code write_bundle(rb_cli *cli, const rb_env_session *site, const rb_options *options,
                                  const char *tag, rb_err *err)
 {
@@ -82,7 +82,7 @@ static enum rb_code write_bundle(rb_cli *cli, const rb_env_session *site, const 
     return RB_OK;
 }
 
-/* What only means something where an environment is moved. */
+/* Returns an option that is meaningless without an environment, or NULL. */
 static const char *not_for_bundles(const rb_options *o)
 {
     return o->dry_run        ? "--dry-run"

@@ -81,7 +81,7 @@ static void show(const rb_release *release)
         rb_ui_line("            trailer Rollback: %s", manifest->notes.items[i]);
 }
 
-/* What was attached to the ledger's entry when the release was made. */
+/* Prints the runbook that was attached to the release's ledger entry. */
 static enum rb_code print_runbook(rb_cli *cli, const rb_release *release, rb_err *err)
 {
     RB_AUTO(rb_buf_clear) rb_buf text = {0};
@@ -119,7 +119,10 @@ static enum rb_code run(rb_cli *cli, rb_options *o, rb_err *err)
     rb_json_pretty(&text, json);
     RB_AUTO(rb_buf_clear) rb_buf shown = {0};
     rb_json_screen(&shown, &text);
-    const rb_buf *out = isatty(STDOUT_FILENO) ? &shown : &text; /* to read, or to hash */
+    const rb_buf *out =
+        isatty(STDOUT_FILENO)
+            ? &shown
+            : &text; /* escaped for a terminal, unchanged for a program that hashes it */
     fwrite(out->data, 1, out->len, stdout);
     cli->answered = true;
     return RB_OK;

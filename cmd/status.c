@@ -16,7 +16,7 @@ static const rb_opt opts[] = {
             exit_code),
     RB_OPTION_JSON, RB_OPTIONS_END};
 
-/* The parts that a partial transition left at other releases, or brought there; NULL: none. */
+/* Returns the parts that a partial transition left at another release than `tag`, or NULL. */
 static char *elsewhere(const rb_live *live, const char *tag)
 {
     bool apart[RB_PARTS];
@@ -28,7 +28,8 @@ static char *elsewhere(const rb_live *live, const char *tag)
     return any ? rb_parts_where(live, apart) : NULL;
 }
 
-/* A difference without a path is a part that a partial transition left elsewhere, not drift. */
+/* True if drift was found. An item without a path is not drift: a partial transition left that part
+ * at another release. */
 static bool has_drifted(const rb_status *st)
 {
     rb_json_each (item, st->drift)
@@ -37,7 +38,7 @@ static bool has_drifted(const rb_status *st)
     return false;
 }
 
-/* "settled, healthy", "drifted, unhealthy", "DOWN". */
+/* Returns "settled, healthy", "drifted, unhealthy" or "DOWN", for example. */
 static char *state_words(const rb_status *st, bool apart)
 {
     if (!st->tag)
@@ -66,7 +67,7 @@ static void add_databases(rb_buf *out, const rb_strs *names)
         rb_buf_printf(out, "%s %s", i > 0 ? "," : "", names->items[i]);
 }
 
-/* What of a committed transition is where. */
+/* Returns which databases, and the files, are at FROM or TO of a transition past its commit. */
 static char *committed_words(const rb_status *st)
 {
     const rb_transition_row *row = st->row;
@@ -81,7 +82,7 @@ static char *committed_words(const rb_status *st)
     return rb_buf_detach(&out);
 }
 
-/* The first line of an environment with a transition that has not ended. */
+/* Prints the first line of an environment whose transition has not ended. */
 static void show_pending(const rb_cli *cli, const rb_status *st)
 {
     const rb_transition_row *row = st->row;
@@ -208,7 +209,7 @@ static void show_list(const rb_cli *cli, const char *head, const json_t *list)
     rb_ui_text(cli, &out, false);
 }
 
-/* "backups     2, 43.1 MB; newest: ID, 3 days old" */
+/* Prints "backups     2, 43.1 MB; newest: ID, 3 days old". */
 static void show_backups(const json_t *list)
 {
     const json_t *newest = NULL;
@@ -230,7 +231,7 @@ static void show_backups(const json_t *list)
                rb_json_str(newest, "id"), age);
 }
 
-/* Shows the last transition if it is newer than what is live and did not reach its TO. */
+/* Prints the last transition if it did not reach its TO and is newer than the live release. */
 static void show_last(const rb_status *st)
 {
     const rb_transition_row *last = st->last;
@@ -243,7 +244,7 @@ static void show_last(const rb_status *st)
 
 static void show(rb_cli *cli, const rb_status *st)
 {
-    rb_err ignored; /* the document has it already */
+    rb_err ignored; /* the document lists it as unreadable already */
     if (st->row)
         show_pending(cli, st);
     else
@@ -278,7 +279,7 @@ static void show(rb_cli *cli, const rb_status *st)
             st->unwritten, st->name);
 }
 
-/* A row of the table, whose cells are not those of the document. */
+/* Returns a row of the table. Its cells are texts that the document does not have. */
 static json_t *to_row(const rb_status *st)
 {
     RB_AUTO(rb_free_str) char *apart = elsewhere(&st->live, st->tag);
@@ -296,7 +297,7 @@ static json_t *to_row(const rb_status *st)
                         apart, pending ? pending : words, since, st->by);
 }
 
-/* A table: a line each. */
+/* Prints a table with a row for each environment. */
 static enum rb_code show_all(rb_cli *cli, const rb_strs *names, bool exit_code, rb_err *err)
 {
     static const rb_ui_column columns[] = {
@@ -319,7 +320,7 @@ static enum rb_code show_all(rb_cli *cli, const rb_strs *names, bool exit_code, 
             json_array_append_new(rows, to_row(&st));
             colors[i] = state_color(&st);
             code = rb_status_code(&st, &why);
-        } else { /* its settings cannot be read: it has no more than a message */
+        } else { /* its settings cannot be read: only the message is known */
             RB_AUTO(rb_free_str) char *safe = rb_safe(rb_err_line(&why));
             RB_AUTO(rb_free_str) char *state = rb_format("unreadable: %s", safe);
             json_array_append_new(

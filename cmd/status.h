@@ -7,53 +7,55 @@
 
 #include "env_session.h"
 
-enum rb_side { /* of the point of no return, where a transition stopped */
+enum rb_side { /* where a transition stopped, seen from the point of no return */
                RB_SIDE_BEFORE,
-               RB_SIDE_ABORTING, /* before that of an abort: what it goes back from is half-way */
+               RB_SIDE_ABORTING, /* an abort that stopped before its own commit, so that its FROM is
+                                    half-way */
                RB_SIDE_AFTER,
                RB_SIDE_UNKNOWN
 };
 
 typedef struct rb_status {
-    rb_env_session site; /* env may be NULL: its settings cannot be read */
+    rb_env_session site; /* env is NULL if its settings cannot be read */
     char *name;
-    rb_transition_row *row; /* begun and not ended, or NULL */
-    char *holder;           /* who holds the environment, or NULL */
-    const char *step;       /* of row */
+    rb_transition_row *row; /* the transition that has begun and not ended, or NULL */
+    char *holder;           /* the process that holds the environment, or NULL */
+    const char *step;       /* the step of `row` that it stopped in */
     enum rb_side side;
-    rb_strs committed;       /* row's databases that are at its TO, where others are not */
-    rb_strs waiting;         /* those others */
-    bool stopped;            /* the service, by row */
-    bool flags_pending;      /* row is past its commit, and its flags are not written yet */
-    json_t *said;            /* what row's last failure reported, or NULL */
-    bool unknown;            /* what is live: the state cannot be read */
-    const char *tag;         /* what is live; TO of a row that is committed */
-    rb_live live;            /* borrows: the same, part by part */
-    json_t *drift;           /* as in the document */
-    json_t *accepted;        /* otherwise than the manifest, and known when the release went live */
+    rb_strs committed;  /* databases that `row` has committed, if others are not committed yet */
+    rb_strs waiting;    /* the databases that are not committed yet */
+    bool stopped;       /* `row` stopped the service and has not started it */
+    bool flags_pending; /* row is past its commit, and its flags are not written yet */
+    json_t *said;       /* message of `row`'s last failure, or NULL */
+    bool unknown;       /* the state cannot be read, so that the live release is unknown */
+    const char *tag;    /* the live release; TO of `row` if it is committed */
+    rb_live live;       /* the live release of each part; borrowed */
+    json_t *drift;      /* differences, as in the JSON document */
+    json_t *accepted; /* differences from the manifest that were known when the release went live */
     json_t *unreadable;      /* [{"part","message"}] */
     json_t *backups;         /* [{"id","bytes","at","age" in seconds}], by id */
-    json_t *undelivered;     /* rb_env_session_undelivered() */
-    json_t *drill;           /* rb_drill_last(), or NULL */
-    json_t *checks;          /* rb_state_health(), or NULL */
-    json_t *watch;           /* the newest, as rb_deploy_watch_view() shows it, or NULL */
+    json_t *undelivered;     /* from rb_env_session_undelivered() */
+    json_t *drill;           /* from rb_drill_last(), or NULL */
+    json_t *checks;          /* from rb_state_health(), or NULL */
+    json_t *watch;           /* the newest watch, from rb_deploy_watch_view(), or NULL */
     const char *health;      /* healthy, unhealthy, unchecked */
-    bool down;               /* the service was not started */
-    int64_t since;           /* 0: not known */
-    char *by;                /* or NULL */
+    bool down;               /* the service could not be started */
+    int64_t since;           /* time when the release went live; 0: unknown */
+    char *by;                /* who made it live, or NULL */
     size_t unwritten;        /* transitions that the ledger lacks */
-    rb_release *release;     /* tag's, or NULL where it does not verify */
-    rb_transition_row *last; /* the newest that ended, where it did not reach its TO; or NULL */
+    rb_release *release;     /* the release `tag`, or NULL if it does not verify */
+    rb_transition_row *last; /* the newest that ended, if it did not reach its TO, else NULL */
 } rb_status;
 
-/* name NULL: the only environment. RB_ERROR only where the environment cannot be determined. */
-/* The pause that the pending transition stands in, or NULL; borrowed. */
+/* Returns the pause that the pending transition stopped in, or NULL. Borrowed. */
 const json_t *rb_status_pause(const rb_status *status);
+/* Collects the status. name NULL: the only environment. RB_ERROR only if the environment cannot be
+ * determined. */
 enum rb_code rb_status_look(rb_status *out, rb_cli *cli, const char *name, rb_err *err);
 void rb_status_clear(rb_status *status);
 
 json_t *rb_status_document(rb_cli *cli, const rb_status *status);
-/* The code for --exit-code; the message is empty where the text is enough. */
+/* Returns the exit code for --exit-code. The message is empty if the text says enough. */
 enum rb_code rb_status_code(const rb_status *status, rb_err *err);
 
 char *rb_status_time(int64_t when); /* "2026-11-30 19:53:54 UTC" */

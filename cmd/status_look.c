@@ -19,9 +19,9 @@
 #include "transition/recover.h"
 #include "transition/secrets.h"
 
-#define BACKUP_DEPTH 32 /* folders in a backup that are looked into */
+#define BACKUP_DEPTH 32 /* levels of folders below a backup that are measured */
 
-/* What cannot be looked at is listed. */
+/* True if code is RB_OK; otherwise adds the part to `unreadable`. */
 static bool can(const rb_status *st, const char *part, enum rb_code code, rb_err *why)
 {
     if (code != RB_OK)
@@ -48,7 +48,7 @@ static void observe_database(const rb_status *st, const rb_release *release,
                   &why);
 }
 
-/* release NULL: it does not verify. */
+/* Compares one part with its release. release is NULL if that does not verify. */
 static void observe_part(const rb_status *st, enum rb_part part, const rb_release *release)
 {
     const rb_env *env = st->site.env;
@@ -67,7 +67,7 @@ static void observe_part(const rb_status *st, enum rb_part part, const rb_releas
     (void)can(st, rb_part_name(part), code, &why);
 }
 
-/* Every part against the release that is live in it. */
+/* Compares every part with the release that is live in it. */
 static void observe(rb_status *st)
 {
     RB_AUTO(rb_release_freep) rb_release *other = NULL;
@@ -114,7 +114,7 @@ static bool has_step(const rb_transition_row *row, enum rb_step_kind kind)
     return false;
 }
 
-/* The commit was begun: the databases' own journal rows record how it ended. */
+/* Finds out how a commit ended that has begun: each database's journal row records it. */
 static enum rb_side ask_databases(rb_status *st)
 {
     bool all_read = true;
@@ -148,7 +148,7 @@ static enum rb_side side_of(rb_status *st)
     return database ? ask_databases(st) : RB_SIDE_UNKNOWN;
 }
 
-/* The step that was begun and not ended. */
+/* Returns the step that has begun and not ended, or the first one. */
 static const char *pending_step(const rb_status *st)
 {
     const char *out = NULL;
@@ -161,8 +161,8 @@ static const char *pending_step(const rb_status *st)
     return out;
 }
 
-/* What is on the host in the middle of a transition, in the parts that it moves: its TO when it is
- * committed. An abort before its commit leaves what it is to go back from. */
+/* Sets the live release of the parts that a half-way transition moves: TO after its commit. For an
+ * abort before its commit it is FROM, which the abort was to undo. */
 static void set_live(rb_status *st, char *tag, char *object)
 {
     rb_json_each (item, json_object_get(st->row->plan, "only"))
@@ -202,7 +202,7 @@ static void look_at_pending(rb_status *st)
     }
 }
 
-/* Since when what is live is live, and by whom. */
+/* Finds since when the live release is live, and who made it live. */
 static void look_at_history(rb_status *st)
 {
     rb_transition_row **rows = NULL;
@@ -281,7 +281,7 @@ char *rb_status_iso(int64_t when)
     return rb_text_iso(when);
 }
 
-/* Adds the size of a file, or of what a folder holds, and the time of the newest file. */
+/* Adds the bytes of a file or folder to *bytes. *at: the time of its newest file. */
 static void measure(int64_t *bytes, int64_t *at, const char *path, int depth)
 {
     struct stat st;
@@ -299,7 +299,8 @@ static void measure(int64_t *bytes, int64_t *at, const char *path, int depth)
     }
 }
 
-/* Only the environment's own user can list them, and they say nothing about its state. */
+/* Lists the backups. A failure is not reported: only the environment's own user may list them, and
+ * they do not affect the state. */
 static void look_at_backups(rb_status *st)
 {
     RB_AUTO(rb_free_str) char *folder = rb_format("%s/.rbtool/backups", st->site.env->root);
@@ -332,10 +333,10 @@ enum rb_code rb_status_look(rb_status *st, rb_cli *cli, const char *name, rb_err
     st->live = st->site.live;
     look_at_state(st);
     look_at_backups(st);
-    rb_err unread; /* what the ledger is needed for says so */
+    rb_err unread; /* reported by the parts that need the ledger */
     if (rb_session_ledger(st->site.session, &unread) == RB_OK)
         st->drill = rb_drill_last(st->site.session->ledger, st->name);
-    /* In the middle of it files are at either side. */
+    /* Half-way, some files are at FROM and some at TO: no comparison makes sense. */
     if (st->tag && (!st->row || st->side == RB_SIDE_BEFORE))
         observe(st);
     if (st->row && st->site.state)
@@ -393,7 +394,8 @@ json_t *rb_status_document(rb_cli *cli, const rb_status *st)
 {
     const json_t *pause = rb_status_pause(st);
     rb_err why;
-    const rb_release *release = st->row ? NULL : st->release; /* in the middle none is meant */
+    const rb_release *release =
+        st->row ? NULL : st->release; /* half-way, no release is the live one */
     RB_AUTO(rb_free_str) char *reason = NULL;
     RB_AUTO(rb_free_str) char *since = rb_status_iso(st->since);
     if (!can(st, "ledger", rb_session_ledger(&cli->session, &why), &why))

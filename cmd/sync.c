@@ -9,17 +9,17 @@
 #include "release_status.h"
 #include "ui.h"
 
-#define NAMED 5 /* tags in one note */
+#define NAMED 5 /* tags that one note lists */
 
 static const rb_opt opts[] = {
     RB_FLAG("fetch", 0, "only fetch and join: push nothing", fetch),
     RB_FLAG("join", 0, "join a ledger that began apart; needs a signer with the role policy", join),
     RB_OPTION_JSON, RB_OPTIONS_END};
 
-/* Releases that the ledger knows and that are not here. */
+/* Releases that the ledger records and whose tags are not here. */
 struct missing {
     rb_known_releases known;
-    json_t *there; /* the remote's tags; NULL: it was not asked, or did not answer */
+    json_t *there; /* the remote's tags: {TAG: object}; NULL: not asked, or no answer */
 };
 
 static void missing_clear(struct missing *missing)
@@ -28,7 +28,7 @@ static void missing_clear(struct missing *missing)
     rb_json_free(missing->there);
 }
 
-/* The remote is asked only where its answer is of use. */
+/* Finds missing tags. Asks the remote for its tags only if any are missing. */
 static enum rb_code find_missing(struct missing *out, rb_cli *cli, rb_repo *repo,
                                  const rb_sync *sync, rb_err *err)
 {
@@ -57,7 +57,7 @@ static json_t *missing_json(const struct missing *missing)
 
 enum place { SAME, OTHER, NOWHERE, UNHEARD };
 
-/* "v3, v2 and 7 more"; NULL: none is in that place. */
+/* Returns the tags whose object at the remote is `place`: "v3, v2 and 7 more", or NULL. */
 static char *names_in(size_t *count, const struct missing *missing, enum place place)
 {
     RB_AUTO(rb_buf_clear) rb_buf names = {0};
@@ -150,7 +150,7 @@ static enum rb_code run(rb_cli *cli, rb_options *o, rb_err *err)
     const rb_signers *signers = cli->session.signers;
     rb_env_session_catch_up(cli);
     RB_TRY(rb_ledger_sync(&sync, repo, signers, o->argc > 0 ? o->argv[0] : NULL, how, err));
-    /* The exchange is done, whatever can be said of the tags. */
+    /* The ledgers are exchanged already: a failure below changes nothing of that. */
     RB_AUTO(missing_clear) struct missing missing = {0};
     rb_err why;
     if (find_missing(&missing, cli, repo, &sync, &why) != RB_OK)

@@ -18,7 +18,7 @@
 #include "transition/policy_pins.h"
 #include "ui.h"
 
-/* Reached by the signal handler: the only state that is not passed along. */
+/* the signal handler can only reach a global variable */
 static rb_control *caught;
 
 static void on_signal(int signal_number)
@@ -94,13 +94,12 @@ static void show_outcome(const rb_cli *cli, const json_t *document, const json_t
     show_end(document, plan);
 }
 
-/* SIGHUP: the connection to the operator's terminal is gone; what is begun is not left to chance.
- */
+/* SIGHUP: the operator's connection is lost. The transition then ends in an orderly way. */
 static const int signals[] = {SIGINT, SIGTERM, SIGHUP};
 #define SIGNALS (sizeof signals / sizeof *signals)
 static struct sigaction old_actions[SIGNALS];
 
-/* What is ignored (nohup, a shell's background job) stays ignored. */
+/* Signals that are ignored (nohup, a background job of a shell) stay ignored. */
 void rb_env_session_catch(rb_control *control)
 {
     struct sigaction action = {.sa_handler = on_signal};
@@ -126,8 +125,8 @@ enum rb_code rb_env_session_bound(rb_cli *cli, const rb_env_session *site, rb_er
     return rb_policy_bound(site->env, site->state, &cli->session, err);
 }
 
-/* What every database's journal row will be bound to. One that is continued is judged by what it
- * began under. */
+/* Sets the pins (ledger, policy, root key) that every database's journal row is bound to. A
+ * transition that is continued keeps the pins that it began with. */
 static enum rb_code pin(json_t *pins, rb_cli *cli, const rb_env_session *site, bool begin,
                         rb_err *err)
 {
@@ -181,10 +180,10 @@ enum rb_code rb_env_session_run(rb_cli *cli, rb_env_session *site, rb_run *run, 
     else
         show_outcome(cli, document, plan);
     rb_run_clear(run);
-    fflush(stdout); /* the result is out, whatever becomes of the ledger */
+    fflush(stdout); /* the result must appear even if recording it in the ledger fails */
     rb_env_session_record(cli, site);
     rb_env_session_notify(cli, site, false);
-    rb_err why; /* a ledger that this transition began binds the environment from now on */
+    rb_err why; /* if this transition began the ledger, the environment is bound to it now */
     if (!rb_json_str(site->pins, "ledger") && pin(site->pins, cli, site, true, &why) != RB_OK)
         rb_ui_note(cli, "%s is not bound to its ledger yet: %s", site->env->name,
                    rb_err_line(&why));
@@ -250,11 +249,12 @@ enum rb_code rb_env_session_plan(rb_transition *out, rb_cli *cli, const rb_env_s
     return code;
 }
 
-/* At a terminal a person may type how much is at risk, which takes reading it. */
+/* Asks at the terminal for the number of values and rows at risk, and returns true if it was typed:
+ * the user has then read the number. */
 static bool typed(const rb_cli *cli, const rb_plan *plan, const rb_options *options)
 {
     int64_t stake = rb_plan_at_stake(plan);
-    bool back = strcmp(plan->kind, "abort") == 0; /* goes back over drift */
+    bool back = strcmp(plan->kind, "abort") == 0; /* an abort goes back although there is drift */
     bool drifted = json_array_size(plan->drift) > 0 && !options->accept_drift && !back;
     if (options->dry_run || options->accept_loss || options->yes || !plan->consent || stake == 0 ||
         drifted || plan->worst != RB_OK || !cli->interactive)
@@ -276,7 +276,8 @@ static enum rb_code check_reason(const rb_options *o, rb_err *err)
     return RB_OK;
 }
 
-/* Adds what a person agreed to, by an option or, when *typed, by its number at the terminal. */
+/* Checks that the user agreed to the plan, by an option or, if *by_number, by typing the number at
+ * risk. */
 static enum rb_code agree(rb_run *run, bool *loss_passed, bool *by_number, rb_cli *cli,
                           const rb_transition *t, const rb_options *o, rb_err *err)
 {
@@ -292,7 +293,7 @@ static enum rb_code agree(rb_run *run, bool *loss_passed, bool *by_number, rb_cl
     return RB_OK;
 }
 
-/* Records what --break-glass passes, before the transition begins. */
+/* Records which rules --break-glass overrides, before the transition begins. */
 static enum rb_code override(rb_cli *cli, const rb_transition *t, bool loss, const char *why,
                              rb_err *err)
 {
@@ -318,7 +319,7 @@ static enum rb_code confirm(rb_cli *cli, const rb_transition *t, bool loss_passe
     char *what = rb_format("%s %s from %s to %s", t->plan->kind, parts,
                            t->request.from ? t->request.from->tag : "nothing", t->request.to->tag);
     enum rb_code code = RB_OK;
-    if (!by_number) /* who typed the number has read it */
+    if (!by_number) /* the user who typed the number has agreed already */
         code = rb_env_session_confirm(cli, o, what, err);
     bool passes = t->needs.n > 0 || t->needs.rules.n > 0 || loss_passed;
     if (o->break_glass && !passes)

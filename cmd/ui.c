@@ -29,14 +29,14 @@ void rb_ui_document(rb_cli *cli, json_t *json)
 #define COLORS (RB_DIM + 1)
 
 static const struct {
-    const char *name; /* in formats */
+    const char *name; /* name of the colour in formats: <red> */
     const char *code;
 } colors[COLORS] = {[RB_PLAIN] = {"</>", "\x1b[0m"},        [RB_BOLD] = {"<bold>", "\x1b[1m"},
                     [RB_RED] = {"<red>", "\x1b[31m"},       [RB_GREEN] = {"<green>", "\x1b[32m"},
                     [RB_YELLOW] = {"<yellow>", "\x1b[33m"}, [RB_DIM] = {"<dim>", "\x1b[2m"}};
 
-/* Placeholders for colours until the text around them is made safe: ESC, a random number that no
- * repository can know, the colour. Empty without colour. */
+/* Placeholders for colours, until the text around them is made safe: ESC, a random number that text
+ * from a repository cannot know, and the colour. Empty strings without colour. */
 static char marks[COLORS][24];
 #define MARK_LEN 18
 
@@ -49,7 +49,7 @@ void rb_ui_use_color(void)
         snprintf(marks[i], sizeof marks[i], "\x1b%016" PRIx64 "%c", secret, (char)('a' + i));
 }
 
-/* The format or template with placeholders in place of the colours' names. */
+/* Returns the format or template with placeholders in place of <red> and the like. */
 static char *mark(const char *format)
 {
     rb_buf out = {0};
@@ -65,8 +65,8 @@ static char *mark(const char *format)
     return rb_buf_detach(&out);
 }
 
-/* One line: everything that could steer a terminal or begin another line is made visible, but for
- * our own colours. */
+/* Appends text as one line. Control characters and line ends become visible; only the placeholders
+ * of rbtool's own colours become escape sequences. */
 static void add_safe(rb_buf *out, const char *text)
 {
     while (*text) {
@@ -102,7 +102,7 @@ static char *format_text(const char *fmt, va_list args)
     return rb_buf_detach(&text);
 }
 
-/* Declares `text`, what the caller's format and arguments give. */
+/* Declares `text`: the caller's format and arguments, formatted. */
 #define FORMAT_TEXT(text)                                                                          \
     va_list args;                                                                                  \
     va_start(args, fmt);                                                                           \
@@ -187,7 +187,8 @@ void rb_ui_progress_end(const rb_cli *cli)
         fputs("\r\x1b[K", stderr);
 }
 
-/* Columns on a terminal, near enough: one for each UTF-8 sequence. */
+/* Returns the columns that text takes on a terminal: one for each UTF-8 sequence, which is close
+ * enough. */
 static size_t width(const char *text)
 {
     size_t n = 0;
@@ -229,7 +230,7 @@ const char *rb_ui_color(enum rb_color color)
     return marks[color];
 }
 
-#define ANSWER 32 /* bytes of a line that is typed */
+#define ANSWER 32 /* bytes of a line that the user types */
 
 static bool answered(char answer[ANSWER], const rb_cli *cli, const char *fmt, va_list args)
 {

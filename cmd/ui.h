@@ -1,6 +1,6 @@
 /*
- * What people see: tables, colour, numbers, questions, progress. Texts from repositories and
- * databases pass through rb_safe() before they reach a terminal; rb_ui_* do that themselves.
+ * Output for people: tables, colours, numbers, questions, progress. Text from repositories and
+ * databases must pass rb_safe() before it reaches a terminal; the functions here do that.
  */
 #ifndef RB_CMD_UI_H
 #define RB_CMD_UI_H
@@ -8,31 +8,35 @@
 #include "cli.h"
 
 void rb_ui_json(rb_cli *cli, const json_t *json); /* one document, canonical, on stdout */
-void rb_ui_document(rb_cli *cli, json_t *json);   /* the same, and frees it */
+void rb_ui_document(rb_cli *cli, json_t *json);   /* same, then frees it */
 /*
- * <bold>, <red>, <green>, <yellow>, <dim> in a format or template begin a colour, </> ends it. They
- * have no effect in the data, nor without colour.
+ * In a format or template <bold>, <red>, <green>, <yellow>, <dim> begin a colour, and </> ends it.
+ * They are removed if colour is off, and have no effect in the data.
  */
-void rb_ui_line(const char *fmt, ...) RB_PRINTF(1, 2); /* one line of result on stdout */
-void rb_ui_note(const rb_cli *cli, const char *fmt, ...) RB_PRINTF(2, 3); /* stderr; not --quiet */
-void rb_ui_progress(const rb_cli *cli, const char *fmt, ...) RB_PRINTF(2, 3); /* overwritten */
+void rb_ui_line(const char *fmt, ...) RB_PRINTF(1, 2); /* prints one line of result on stdout */
+void rb_ui_note(const rb_cli *cli, const char *fmt, ...)
+    RB_PRINTF(2, 3); /* prints on stderr, unless --quiet */
+void rb_ui_progress(const rb_cli *cli, const char *fmt, ...)
+    RB_PRINTF(2, 3); /* the next line overwrites it */
 void rb_ui_progress_end(const rb_cli *cli);
 
-/* One line of result, a template (base/template.h) filled from a document. */
+/* Prints one line of result on stdout: a template (base/template.h), filled from a document. */
 void rb_ui_item(const char *template, const json_t *value);
 
-/* Several lines as one text: each is made safe as it is added, with its line end. */
+/* Appends a line. Each line is made safe when it is added, so that the text may have several. */
 void rb_ui_add(rb_buf *out, const char *fmt, ...) RB_PRINTF(2, 3);
 void rb_ui_add_item(rb_buf *out, const char *template, const json_t *value);
-void rb_ui_text(const rb_cli *cli, const rb_buf *text, bool to_stderr); /* stderr: not --quiet */
+void rb_ui_text(const rb_cli *cli, const rb_buf *text,
+                bool to_stderr); /* to_stderr: not if --quiet */
 
-/* What a program printed, a line each behind `before`; cli: as notes. NULL: nothing. */
+/* Prints the output of a program, each line after `before`: on stderr if cli is given, else on
+ * stdout. output NULL: prints nothing. */
 void rb_ui_output(const rb_cli *cli, const char *before, const char *output);
 
 enum rb_color { RB_PLAIN, RB_BOLD, RB_RED, RB_GREEN, RB_YELLOW, RB_DIM };
 
-/* A table of a document's array: a row for each item, padded to the widest cell. row_colors: one
- * for each row, or NULL. */
+/* Prints a document's array as a table: a row for each item, with columns padded to the widest
+ * cell. row_colors: one for each row, or NULL. */
 typedef struct rb_ui_column {
     const char *head;
     const char *text; /* a template */
@@ -40,23 +44,23 @@ typedef struct rb_ui_column {
 void rb_ui_table(const rb_ui_column *columns, size_t count, const json_t *rows,
                  const enum rb_color *row_colors);
 
-/* For colours that depend on the data: a placeholder that the functions above replace with the
- * colour's escape sequence, "" without colour. Escape sequences in the data are never interpreted.
- */
+/* Returns a placeholder for a colour that depends on the data; "" without colour. Only the
+ * functions above replace it with the escape sequence. Escape sequences in the data are never sent
+ * to the terminal. */
 const char *rb_ui_color(enum rb_color color);
-void rb_ui_use_color(void); /* once, where stdout may be coloured */
+void rb_ui_use_color(void); /* turns colour on if stdout may be coloured; call it once */
 
-/* Asks on the terminal; true only for "y" or "yes". */
+/* Asks a question on the terminal. True only for the answer "y" or "yes". */
 bool rb_ui_ask(const rb_cli *cli, const char *fmt, ...) RB_PRINTF(2, 3);
-/* The same question, to be answered with this number; 20,038 is 20038. */
+/* Asks a question whose answer must be this number. Accepts thousands separators: 20,038. */
 bool rb_ui_ask_number(const rb_cli *cli, int64_t number, const char *fmt, ...) RB_PRINTF(3, 4);
 
-/* Returns a line of at most `limit` bytes that is typed, safe to show, as a new string; NULL if it
- * is empty or longer, or standard input is not a terminal. */
+/* Reads a line from the terminal. Returns it as a new string, safe to show; NULL if it is empty or
+ * longer than `limit` bytes, or if standard input is not a terminal. */
 char *rb_ui_ask_text(const rb_cli *cli, size_t limit, const char *fmt, ...) RB_PRINTF(3, 4);
 
-/* From here on stdout goes through git's pager, where it is a terminal and no JSON was asked for;
- * rb_ui_page_end() waits until the person has left it, and does nothing where there is none. */
+/* Sends stdout through git's pager from here on, if stdout is a terminal and --json was not given.
+ * rb_ui_page_end() waits until the user leaves the pager; without one it does nothing. */
 void rb_ui_page(rb_cli *cli);
 void rb_ui_page_end(void);
 

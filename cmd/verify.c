@@ -15,11 +15,11 @@ static const rb_opt opts[] = {
     RB_OPTION_JSON,
     RB_OPTIONS_END};
 
-/* What was found about one tag; the chain's items are borrowed. */
+/* The result for one tag. The chain's items are borrowed. */
 struct checked {
     const char *tag;
-    const rb_chain_item *item; /* NULL: no such release here */
-    rb_problems problems;      /* of its content, or the reason why item is NULL */
+    const rb_chain_item *item; /* NULL: this repository has no such release */
+    rb_problems problems;      /* of its content; if item is NULL, the reason for that */
 };
 
 struct run {
@@ -27,13 +27,13 @@ struct run {
     rb_repo *repo;
     const rb_signers *signers;
     rb_chain *chain;
-    unsigned how; /* the chain is loaded */
+    unsigned how; /* flags that the chain is loaded with */
     rb_restoring restored;
-    bool *content_ok; /* of the chain's items; NULL unless all of them are checked */
+    bool *content_ok; /* for each item of the chain; NULL unless all are checked */
     rb_verifier *verifier;
     struct checked *checked;
     size_t n;
-    rb_strs advice; /* that was shown */
+    rb_strs advice; /* advice that was printed already */
 };
 
 static void run_clear(struct run *run)
@@ -54,8 +54,8 @@ static bool is_ok(const struct checked *checked)
            !rb_problems_any(&checked->problems);
 }
 
-/* Reports why the tag is not a release. Fails with RB_ERROR where neither the repository nor the
- * ledger knows it. */
+/* Adds the reason why the tag is not a release. Fails with RB_ERROR if neither the repository nor
+ * the ledger has the tag. */
 static enum rb_code check_tag(struct checked *checked, const struct run *run, rb_err *err)
 {
     rb_release *release = NULL;
@@ -68,7 +68,7 @@ static enum rb_code check_tag(struct checked *checked, const struct run *run, rb
     return code == RB_FOUND ? RB_OK : code;
 }
 
-/* Whether a tag is there in place of a release that the ledger knows. */
+/* True if a tag here has the name of a release of the ledger and another object. */
 static bool is_replaced(const struct run *run, const rb_chain_item *item)
 {
     RB_AUTO(rb_tag_freep) rb_tag *tag = NULL;
@@ -143,12 +143,12 @@ static json_t *to_json(const struct checked *checked)
                         problems);
 }
 
-/* What to do about a missing tag is shown for the first one that it holds for: returns the length
- * of the message without it for the others. */
+/* Advice about a missing tag is printed only once. Returns the length of the message without the
+ * advice if the same advice was printed before. */
 static size_t length_of(struct run *run, const char *tag, const char *message)
 {
     const char *advice = strstr(message, "; ");
-    RB_AUTO(rb_buf_clear) rb_buf kind = {0}; /* the advice without names */
+    RB_AUTO(rb_buf_clear) rb_buf kind = {0}; /* the words of the advice without tag and object */
     if (!advice)
         return strlen(message);
     for (const char *p = advice; *p;) {
@@ -164,7 +164,7 @@ static size_t length_of(struct run *run, const char *tag, const char *message)
     return strlen(message);
 }
 
-/* The code of a missing tag may claim more than is known, and has another name for people. */
+/* Prints one problem. Missing tags, whose code is "lost", are shown as "not here". */
 static void print_problem(struct run *run, const json_t *release, const json_t *problem)
 {
     const bool warning = json_is_true(json_object_get(problem, "warning"));
@@ -178,7 +178,7 @@ static void print_problem(struct run *run, const json_t *release, const json_t *
                message[len] ? " (see above)" : "");
 }
 
-/* Returns the result in one word: a tag that may only not have been fetched is not called bad. */
+/* Returns the result in one word. A tag that may only not have been fetched is not called bad. */
 static const char *word_of(const struct checked *checked)
 {
     if (is_ok(checked))
@@ -199,7 +199,7 @@ static void print_line(struct run *run, const struct checked *checked, const jso
         print_problem(run, release, problem);
 }
 
-/* From which release on all of it is in order, and what ends it. */
+/* Prints from which release on the whole history verifies, and which release does not. */
 static void print_trusted(const struct run *run)
 {
     const rb_chain *chain = run->chain;
@@ -226,7 +226,7 @@ static json_t *restored_json(const rb_restoring *restored)
     return array;
 }
 
-/* With --all the releases are the chain's items, in its order. */
+/* Adds "trusted" to the document. Only with --all, so that releases are in the chain's order. */
 static void add_trusted(json_t *document, const struct run *run)
 {
     const rb_chain *chain = run->chain;
@@ -281,7 +281,7 @@ static enum rb_code load_chain(struct run *run, rb_err *err)
     return rb_history_load(&run->chain, run->cli->session.policy, NULL, run->how, err);
 }
 
-/* What is said of each release afterwards is how it is now. */
+/* Restores missing tags. The chain is loaded again, since the report shows the state afterwards. */
 static enum rb_code restore(struct run *run, rb_err *err)
 {
     RB_TRY(rb_history_restore(&run->restored, run->chain, run->cli->session.policy, err));
@@ -304,7 +304,7 @@ static enum rb_code run(rb_cli *cli, rb_options *o, rb_err *err)
     if (o->restore)
         RB_TRY(restore(&run, err));
     RB_TRY(check_wanted(&run, o, err));
-    err->message[0] = '\0'; /* what was found is in the report */
+    err->message[0] = '\0'; /* the report shows the findings already */
     return report(&run, o);
 }
 
