@@ -10,7 +10,7 @@
 #include "base/buf.h"
 #include "base/text.h"
 
-#define LINKS 40 /* symlinks on one path, as the kernel */
+#define LINKS 40 /* the kernel's limit of symlinks in one path */
 
 typedef struct anchor {
     struct anchor *next;
@@ -99,7 +99,8 @@ void rb_anchor_drop(const char *path)
     }
 }
 
-/* Opens the folder that holds the last component of `rest` and stores that component in *name. */
+/* Opens the folder that holds the last component of `rest`, and stores that component in *name.
+ * Returns -1 if it cannot. */
 static int go_below(const anchor *a, const char *rest, char **name)
 {
     int dir = openat(a->fd, ".", O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -169,10 +170,10 @@ char *rb_anchor_name(const char *path)
     return name && access(name, X_OK) == 0 ? rb_format("%s%s", name, rest) : rb_strdup(path);
 }
 
-/* The way to the folder of a file, where another user may own a folder on the path. */
+/* The resolution of a path to the folder of a file. Another user may own folders on the path. */
 typedef struct walk {
     const char *path; /* for messages */
-    char *left;       /* the rest of the path, seen from dir */
+    char *left;       /* the components not yet resolved, relative to dir */
     int dir;
     int links;
 } walk;
@@ -197,7 +198,7 @@ static enum rb_code go_to(walk *w, int dir, rb_err *err)
     return RB_OK;
 }
 
-/* Removes the first name from the rest of the path and returns it; NULL if none is left. */
+/* Removes the first component of the remaining path and returns it; NULL if none is left. */
 static char *next_name(walk *w)
 {
     const char *start = w->left + strspn(w->left, "/");
@@ -209,8 +210,8 @@ static char *next_name(walk *w)
     return name;
 }
 
-/* Reads the symlink's target. fd: of the link itself, so that the link that was checked is the one
- * that is followed. */
+/* Reads the symlink's target. fd is open on the symlink itself: a path could lead to another
+ * symlink by now. */
 static enum rb_code target_of(char **out, const walk *w, int fd, const struct stat *st, rb_err *err)
 {
     char target[PATH_MAX];
@@ -242,7 +243,7 @@ static enum rb_code follow(walk *w, int fd, const struct stat *st, rb_err *err)
     return target[0] == '/' ? go_to(w, open("/", O_PATH | O_DIRECTORY | O_CLOEXEC), err) : RB_OK;
 }
 
-/* Takes one step. *there is set to true when `name` is the last name. */
+/* Resolves the component `name`. Sets *there to true if it names the file itself. */
 static enum rb_code one(walk *w, const char *name, bool *there, bool through, rb_err *err)
 {
     struct stat st;
@@ -266,8 +267,8 @@ static enum rb_code one(walk *w, const char *name, bool *there, bool through, rb
     return code;
 }
 
-/* Resolves a path below an anchor, where no symlink is followed: one at the path itself is
- * replaced. */
+/* Same as rb_file_folder() for a path below an anchor. Follows no symlink: one at the path itself
+ * is replaced by what is written. */
 static enum rb_code anchored(int *dir, char **name, rb_at *at, const char *path, rb_err *err)
 {
     *name = NULL;

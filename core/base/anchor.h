@@ -1,6 +1,6 @@
 /*
- * Anchors: folders that are opened and checked once, and whose descriptors lead to everything
- * below them from then on.
+ * Anchors: folders that are opened and checked once. Paths below them are resolved from the open
+ * descriptor.
  *
  * The owner of a folder can exchange what is in it at any time. A process with more rights that
  * uses "ROOT/releases/TAG" as text resolves ROOT again with every call, and may find a symlink
@@ -9,8 +9,8 @@
  * never upwards.
  *
  * Order of calls: rb_anchor_hold() before the first use, rb_anchor_drop() after the last; both in
- * the thread that starts the others. rb_at_find() is for functions that take a path and make
- * *at() calls; callers of file.h need nothing of this. A path below no anchor stays as it is.
+ * the thread that starts the others. rb_at_find() is for functions that take a path and make *at()
+ * calls. Callers of file.h do not call it. A path that is not below an anchor is resolved as usual.
  *
  * A path that cannot be resolved fails with the errno of openat(2): ELOOP or ENOTDIR where a
  * symlink is in the way, EINVAL for "..".
@@ -25,14 +25,15 @@
 #include "base/err.h"
 
 /*
- * Open the folder `path` as an anchor. It must not be a symlink, must belong to root or the
- * effective user, and must not be writable by everybody. Does nothing if it is an anchor already.
+ * Opens the folder `path` as an anchor. Fails if it is a symlink, belongs to a user other than root
+ * and the effective one, or is writable by everybody. Does nothing if it is an anchor already.
  */
 enum rb_code rb_anchor_hold(const char *path, rb_err *err);
-/* Close the anchors that are `path` or lie below it. */
+/* Closes the anchors that are `path` or lie below it. */
 void rb_anchor_drop(const char *path);
 
-/* Names a file for the *at() calls: the descriptor of its folder, or AT_FDCWD, and a name in it. */
+/* A file as the *at() calls take it: the descriptor of its folder, or AT_FDCWD, and its name
+ * there. */
 typedef struct rb_at {
     int dir;
     char *name;
@@ -44,14 +45,15 @@ typedef struct rb_at {
 bool rb_at_find(rb_at *out, const char *path) RB_MUST_USE;
 void rb_at_leave(rb_at *at);
 
-/* open(2) and lstat(2) of a path that may lie below an anchor; there O_NOFOLLOW is implied. */
+/* Same as open(2) and lstat(2), for a path that may lie below an anchor. O_NOFOLLOW is always set
+ * there. */
 int rb_at_open(const char *path, int flags, mode_t mode);
 int rb_at_look(struct stat *st, const char *path);
 
 /*
- * A name of `path` for a library that opens files by name: it begins with /proc/self/fd/N where
- * the path lies below an anchor and /proc is mounted, and is a copy of `path` otherwise. The
- * folders below the anchor are not checked: everything in them is rbtool's own.
+ * Returns a path of the same file for a library that opens files by name, a new string. It begins
+ * with /proc/self/fd/N if `path` lies below an anchor and /proc is mounted, and equals `path`
+ * otherwise. Folders between the anchor and the file are not checked: they belong to rbtool.
  */
 char *rb_anchor_name(const char *path);
 
@@ -60,16 +62,15 @@ char *rb_anchor_name(const char *path);
 bool rb_file_is_own(const struct stat *st);
 
 /*
- * Opens the folder of `path` for the *at() calls and returns the name of the file in it, which
- * need not exist. The caller closes *dir and frees *name. Another user may own a folder on the
- * way and may put anything into it at any time, so only symlinks of root or the effective user
- * are followed; `through`: at `path` itself, too.
+ * Opens the folder of `path` for the *at() calls and returns the name of the file in it, which need
+ * not exist. The caller closes *dir and frees *name. Another user may own a folder on the way, so
+ * only symlinks of root or the effective user are followed. If `through` is set, this includes a
+ * symlink at `path` itself.
  */
 enum rb_code rb_file_folder(int *dir, char **name, const char *path, bool through, rb_err *err);
 
-/* Reads a symlink's target, where folders may belong to another user; *out is NULL if `path` is not
- * a symlink. Fails with RB_ERROR if the
- * symlink belongs to another user. */
+/* Reads a symlink's target; other users may own folders on the path. *out is NULL if `path` is not
+ * a symlink. Fails with RB_ERROR if the symlink belongs to another user. */
 enum rb_code rb_link_read_own(char **out, const char *path, rb_err *err);
 
 #endif

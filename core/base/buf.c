@@ -108,7 +108,7 @@ void rb_buf_vprintf(rb_buf *buf, const char *fmt, va_list args)
 {
     va_list again;
     va_copy(again, args);
-    rb_buf_reserve(buf, 63); /* most texts fit */
+    rb_buf_reserve(buf, 63); /* 64 bytes hold most texts without another allocation */
     int n = vsnprintf(buf->data + buf->len, buf->cap - buf->len, fmt, args);
     if (n < 0)
         abort();

@@ -16,7 +16,7 @@
 void *rb_malloc(size_t size);
 void *rb_calloc(size_t count, size_t size);
 void *rb_realloc(void *old, size_t count, size_t size); /* overflow of count * size is fatal */
-char *rb_strdup(const char *s);                         /* NULL gives NULL */
+char *rb_strdup(const char *s);                         /* returns NULL for NULL */
 char *rb_strndup(const char *s, size_t len);            /* exactly len bytes, unlike strndup(3) */
 char *rb_format(const char *fmt, ...) RB_PRINTF(1, 2);
 
@@ -36,7 +36,8 @@ void rb_buf_puts(rb_buf *buf, const char *s);
 void rb_buf_printf(rb_buf *buf, const char *fmt, ...) RB_PRINTF(2, 3);
 void rb_buf_vprintf(rb_buf *buf, const char *fmt, va_list args);
 void rb_buf_truncate(rb_buf *buf, size_t len);
-char *rb_buf_detach(rb_buf *buf);          /* the caller owns; never NULL; buf is empty after */
+/* Transfers the data to the caller, never NULL; buf is empty after. */
+char *rb_buf_detach(rb_buf *buf);
 const char *rb_buf_str(const rb_buf *buf); /* "" when empty */
 
 typedef struct rb_strs {
@@ -46,13 +47,14 @@ typedef struct rb_strs {
 } rb_strs;
 
 void rb_strs_clear(rb_strs *strs);
-void rb_strs_add(rb_strs *strs, const char *s); /* copies */
+void rb_strs_add(rb_strs *strs, const char *s); /* adds a copy of s */
 void rb_strs_take(rb_strs *strs, char *s);      /* owns s from now on */
 bool rb_strs_has(const rb_strs *strs, const char *s);
 bool rb_strs_has_name(const rb_strs *strs,
-                      const char *name); /* compares as SQL names: ASCII letters without case */
-void rb_strs_sort(rb_strs *strs);        /* bytewise */
-/* "a, b and 3 more": at most `most` of them are named, all where it is 0. The caller owns it. */
+                      const char *name); /* compares ASCII letters without case, like SQL names */
+void rb_strs_sort(rb_strs *strs);        /* sorts by bytes */
+/* Joins the strings for a message: "a, b and 3 more". Lists at most `most` of them, or all if it is
+ * 0. The caller owns the result. */
 char *rb_strs_join(const rb_strs *strs, size_t most);
 
 /* Returns the length of the UTF-8 sequence (RFC 3629) that text begins with, or 0. */
@@ -63,6 +65,6 @@ size_t rb_utf8_length(const char *text, size_t len);
  * or message that comes from a repository or a database.
  */
 void rb_buf_add_safe(rb_buf *buf, const char *text, size_t len);
-char *rb_safe(const char *text); /* the same as a new string */
+char *rb_safe(const char *text); /* same as rb_buf_add_safe(), to a new string */
 
 #endif

@@ -1,11 +1,11 @@
-/* The monotonic clock: what has passed, whatever is done to the time of day. */
+/* The monotonic clock, for measuring time. Changes of the system's time do not affect it. */
 #ifndef RB_BASE_CLOCK_H
 #define RB_BASE_CLOCK_H
 
 #include <stdint.h>
 #include <time.h>
 
-/* Milliseconds. */
+/* Returns milliseconds since an arbitrary start. */
 static inline int64_t rb_clock_ms(void)
 {
     struct timespec t;
@@ -13,7 +13,7 @@ static inline int64_t rb_clock_ms(void)
     return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
-/* Seconds. */
+/* Returns seconds since an arbitrary start. */
 static inline double rb_clock_seconds(void)
 {
     struct timespec t;

@@ -8,8 +8,8 @@
 #include "base/buf.h"
 #include "base/text.h"
 
-/* Makes `text`, in a buffer of `size` bytes, valid UTF-8, because it goes into JSON. `wanted` is
- * the length of the whole text: if that does not fit, the text ends with "...". */
+/* Makes `text`, in a buffer of `size` bytes, valid UTF-8 so that it can be written as JSON.
+ * `wanted` is the length of the whole text: if that does not fit, the text ends with "...". */
 static void finish(char *text, size_t size, size_t wanted)
 {
     const size_t room = size - sizeof "...";
@@ -32,7 +32,7 @@ static void set(char *text, size_t size, const char *from)
     finish(text, size, (size_t)snprintf(text, size, "%s", from));
 }
 
-/* Only a newline in fmt itself separates message and hint, never one in a value. */
+/* Only the first newline of fmt separates message and hint; a newline in a value does not. */
 enum rb_code rb_vfail(rb_err *err, enum rb_code code, const char *fmt, va_list args)
 {
     RB_AUTO(rb_buf_clear) rb_buf all = {0};

@@ -14,8 +14,8 @@
 
 #include "base/anchor.h"
 
-/* True if the last call failed because the file does not exist, rather than for lack of permission.
- * */
+/* True if errno says that the file does not exist. False for other errors, such as a lack of
+ * permission. */
 static bool is_absent(void)
 {
     return errno == ENOENT || errno == ENOTDIR || errno == ENAMETOOLONG;
@@ -94,7 +94,7 @@ bool rb_file_write_all(int fd, const void *data, size_t len)
 
 static const char temporary[] = ".rbtool-XXXXXX";
 
-/* As mkostemp(3), in an open folder. name: ends with the letters that are replaced. */
+/* Same as mkostemp(3), in an open folder. name ends with the letters that are replaced. */
 static int make_temporary(int dir, char *name)
 {
     static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
@@ -108,7 +108,7 @@ static int make_temporary(int dir, char *name)
             end[i] = letters[random[i] % (sizeof letters - 1)];
         fd = openat(dir, name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     }
-    /* The lock marks the file as in use by a process: rb_dir_tidy() leaves it alone. */
+    /* Lock the file, which marks it as in use: rb_dir_tidy() does not remove it. */
     if (fd >= 0)
         (void)!flock(fd, LOCK_EX | LOCK_NB);
     return fd;
@@ -147,7 +147,7 @@ void rb_dir_tidy(const char *path)
     }
 }
 
-/* A file, by the open descriptor of its folder and its name in it. */
+/* A file: the open descriptor of its folder, and its name there. */
 typedef struct place {
     const char *path; /* for messages */
     int dir;
@@ -174,7 +174,7 @@ static enum rb_code sync_above(const place *at, rb_err *err)
     return sync_folder(at->dir, dir, err);
 }
 
-/* Writes a file. owner NULL: the process's own user and group. */
+/* Writes a file. If owner is NULL, it belongs to this process's user and group. */
 static enum rb_code write_at(const place *at, const void *data, size_t len, mode_t mode,
                              const struct stat *owner, rb_err *err)
 {
@@ -250,7 +250,7 @@ enum rb_code rb_file_load(rb_buf *out, struct stat *st, const char *path, size_t
     return code;
 }
 
-/* True if the file holds exactly these bytes, and they are synced to disk. */
+/* True if the file contains exactly these bytes. Then also syncs it to disk. */
 static bool holds(const place *at, int fd, const void *data, size_t len)
 {
     RB_AUTO(rb_buf_clear) rb_buf found = {0};
@@ -302,7 +302,7 @@ bool rb_file_exists(const char *path)
     return rb_at_look(&st, path) == 0 || !is_absent();
 }
 
-/* Creates one folder. mode 0: 0777 less the umask. */
+/* Creates one folder. If mode is 0, it has mode 0777 less the umask. */
 static enum rb_code make_one(const char *path, mode_t mode, rb_err *err)
 {
     RB_AUTO(rb_at_leave) rb_at at = RB_AT_NONE;
@@ -342,8 +342,8 @@ enum rb_code rb_dir_make_as(const char *path, mode_t mode, rb_err *err)
     return RB_OK;
 }
 
-/* Removes an entry with all that is in it. Works on folder descriptors, so that a swapped-in
- * symlink is never followed. */
+/* Removes a file, or a folder with its content. Opens each folder by descriptor, so that a symlink
+ * put in its place meanwhile is not followed. */
 static int remove_at(int parent, const char *name)
 {
     if (unlinkat(parent, name, 0) == 0 || errno == ENOENT)

@@ -15,7 +15,8 @@ struct rb_sha256 {
     EVP_MD_CTX *ctx;
 };
 
-/* Fetched once: an implicit fetch costs more than hashing a small blob. */
+/* Fetch the algorithm once: OpenSSL's implicit fetch in each digest costs more than hashing a small
+ * blob. */
 static const EVP_MD *fetch_once(EVP_MD **md, const char *name)
 {
     EVP_MD *seen = __atomic_load_n(md, __ATOMIC_ACQUIRE);
@@ -108,7 +109,8 @@ void rb_sha256_hex_of(const void *data, size_t len, char out[RB_SHA256_HEX])
 
 enum rb_code rb_sha256_file(char out[RB_SHA256_HEX], const char *path, rb_err *err)
 {
-    /* Do not block on a FIFO or device in the file's place, and do not read it without end. */
+    /* O_NONBLOCK: the path may lead to a FIFO or device by now, where open() or read() would not
+     * end. */
     int fd = rb_at_open(path, O_RDONLY | O_NONBLOCK, 0);
     struct stat st;
     if (fd < 0)
@@ -172,8 +174,8 @@ void rb_base64_encode(rb_buf *out, const void *data, size_t len)
     out->data[out->len] = '\0';
 }
 
-/* OpenSSL passes over white space and ignores bits that are left over: only the text that encoding
- * the bytes gives is accepted. */
+/* OpenSSL ignores white space and left-over bits. Accept only the text that encoding the result
+ * gives. */
 bool rb_base64_decode(rb_buf *out, const char *text, size_t len)
 {
     RB_AUTO(rb_buf_clear) rb_buf bytes = {0};

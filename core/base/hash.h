@@ -1,6 +1,6 @@
 /*
- * SHA-256 (FIPS 180-4), SHA-384 as sqlx has it, SHA-1 for git's object ids, hexadecimal and base64
- * (RFC 4648).
+ * Digests: SHA-256 (FIPS 180-4), SHA-384 for the migration tool sqlx, SHA-1 for git's object ids.
+ * Encodings: hexadecimal and base64 (RFC 4648).
  */
 #ifndef RB_BASE_HASH_H
 #define RB_BASE_HASH_H
@@ -11,7 +11,7 @@
 #include "base/buf.h"
 
 #define RB_SHA256_SIZE 32
-#define RB_SHA256_HEX 65 /* with the '\0' */
+#define RB_SHA256_HEX 65 /* including the '\0' */
 
 typedef struct rb_sha256 rb_sha256;
 
@@ -24,14 +24,14 @@ void rb_sha256_end(rb_sha256 *hash, unsigned char out[RB_SHA256_SIZE]);
 
 void rb_sha256_of(const void *data, size_t len, unsigned char out[RB_SHA256_SIZE]);
 void rb_sha256_hex_of(const void *data, size_t len, char out[RB_SHA256_HEX]);
-/* Computes the digest of a file's content, with a buffer of fixed size. */
+/* Computes the digest of a file's content. Reads it in blocks, so that its size does not matter. */
 enum rb_code rb_sha256_file(char out[RB_SHA256_HEX], const char *path, rb_err *err);
 
-#define RB_SHA384_HEX 97 /* with the '\0' */
+#define RB_SHA384_HEX 97 /* including the '\0' */
 void rb_sha384_hex_of(const void *data, size_t len, char out[RB_SHA384_HEX]);
 
-/* Computes the SHA-1 of two parts one after the other, which is how git names objects. It detects
- * bit rot; trust needs SHA-256. */
+/* Computes the SHA-1 of the concatenation of two parts; git names objects by it. It detects damage
+ * on disk. Trust needs SHA-256. */
 void rb_sha1_of(const void *head, size_t head_len, const void *data, size_t len,
                 unsigned char out[20]);
 

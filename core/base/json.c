@@ -33,7 +33,9 @@ enum rb_code rb_json_read(json_t **out, const char *text, size_t len, const char
     json_error_t why;
     json_t *json = json_loadb(text, len, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &why);
     if (!json) {
-        RB_AUTO(rb_free_str) char *safe = rb_safe(why.text); /* it quotes the input */
+        RB_AUTO(rb_free_str)
+        /* Make the message safe: jansson quotes the input in it. */
+        char *safe = rb_safe(why.text);
         return rb_fail(err, RB_ERROR, "%s is not valid JSON: line %d column %d: %s", what, why.line,
                        why.column, safe);
     }
@@ -55,8 +57,8 @@ typedef struct member {
     const json_t *value;
 } member;
 
-/* UTF-16 code units order valid UTF-8 as its bytes do, but for U+E000 to U+FFFF (EE, EF), which
- * come after what takes two units (F0 to F4). */
+/* Comparing bytes gives the order of UTF-16 code units, with one exception: U+E000 to U+FFFF (bytes
+ * EE, EF) come after characters of two units (F0 to F4). */
 static int compare_keys(const char *a, const char *b)
 {
     const unsigned char *p = (const unsigned char *)a;
@@ -165,7 +167,7 @@ static void write_array(rb_buf *out, const json_t *json, int depth)
     rb_buf_addc(out, ']');
 }
 
-/* The shortest decimal that reads back as the same number. */
+/* Writes the shortest decimal that reads back as the same number. */
 static void write_real(rb_buf *out, double value)
 {
     char text[32];
@@ -218,8 +220,8 @@ void rb_json_pretty(rb_buf *out, const json_t *json)
     rb_buf_addc(out, '\n');
 }
 
-/* Returns the code point at p if a terminal must not get it (DEL, C1 controls, line separators,
- * bidirectional controls), else 0. JCS writes these characters unescaped. */
+/* Returns the code point at p if it must not be written to a terminal (DEL, C1 controls, line
+ * separators, bidirectional controls), else 0. JCS leaves these characters unescaped. */
 static unsigned unsafe_at(const unsigned char *p, size_t len)
 {
     if (p[0] == 0x7f)

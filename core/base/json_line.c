@@ -4,15 +4,16 @@
 
 #include "base/json.h"
 
-#define MAX_DEPTH 64 /* as rb_json_read() */
+#define MAX_DEPTH 64 /* the limit of rb_json_read() */
 
 typedef struct scan {
     const char *p;
     const char *end;
     const char *wanted;
     size_t line;
-    size_t found;   /* line of the wanted value, or of the nearest one that it would be inside */
-    size_t matched; /* how many bytes of `wanted` its path matches; SIZE_MAX: all */
+    size_t found; /* line of the wanted value, or of the nearest value that would contain it */
+    /* length of the part of `wanted` that is found; SIZE_MAX: the value itself is found */
+    size_t matched;
 } scan;
 
 static void space(scan *s)

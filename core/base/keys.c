@@ -5,7 +5,7 @@
 
 #include "base/buf.h"
 
-/* The first bytes of a key that is a hash; FNV-1a of a name. */
+/* Hashes a key: the first bytes of a binary key, which is a hash already; FNV-1a of a name. */
 static size_t hash_of(const rb_keys *keys, const void *key)
 {
     uint64_t hash = 14695981039346656037u;
@@ -31,12 +31,12 @@ static uint32_t *slot_of(const rb_keys *keys, const void *key)
     }
 }
 
-bool rb_keys_find(size_t *place, const rb_keys *keys, const void *key)
+bool rb_keys_find(size_t *index, const rb_keys *keys, const void *key)
 {
     uint32_t slot = keys->n > 0 ? *slot_of(keys, key) : 0;
     if (slot == 0)
         return false;
-    *place = slot - 1;
+    *index = slot - 1;
     return true;
 }
 
@@ -57,12 +57,12 @@ void rb_keys_reserve(rb_keys *keys, size_t n)
     free(old);
 }
 
-void rb_keys_add(rb_keys *keys, size_t place)
+void rb_keys_add(rb_keys *keys, size_t index)
 {
     rb_keys_reserve(keys, 1);
-    uint32_t *slot = slot_of(keys, keys->key(keys->list, place));
+    uint32_t *slot = slot_of(keys, keys->key(keys->list, index));
     keys->n += *slot == 0;
-    *slot = (uint32_t)place + 1;
+    *slot = (uint32_t)index + 1;
 }
 
 void rb_keys_clear(rb_keys *keys)

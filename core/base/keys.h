@@ -1,8 +1,10 @@
 /*
- * Finds places in a list by key. A key has 20 bytes and is a hash, such as an object id, or is a
- * name. The list and its keys are the caller's: the table holds numbers only, below UINT32_MAX.
+ * An index of a list: finds the position of an item by its key. A key is a hash of 20 bytes, such
+ * as an object id, or a name. The list and the keys belong to the caller; the table holds only
+ * positions, below UINT32_MAX.
  *
- * Set key and list, add, find, clear. Nothing fails.
+ * Order of calls: set key and list, then rb_keys_add() and rb_keys_find(), rb_keys_clear(). Nothing
+ * fails.
  */
 #ifndef RB_BASE_KEYS_H
 #define RB_BASE_KEYS_H
@@ -13,24 +15,25 @@
 
 #define RB_KEY_SIZE 20
 
-/* Returns the key at a place. */
-typedef const void *rb_keys_at(const void *list, size_t place);
+/* Returns the key of the item at a position. */
+typedef const void *rb_keys_at(const void *list, size_t index);
 
 typedef struct rb_keys {
     rb_keys_at *key;
     const void *list;
-    bool names;      /* keys are strings */
-    uint32_t *slots; /* open addressing: 0, or 1 more than a place; a power of two of them */
+    bool names; /* keys are strings, not hashes */
+    /* hash table with open addressing: 0, or position + 1; slot_count is a power of two */
+    uint32_t *slots;
     size_t slot_count;
     size_t n;
 } rb_keys;
 
-bool rb_keys_find(size_t *place, const rb_keys *keys, const void *key);
-/* Adds a place, in place of the one that has its key. */
-void rb_keys_add(rb_keys *keys, size_t place);
-/* Makes room for n more at once. */
+bool rb_keys_find(size_t *index, const rb_keys *keys, const void *key);
+/* Adds the item at a position. Replaces an item with the same key. */
+void rb_keys_add(rb_keys *keys, size_t index);
+/* Allocates room for n more items. */
 void rb_keys_reserve(rb_keys *keys, size_t n);
-/* Makes it empty. */
+/* Removes all items and frees the table. */
 void rb_keys_clear(rb_keys *keys);
 
 #endif

@@ -1,7 +1,7 @@
 /*
- * Members: where the members of JSON objects are in structs, as data. One table writes a struct,
- * reads it back, and frees what it owns. Whether a document has the right form is checked before,
- * by its shape (base/shape.h): nothing here fails.
+ * Members: a table that maps members of a JSON object to members of a struct. One table writes a
+ * struct, reads it back, and frees what it owns. Nothing here fails: the caller checks the document
+ * against its shape (base/shape.h) first.
  */
 #ifndef RB_BASE_MEMBERS_H
 #define RB_BASE_MEMBERS_H
@@ -14,23 +14,23 @@ enum rb_member_kind {
     RB_MEMBER_BOOL,     /* bool */
     RB_MEMBER_UINT64,   /* uint64_t */
     RB_MEMBER_TEXTS,    /* rb_strs */
-    RB_MEMBER_NONEMPTY, /* the same; left out if there are none */
-    RB_MEMBER_OBJECT,   /* members of the same struct, in an object of their own */
-    RB_MEMBER_OR_NULL,  /* the same; null if the first of them, a text, is NULL */
-    RB_MEMBER_POINTER,  /* T *; NULL is null */
-    RB_MEMBER_ARRAY,    /* T * and a size_t, the number of items */
+    RB_MEMBER_NONEMPTY, /* like RB_MEMBER_TEXTS, but the member is absent if there are no texts */
+    RB_MEMBER_OBJECT,   /* members of the same struct, in a nested object */
+    RB_MEMBER_OR_NULL,  /* like RB_MEMBER_OBJECT; null if its first member, a text, is NULL */
+    RB_MEMBER_POINTER,  /* T *, a nested object; NULL is null */
+    RB_MEMBER_ARRAY,    /* T * and a size_t, the number of items: an array of objects */
 };
 
 typedef struct rb_member {
     const char *key; /* NULL ends a table */
     enum rb_member_kind kind;
-    size_t at;                  /* its place in the struct */
-    size_t size;                /* CHARS: N; POINTER, ARRAY: of T */
-    size_t count_at;            /* ARRAY: the place of the number */
-    const struct rb_member *of; /* OBJECT, OR_NULL, POINTER, ARRAY */
+    size_t at;                  /* offset in the struct */
+    size_t size;                /* CHARS: N; POINTER, ARRAY: size of T */
+    size_t count_at;            /* ARRAY: offset of the number of items */
+    const struct rb_member *of; /* OBJECT, OR_NULL, POINTER, ARRAY: their members */
 } rb_member;
 
-/* Rows of a table: T is the struct, M its member. */
+/* A row of a table: T is the struct, M its member. */
 #define RB_MEMBER(KIND, T, M, KEY)                                                                 \
     {                                                                                              \
         .key = (KEY), .kind = RB_MEMBER_##KIND, .at = offsetof(T, M), .size = sizeof((T *)NULL)->M \
@@ -54,11 +54,11 @@ typedef struct rb_member {
         .key = NULL                                                                                \
     }
 
-/* Returns a new object. */
+/* Writes the struct as a new object. */
 json_t *rb_members_write(const rb_member *members, const void *from);
-/* Fills a struct that is zero. */
+/* Fills a struct, which must be zeroed. */
 void rb_members_read(const rb_member *members, void *out, const json_t *object);
-/* Frees what the struct owns, and not the struct. */
+/* Frees the members of a struct, but not the struct itself. */
 void rb_members_clear(const rb_member *members, void *of);
 
 #endif

@@ -4,7 +4,7 @@
 #include <sched.h>
 
 #define THREADS_MAX 8
-#define SHARE 16 /* a thread that gets fewer indices is not worth its start */
+#define SHARE 16 /* items per thread that make starting a thread worth its cost */
 
 int rb_parallel_threads(void)
 {

@@ -1,4 +1,4 @@
-/* Paths as text, and what they lead to. */
+/* Operations on paths as text, and resolution of symlinks. */
 #include "base/file.h"
 
 #include <fnmatch.h>
@@ -43,7 +43,8 @@ static bool is_dot_git(const char *name, size_t len)
         size_t skip = hfs_ignored(name + i, len - i);
         if (skip == 0) {
             char c = name[i];
-            bool trailing = c == ' ' || c == '.'; /* Windows drops any number of them */
+            /* Windows ignores any number of spaces and dots at the end */
+            bool trailing = c == ' ' || c == '.';
             if (n == sizeof folded && !trailing)
                 return false;
             if (n == sizeof folded) {
@@ -94,8 +95,7 @@ static bool is_ref_part(const char *part, size_t len)
     return true;
 }
 
-#define SHELL                                                                                      \
-    "!\"#$&'();<>`{|}" /* characters that git allows in tag names and a shell interprets */
+#define SHELL "!\"#$&'();<>`{|}" /* shell metacharacters that git allows in tag names */
 
 bool rb_path_is_tag(const char *name)
 {
@@ -117,7 +117,8 @@ static const char *next_part(const char *part)
     return slash ? slash + 1 : NULL;
 }
 
-/* Fails for an empty name, so that "log/" is not matched as a file in it would be. */
+/* Matches one component. Fails for an empty one, so that "log/" does not match like a file in
+ * it. */
 static bool match_part(const char *pattern, const char *path)
 {
     size_t n = strcspn(pattern, "/"), m = strcspn(path, "/");
@@ -130,12 +131,12 @@ static bool match_part(const char *pattern, const char *path)
     return fnmatch(glob, name, FNM_PERIOD) == 0;
 }
 
-/* Only the last "**" is extended after a mismatch, as is done for '*' in a name: the time is
- * bounded by the product of both lengths, whatever the pattern. */
+/* After a mismatch, only the last "**" is extended, as usual for '*' in a name. This bounds the
+ * time by the product of both lengths, for any pattern. */
 bool rb_path_match(const char *pattern, const char *path)
 {
-    const char *stars = NULL; /* what follows the last "**" */
-    const char *taken = NULL; /* where in path it is matched next */
+    const char *stars = NULL; /* the pattern after the last "**" */
+    const char *taken = NULL; /* where the path is matched against `stars` next */
     while (pattern || path) {
         if (pattern && strncmp(pattern, "**", 2) == 0 && (pattern[2] == '/' || !pattern[2])) {
             pattern = stars = next_part(pattern);
@@ -156,10 +157,10 @@ bool rb_path_match(const char *pattern, const char *path)
     return true;
 }
 
-#define LINKS_LIMIT 40 /* symlinks followed for one path, as Linux does */
+#define LINKS_LIMIT 40 /* limit of symlinks followed for one path, as in Linux */
 
-/* Appends a component to out. *next is what remains to be resolved; the target of a symlink is put
- * in front of it. */
+/* Appends a component to out. *next is the path that remains to be resolved: the target of a
+ * symlink is inserted at its start. */
 static void add_part(rb_buf *out, char **next, const char *part, int *links, rb_path_visit *visit,
                      void *context)
 {

@@ -1,6 +1,6 @@
 /*
- * Problems: what a check found, as data. Checks collect all they find instead of stopping at the
- * first; the codes and fields are what `verify --json` prints.
+ * Problems: findings of a check, as data. Checks collect all of them instead of stopping at the
+ * first. Codes and fields are part of the output of `verify --json`.
  */
 #ifndef RB_BASE_PROBLEM_H
 #define RB_BASE_PROBLEM_H
@@ -13,10 +13,10 @@
 typedef struct rb_problem {
     char *code;     /* stable, short: "signature", "moved", "unknown", ... */
     char *field;    /* "databases[0].migrations[3].up", or "" */
-    char *expected; /* "" where it does not apply */
+    char *expected; /* "" if nothing was expected or found */
     char *found;
     char *message; /* one complete line for people */
-    bool warning;  /* shown, but the release is still ok (chain faults further back) */
+    bool warning;  /* reported, but the release is still ok (chain faults further back) */
 } rb_problem;
 
 typedef struct rb_problems {
@@ -27,14 +27,14 @@ typedef struct rb_problems {
 
 void rb_problems_clear(rb_problems *problems);
 
-/* Copies all strings; NULL becomes "". The message is formatted. */
+/* Adds a problem. Copies all strings; NULL becomes "". fmt formats the message. */
 void rb_problems_add(rb_problems *problems, const char *code, const char *field,
                      const char *expected, const char *found, const char *fmt, ...) RB_PRINTF(6, 7);
 
-/* Marks the last one added as a warning. */
+/* Marks the problem that was added last as a warning. */
 void rb_problems_warn(rb_problems *problems);
 
-/* True if one of them is not a warning. */
+/* True if a problem is not a warning. */
 bool rb_problems_any(const rb_problems *problems);
 
 #endif

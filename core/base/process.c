@@ -16,13 +16,13 @@
 
 #define DEFAULT_OUTPUT_LIMIT (1u << 20)
 #define LAST_WORDS_MS 500
-#define TERM_MS 2000 /* from SIGTERM to SIGKILL */
-#define KILL_MS                                                                                    \
-    5000 /* wait this long for a killed program (it can hang in the kernel), then leave it */
+#define TERM_MS 2000 /* milliseconds from SIGTERM to SIGKILL */
+#define KILL_MS 5000 /* milliseconds to wait for a killed program, which can hang in the kernel */
 
 extern char **environ;
 
-/* Signal handlers belong to the process, so this counter is one for all threads. */
+/* The counter that the signal handler raises. Signal handlers belong to the process, so all threads
+ * share it. */
 static const volatile sig_atomic_t *watched;
 static sig_atomic_t acted_on;
 
@@ -48,7 +48,7 @@ struct running {
     int in;
     int out;
     int err;
-    int end; /* a pidfd: readable when the program has ended; -1: the kernel has none */
+    int end; /* a pidfd, readable when the program has ended; -1: the kernel has no pidfds */
 };
 
 static void close_fd(int *fd)
@@ -69,17 +69,18 @@ static bool named(const char *entry, const char *name, size_t len)
     return strncmp(entry, name, len) == 0 && (entry[len] == '=' || entry[len] == '\0');
 }
 
-/* The entries of `named_ones`, those without a value as this process has them. */
-static char **build_bare_environment(const char *const *named_ones)
+/* Returns exactly the given entries. An entry without a value gets the value that it has in this
+ * process. */
+static char **build_bare_environment(const char *const *wanted)
 {
     size_t n = 0;
     size_t used = 0;
-    while (named_ones && named_ones[n])
+    while (wanted && wanted[n])
         n++;
     char **env = rb_calloc(n + 1, sizeof *env);
     for (size_t i = 0; i < n; i++) {
-        const char *entry = named_ones[i];
-        for (size_t j = 0; !strchr(named_ones[i], '=') && environ[j]; j++)
+        const char *entry = wanted[i];
+        for (size_t j = 0; !strchr(wanted[i], '=') && environ[j]; j++)
             if (named(environ[j], entry, strlen(entry)))
                 entry = environ[j];
         if (strchr(entry, '='))
@@ -88,7 +89,8 @@ static char **build_bare_environment(const char *const *named_ones)
     return env;
 }
 
-/* Copies this process's environment and applies the additions. */
+/* Returns a copy of this process's environment with the entries of `extra` added, replaced or
+ * removed. */
 static char **build_environment(const char *const *extra)
 {
     size_t ours = 0;
@@ -113,7 +115,7 @@ static char **build_environment(const char *const *extra)
     return env;
 }
 
-/* Starts the child with its standard files, folder, process group and signals. */
+/* Starts the program with its standard files, folder, process group and signals. */
 static int spawn(pid_t *pid, const rb_process *process, char **env, int in, int out, int err)
 {
     posix_spawn_file_actions_t files;
@@ -133,7 +135,7 @@ static int spawn(pid_t *pid, const rb_process *process, char **env, int in, int 
         return why;
     }
     if (!process->terminal)
-        flags |= POSIX_SPAWN_SETPGROUP; /* of its own: zero is the default */
+        flags |= POSIX_SPAWN_SETPGROUP; /* the group's id, 0 by default, means a new group */
     posix_spawnattr_setflags(&attributes, flags);
     posix_spawnattr_setsigmask(&attributes, &none);
     posix_spawnattr_setsigdefault(&attributes, &pipe_only);
@@ -217,12 +219,12 @@ static void feed(struct running *run, const rb_process *process, size_t *sent)
         close_fd(&run->in);
 }
 
-/* How far the termination of a program has come. */
+/* The progress of ending a program. */
 struct ending {
     bool ended;
-    int64_t last; /* until then output that is left in the pipes is read */
-    int64_t term; /* when its group got SIGTERM; 0: not yet */
-    int64_t kill; /* when its group got SIGKILL; 0: not yet */
+    int64_t last; /* time until which remaining output is read */
+    int64_t term; /* time of SIGTERM to its group; 0: not sent */
+    int64_t kill; /* time of SIGKILL to its group; 0: not sent */
 };
 
 static void send_signal(const struct running *run, const rb_process *process, int signal_number)
@@ -230,8 +232,8 @@ static void send_signal(const struct running *run, const rb_process *process, in
     kill(process->terminal ? run->pid : -run->pid, signal_number);
 }
 
-/* Returns whether the program has ended. Kills what a signal left of its group while the group's
- * number cannot be reused yet. */
+/* Returns whether the program has ended. With kill_rest, first kills the rest of its process group:
+ * until waitpid() the group's id cannot be reused. */
 static bool reap(const struct running *run, const rb_process *process, bool kill_rest, int *status)
 {
     siginfo_t info = {0};
@@ -240,7 +242,8 @@ static bool reap(const struct running *run, const rb_process *process, bool kill
         return false;
     if (found == 0 && kill_rest)
         send_signal(run, process, SIGKILL);
-    if (waitpid(run->pid, status, 0) < 0) /* SIGCHLD is ignored, so the exit status is unknown */
+    /* waitpid() fails if SIGCHLD is ignored. The exit status is then unknown. */
+    if (waitpid(run->pid, status, 0) < 0)
         *status = W_EXITCODE(127, 0);
     return true;
 }
@@ -264,8 +267,8 @@ static void press(struct ending *at, const struct running *run, const rb_process
         at->ended = true;
 }
 
-/* Exchanges input and output with the program. A background child may hold the pipes open for ever,
- * so once the program itself has ended, the remaining output is read for a short time only. */
+/* Writes the program's input and reads its output until it has ended. A background child may hold
+ * the pipes open, so the remaining output is read for a short time only. */
 static void converse(struct running *run, const rb_process *process, rb_process_result *result,
                      int *wait_status)
 {
@@ -336,8 +339,8 @@ enum rb_code rb_process_run(rb_process_result *out, const rb_process *process, r
         return RB_OK;
     }
     RB_TRY(start(&run, process, err));
-    /* Block SIGPIPE in this thread only (the child may not read its input): other threads may run
-     * children too. */
+    /* Block SIGPIPE, because the program may not read its input. Only in this thread: other threads
+     * may run programs, too. */
     sigset_t pipe_only;
     sigset_t old;
     sigemptyset(&pipe_only);

@@ -19,12 +19,12 @@
 struct rb_record_cache {
     char *path;
     char *header;
-    char *file;    /* as it was read */
-    size_t mapped; /* its length if it is mapped, 0 if it is allocated */
-    size_t len;    /* of the header and the whole chunks in file */
-    rb_buf added;  /* records that were put */
-    bool whole;    /* the file holds nothing else, so that a chunk can be appended */
-    rb_keys keys;  /* of records, by their offset in file, or behind it in added */
+    char *file;    /* content of the file when it was opened */
+    size_t mapped; /* length of the mapping; 0: file is allocated, not mapped */
+    size_t len;    /* length of the header and the valid chunks in file */
+    rb_buf added;  /* records to be written by save */
+    bool whole;    /* the file contains nothing after len, so that a chunk can be appended */
+    rb_keys keys;  /* records by their offset: below len in file, above it in added */
 };
 
 static size_t read_length(const char *p)
@@ -64,8 +64,8 @@ static size_t count_records(const char *p, const char *end)
     return n;
 }
 
-/* Indexes the records of the chunk at `at` of a file of len bytes. Returns where the chunk ends, or
- * 0 if it is damaged. */
+/* Indexes the records of the chunk that starts at `at` in a file of len bytes. Returns where the
+ * chunk ends, or 0 if it is damaged. */
 static size_t take_chunk(rb_record_cache *cache, size_t at, size_t len)
 {
     const char *head = cache->file + at;
@@ -92,7 +92,7 @@ static bool has_header(const rb_record_cache *cache, const void *data, size_t le
     return len >= header && memcmp(data, cache->header, header) == 0;
 }
 
-/* Indexes cache->file, which has len bytes. */
+/* Indexes cache->file, whose length is len. */
 static void index_file(rb_record_cache *cache, size_t len)
 {
     cache->keys.list = cache;
@@ -124,7 +124,7 @@ size_t rb_record_cache_read(rb_record_cache *cache, const void *data, size_t len
     return cache->keys.n;
 }
 
-/* Maps the file, so that what is not looked up takes no memory of the process. */
+/* Maps the file: pages that are not looked up use no memory. */
 static void map_file(rb_record_cache *cache)
 {
     struct stat st;
@@ -186,8 +186,8 @@ void rb_record_cache_put(rb_record_cache *cache, const unsigned char key[RB_RECO
     rb_keys_add(&cache->keys, offset);
 }
 
-/* Appends a chunk. If a kill or a full disk cuts it short, its hash exposes that. The file never
- * gets shorter, because other processes have mapped it. */
+/* Appends a chunk. If it is cut short by a kill or a full disk, its hash does not match. The file
+ * is never truncated, because other processes have mapped it. */
 static void append(const rb_record_cache *cache, const rb_buf *chunk)
 {
     int fd = open(cache->path, O_RDWR | O_APPEND | O_CLOEXEC | O_NOFOLLOW);
@@ -196,12 +196,12 @@ static void append(const rb_record_cache *cache, const rb_buf *chunk)
     struct stat st;
     size_t len = strlen(cache->header);
     RB_AUTO(rb_free_str) char *header = rb_calloc(1, len + 1);
-    /* Another process may have recreated the file with another header. */
+    /* Check the header under the lock: another process may have recreated the file. */
     if (flock(fd, LOCK_EX | LOCK_NB) == 0 && fstat(fd, &st) == 0 &&
         pread(fd, header, len, 0) == (ssize_t)len && has_header(cache, header, len) &&
         (size_t)st.st_size + chunk->len <= RB_RECORD_CACHE_LIMIT &&
         write(fd, chunk->data, chunk->len) != (ssize_t)chunk->len)
-        errno = 0; /* the next command finds the chunk damaged, and rewrites the file */
+        errno = 0; /* the next command finds a damaged chunk and rewrites the file */
     close(fd);
 }
 

@@ -41,10 +41,10 @@
 
 extern char **environ;
 
-/* The functions from here on run in the child, which exits if anything that is not optional fails.
- */
+/* The functions from here on run in the child. It exits if a mandatory restriction cannot be
+ * set. */
 
-/* Sets a resource limit. A lower limit that rbtool itself was started with stays in force. */
+/* Sets a resource limit. A lower limit that this process already has stays in force. */
 static void limit(int resource, rlim_t value)
 {
     struct rlimit both;
@@ -57,7 +57,7 @@ static void limit(int resource, rlim_t value)
 }
 
 #ifndef SANITIZED
-/* Returns the bytes of address space that the process uses now; 0 if unknown. */
+/* Returns the bytes of address space that this process uses; 0 if unknown. */
 static size_t address_space(void)
 {
     unsigned long pages = 0;
@@ -76,7 +76,7 @@ static void limit_memory(int more)
         limit(RLIMIT_AS, (rlim_t)now + ((rlim_t)more << 20));
 }
 #else
-static void limit_memory(int more) /* a sanitizer reserves terabytes */
+static void limit_memory(int more) /* no limit: a sanitizer reserves terabytes */
 {
     (void)more;
 }
@@ -94,7 +94,8 @@ static void set_limits(const rb_sandbox *sandbox)
     limit_memory(sandbox->memory);
 }
 
-/* Opens /dev/null as descriptors 0, 1 and 2 (a sanitizer keeps its stderr) and moves *out to 3. */
+/* Opens /dev/null as descriptors 0, 1 and 2 (with a sanitizer, stderr stays open), and moves *out
+ * to 3. */
 static void close_descriptors(int *out)
 {
     int null = open("/dev/null", O_RDWR);
@@ -126,7 +127,8 @@ static void drop_root(void)
         _exit(126);
 }
 
-/* Landlock, as linux/landlock.h has it since ABI 6; older kernels take the first members. */
+/* Landlock's structures, as in linux/landlock.h since ABI 6. Older kernels read only the first
+ * members. */
 
 #define FS_ALL 0xffffu
 #define FS_READ_FILE (1u << 2)
@@ -190,9 +192,9 @@ static void send_all(int out, const char *data, size_t len)
     }
 }
 
-/* The deadline for the current work of the child. */
+/* The deadline of the child's current task. */
 static struct {
-    int out; /* 0: not in a child, or before run() */
+    int out; /* 0: in the parent, or before run() */
     char *result;
     size_t len;
 } deadline;
@@ -200,7 +202,7 @@ static struct {
 static void on_deadline(int number)
 {
     (void)number;
-    /* An empty pipe takes a short result in one write. */
+    /* One write is enough: a short result fits into the empty pipe. */
     _exit(write(deadline.out, deadline.result, deadline.len) == (ssize_t)deadline.len ? 0 : 126);
 }
 
@@ -220,7 +222,7 @@ _Noreturn static void child(const rb_sandbox *sandbox, const char *dir, int out,
 {
     static char *nothing[] = {NULL};
     rb_buf result = {0};
-    signal(SIGXFSZ, SIG_IGN); /* the write fails instead */
+    signal(SIGXFSZ, SIG_IGN); /* write() fails with EFBIG instead */
     if (!sandbox->open)
         environ = nothing;
     if (chdir("/") != 0)
@@ -232,7 +234,7 @@ _Noreturn static void child(const rb_sandbox *sandbox, const char *dir, int out,
     bool net = sandbox->open || leave_network();
     if (!sandbox->open)
         drop_root();
-    /* After the change of user, which resets the parent-death signal. */
+    /* Set this after the change of user, which resets the parent-death signal. */
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 ||
         getppid() != parent)
         _exit(126);
@@ -341,7 +343,8 @@ static enum rb_code run_in(rb_buf *result, rb_strs *missing, const rb_sandbox *s
     return judge(result, missing, sandbox, ending, status, err);
 }
 
-/* Creates the working folder. Not in /tmp, which often lies in memory: databases can be large. */
+/* Creates the working folder. Not in /tmp, which is often a memory file system: databases can be
+ * large. */
 static enum rb_code make_dir(char **out, rb_err *err)
 {
     static const char *const places[] = {"/var/tmp", "/tmp"};

@@ -13,8 +13,8 @@
 
 typedef struct beside {
     int dir;
-    char *name;   /* of the file that is replaced */
-    char *staged; /* of the one that replaces it */
+    char *name;   /* name of the file that is to be replaced */
+    char *staged; /* name of the staged file */
 } beside;
 
 static void leave(beside *at)
@@ -25,8 +25,8 @@ static void leave(beside *at)
     free(at->staged);
 }
 
-/* Finds the staged file's name: if `path` is a symlink of root or the effective user, it lies
- * beside the file that this points to. */
+/* Finds the staged file. If `path` is a symlink of root or the effective user, the staged file is
+ * beside the file that the symlink points to. */
 static enum rb_code find(beside *at, const char *path, rb_err *err)
 {
     struct stat st;
@@ -53,7 +53,7 @@ enum rb_code rb_file_stage(const char *path, const void *data, size_t len,
     if (holds(path, data, len, access->fixed))
         return RB_OK;
     RB_TRY(find(&at, path, err));
-    /* A dangling symlink is replaced. */
+    /* A dangling symlink is replaced like a missing file. */
     if (fstatat(at.dir, at.name, &st, AT_SYMLINK_NOFOLLOW) != 0 || S_ISLNK(st.st_mode))
         st = (struct stat){
             .st_mode = access->fresh, .st_uid = access->user, .st_gid = access->group};
@@ -77,7 +77,7 @@ enum rb_code rb_file_stage(const char *path, const void *data, size_t len,
     return rb_fail_errno(err, RB_ERROR, "cannot write %s", path);
 }
 
-/* True if the staged file still holds these bytes: it may have been changed since. */
+/* True if the staged file still contains these bytes; another process may have changed it. */
 static bool is_staged(const beside *at, const void *data, size_t len)
 {
     struct stat st;

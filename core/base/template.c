@@ -7,7 +7,7 @@
 
 #include "base/text.h"
 
-/* Finds the member at a path of names with dots between them. */
+/* Finds a member by path: names separated by dots. */
 static const json_t *find(const json_t *value, const char *path, size_t len)
 {
     while (len > 0 && value && *path != '.') {
@@ -22,7 +22,7 @@ static const json_t *find(const json_t *value, const char *path, size_t len)
     return value;
 }
 
-/* "43 s", "5 min 3 s", "2 h 10 min", "9 d 3 h" */
+/* Formats a duration: "43 s", "5 min 3 s", "2 h 10 min", "9 d 3 h". */
 static char *duration(int64_t seconds)
 {
     static const struct {
@@ -66,7 +66,8 @@ static void add_list(rb_buf *out, const json_t *list)
             rb_buf_printf(out, "%s%s", item_at > 0 ? ", " : "", json_string_value(item));
 }
 
-/* Appends the member that `at`, behind its brace, names; `len` bytes. False if it has no text. */
+/* Appends the value of the placeholder that starts at `at`, after its brace, with `len` bytes.
+ * Returns false if it has no text. */
 static bool add_member(rb_buf *out, const char *at, size_t len, const json_t *value)
 {
     const char *bar = memchr(at, '|', len);
@@ -77,7 +78,7 @@ static bool add_member(rb_buf *out, const char *at, size_t len, const json_t *va
                          ? *json_string_value(found) != '\0'
                          : json_is_number(found) || json_is_true(found) ||
                                json_array_size(found) > 0 || json_object_size(found) > 0;
-    if (at[name] == '?') { /* {name?text:other} */
+    if (at[name] == '?') { /* the form {name?text:other} */
         const size_t yes = strcspn(at + name + 1, ":");
         rb_buf_add(out, at + name + 1 + (has ? 0 : yes + 1), has ? yes : len - name - yes - 2);
         return true;

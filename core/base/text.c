@@ -144,7 +144,7 @@ const char *rb_text_similar(const char *word, const char *const *candidates)
 {
     const char *best = NULL;
     const size_t len = strlen(word);
-    size_t fewest = len / 3 + 2; /* one less may differ */
+    size_t fewest = len / 3 + 2; /* more than a third of the letters differ: not similar */
     for (; *candidates; candidates++) {
         bool begins = len >= 3 && strncmp(word, *candidates, len) == 0;
         size_t distance = begins ? 1 : rb_text_distance(word, *candidates);
