@@ -102,8 +102,8 @@ asan:
 
 sweep:
 	$(MAKE) -j$(JOBS) tests
-	set -e; for sweep in sweep sweep_deploy sweep_databases sweep_abort sweep_postgres; do \
-		BUILD=$(BUILD) FAULT_EVERY=1 LIMIT=3600 tests/run $$sweep; done
+	set -e; for sweep in sweep sweep_deploy sweep_databases sweep_abort sweep_postgres sweep_practice; do \
+		BUILD=$(BUILD) FAULT_EVERY=1 LIMIT=14400 tests/run $$sweep; done
 
 # Fuzzing wants the library instrumented too, hence a build folder of its own.
 fuzz:

@@ -9,6 +9,30 @@ export HOME GIT_CONFIG_NOSYSTEM=1 LC_ALL=C.UTF-8 TZ=UTC
 # The leak checker cannot work under strace.
 export ASAN_OPTIONS=${ASAN_OPTIONS:+$ASAN_OPTIONS:}detect_leaks=0
 
+# Calls that change something.
+# shellcheck disable=SC2034 # the tests use it
+state_calls=write,pwrite64,writev,pwritev,fsync,fdatasync,sync_file_range,syncfs,rename,renameat,renameat2,unlink,unlinkat,rmdir,mkdir,mkdirat,symlink,symlinkat,link,linkat,openat,open,creat,ftruncate,truncate,fallocate,chmod,fchmod,fchmodat,chown,fchown,fchownat,utimensat,copy_file_range,sendfile,flock
+
+# points_of TRACE: the calls of a trace of strace -y that change something, as NAME N, the Nth of its
+# process. Of calls that follow each other on one file (a database writing its pages) the first and
+# the last tell as much as all of them do; ALL=1 takes all.
+points_of() {
+    awk -v all="${ALL:-0}" '
+        function flush() { if (held != "") print held; held = "" }
+        { pid = ""; if (/^[0-9]+ /) { pid = $1; sub(/^[0-9]+ +/, "") } }
+        { name = $1; sub(/\(.*/, "", name); n[pid name]++ }
+        !/^[a-z]/ || / = -1 / { next }
+        name ~ /^open(at)?$/ && !/O_CREAT|O_TRUNC/ { next }
+        name == "write" && /^write\([12]</ { next }
+        {
+            file = $0; sub(/^[^<"]*[<"]/, "", file); sub(/[>"].*/, "", file)
+            this = name " " file
+            if (this == last && !all) { held = name " " n[pid name]; next }
+            flush(); print name, n[pid name]; last = this
+        }
+        END { flush() }' "$1"
+}
+
 tests_run=0 tests_failed=0
 result() { # STATUS NAME: one TAP line
     tests_run=$((tests_run + 1))

@@ -12,11 +12,6 @@ here=$(realpath "$(dirname "$0")")
 EVERY=${FAULT_EVERY:-4}
 SWEEP=${SWEEP:-revert}
 WORKERS=${WORKERS:-2}
-calls=write,pwrite64,writev,pwritev,fsync,fdatasync,sync_file_range,syncfs,rename,renameat,renameat2
-calls+=,unlink,unlinkat,rmdir,mkdir,mkdirat,symlink,symlinkat,link,linkat,openat,open,creat,ftruncate
-calls+=,truncate,fallocate,chmod,fchmod,fchmodat,chown,fchown,fchownat,utimensat,copy_file_range
-calls+=,sendfile,flock
-
 work=$(mktemp -d "${TMPDIR:-/tmp}/rbtool-sweep.XXXXXX")
 trap 'rm -rf "$work"' EXIT
 cd "$work" || exit 2
@@ -87,23 +82,9 @@ result $? "$SWEEP runs in one thread on one processor"
 fresh 0
 digest=$(<"$work/0.digest")
 command_line
-strace -y -o "$work/trace" -e "trace=$calls" "${command[@]}" >"$work/prepare.log" 2>&1
+strace -y -o "$work/trace" -e "trace=$state_calls" "${command[@]}" >"$work/prepare.log" 2>&1
 code=$?
-# Of calls that follow each other on one file (a database writing its pages) the first and the last
-# tell as much as all of them do; ALL=1 takes all.
-awk -v all="${ALL:-0}" '
-    function flush() { if (held != "") print held; held = "" }
-    { name = $1; sub(/\(.*/, "", name); n[name]++ }
-    !/^[a-z]/ || / = -1 / { next }
-    name ~ /^open(at)?$/ && !/O_CREAT|O_TRUNC/ { next }
-    name == "write" && /^write\([12]</ { next }
-    {
-        file = $0; sub(/^[^<"]*[<"]/, "", file); sub(/[>"].*/, "", file)
-        this = name " " file
-        if (this == last && !all) { held = name " " n[name]; next }
-        flush(); print name, n[name]; last = this
-    }
-    END { flush() }' "$work/trace" >"$work/all"
+points_of "$work/trace" >"$work/all"
 [[ $code -eq 0 && $(wc -l <"$work/all") -gt 20 ]]
 result $? "the trace of $SWEEP has $(wc -l <"$work/all") calls that change state"
 awk -v every="$EVERY" 'NR % every == 0' "$work/all" >"$work/points"
