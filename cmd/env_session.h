@@ -24,13 +24,11 @@ typedef struct rb_env_session {
     char *settings_file; /* file that the environment's settings come from */
     enum rb_settings_source source;
     json_t *settings;   /* from rb_settings_of() */
-    rb_binding binding; /* what this host recorded, compared with them */
-    json_t *pins;       /* what this host recorded of the settings, compared with them */
-    char *command;      /* for every journal row of a database (rb_run.pins); an object */
-    int64_t
-        watch; /* seconds that the transition that begins here is watched (rb_run.watch); 0: not */
-    const char *undoes; /* id of the watched transition that the one that begins here reverts
-                           (rb_run.watch_of), or NULL */
+    rb_binding binding; /* what this host recorded of the settings, compared with them */
+    json_t *pins;       /* for every journal row of a database (rb_run.pins); an object */
+    char *command;      /* cache of rb_env_session_command() */
+    int64_t watch;      /* milliseconds to watch a transition that begins here (rb_run.watch) */
+    const char *undoes; /* transition that a new one reverts automatically (rb_run.watch_of) */
     json_t *document;   /* of a watched transition: printed only when the watch has ended */
     char *untold;       /* why the ledger lacks a transition, or NULL; reported once, at close */
 } rb_env_session;

@@ -6,7 +6,7 @@
 #include "database/driver.h"
 #include "database/tracking.h"
 
-#define AT_ONCE 500 /* parameters of one statement: every engine takes more */
+#define AT_ONCE 500 /* parameters of one statement; every engine accepts more */
 
 void rb_applied_clear(rb_applied *applied)
 {
@@ -50,7 +50,9 @@ static void copy_strs(rb_strs *out, const rb_strs *from)
         rb_strs_add(out, from->items[i]);
 }
 
-/* Ours knows the order of application; theirs is what the user's tool goes by. */
+/* Compares rbtool_applied with the tracking table of the user's tool. If they agree, uses the
+ * first, since only it has the order of application; otherwise the second, which the tool goes by.
+ */
 static enum rb_code settle(rb_applied *out, bool *has_own, rb_db *db, const rb_migrations *set,
                            const char *tool, rb_err *err)
 {
@@ -103,7 +105,7 @@ static enum rb_code insert(rb_db *db, const rb_migration *migration, const char 
         params, err);
 }
 
-/* Numbers without leading zeros. */
+/* Orders ids that are numbers without leading zeros. */
 static int by_number(const void *a, const void *b)
 {
     const char *x = ((const rb_migration *)a)->id;
@@ -121,9 +123,9 @@ static bool goes_up(const rb_db_work *work, const char *id)
     return false;
 }
 
-/* The migrations that may be applied now; borrowed. A tool that keeps only its last version cannot
- * tell those before it that are not, so what is about to be applied is left out. It counts in
- * numbers, hence their order. */
+/* Lists the migrations that may be applied now; borrowed. Some tools record only their last
+ * version, and cannot show gaps before it. So migrations that are about to be applied are left out.
+ * golang-migrate orders its versions as numbers. */
 static void known_set(rb_migrations *out, const rb_db_work *work)
 {
     *out = (rb_migrations){.layout = work->order ? work->order->layout : NULL};

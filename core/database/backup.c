@@ -10,7 +10,9 @@
 #include "database/loss.h"
 
 #define SAMPLE_ROWS 500
-#define ROW_OVERHEAD 120 /* bytes of a row beside its values: number, state, hash */
+#define ROW_OVERHEAD                                                                               \
+    120 /* bytes of a row in addition to its values: its number, state and hash                    \
+         */
 
 char *rb_backup_names(const json_t *items)
 {
@@ -27,10 +29,10 @@ typedef struct writer {
     const rb_backup_spec *spec;
     json_t *wanted; /* [{"name","whole","atRisk","columns","automatic","fresh","rows","values"}] */
     json_t *left_out;
-    rb_backup_rows out; /* no file: its size is estimated */
+    rb_backup_rows out; /* without a file, only the size is estimated */
 } writer;
 
-/* What to back up */
+/* What to back up: */
 
 static json_t *find_wanted(const writer *w, const char *table)
 {
@@ -86,7 +88,8 @@ static void add_item(writer *w, const json_t *item, bool at_risk)
 
 static void writer_init(writer *w, rb_db *db, const rb_backup_spec *spec)
 {
-    const json_t *lists[] = {spec->at_risk, spec->items}; /* at risk first, whatever the limit */
+    const json_t *lists[] = {spec->at_risk,
+                             spec->items}; /* first, since the limit does not apply to them */
     *w = (writer){.spec = spec,
                   .wanted = json_array(),
                   .left_out = json_array(),
@@ -110,8 +113,8 @@ static bool is_whole(const json_t *wanted)
     return json_is_true(json_object_get(wanted, "whole"));
 }
 
-/* The rows in which a column has another value than it gets when it is created again; NULL where
- * each row is needed. */
+/* Returns a condition for the rows whose columns differ from the value that the inverse scripts
+ * give them, or NULL if all rows are needed. */
 static char *filter(const writer *w, const json_t *wanted)
 {
     RB_AUTO(rb_buf_clear) rb_buf where = {0};
@@ -181,7 +184,7 @@ static void leave_out(writer *w, const json_t *wanted)
                       is_whole(wanted) ? json_null() : json_incref(json_array_get(columns, i))));
 }
 
-/* Copying */
+/* Copying: */
 
 static enum rb_code copy_table(writer *w, const json_t *wanted, json_t *t, const json_t *shape,
                                rb_err *err)
@@ -199,7 +202,8 @@ static enum rb_code copy_table(writer *w, const json_t *wanted, json_t *t, const
     return rb_backup_copy_rows(&w->out, t, shape, from, err);
 }
 
-/* What is stored in other tables, such as a full-text index without content. */
+/* Copies the tables that store the rows of one that cannot be read, such as a full-text index
+ * without content. */
 static enum rb_code copy_instead(writer *w, const json_t *names, rb_err *err)
 {
     rb_json_each (name, names) {
@@ -214,7 +218,8 @@ static enum rb_code copy_instead(writer *w, const json_t *names, rb_err *err)
     return RB_OK;
 }
 
-/* What the limit leaves, in order; only counted where there is no file. */
+/* Copies the wanted tables in order, and leaves out those that would exceed the limit. Without a
+ * file only adds up their sizes. */
 static enum rb_code each_table(int64_t *bytes, writer *w, rb_err *err)
 {
     *bytes = 0;
@@ -241,7 +246,7 @@ static enum rb_code each_table(int64_t *bytes, writer *w, rb_err *err)
     return RB_OK;
 }
 
-/* The document */
+/* The document: */
 
 static enum rb_code read_applied(json_t **out, rb_db *db, rb_err *err)
 {

@@ -13,25 +13,27 @@
  *
  *   {"format", "about": {"transition","environment","database","from","to"}, "applied": {id:
  *   up_sha256}, "before": [table], "tables": [{"name", "data": where its rows are, "kind",
- *   "key", "columns": the others that it has, "automatic": those that are restored without being
- *   asked, "compared": see below, "counter", "definition", "sql" and "types" (driver.h), "gone":
- * the scripts dropped the table, "moved": the table that its rows are in since, or null, "where":
- * which rows n of the table, or null}], "references": [{"child", "columns", "parent",
+ *   "key", "columns": the columns outside the key, "automatic": those that are restored without
+ * being asked, "compared": see below, "counter", "definition", "sql" and "types" (driver.h),
+ * "gone": the scripts dropped the table, "moved": the table that its rows are in since, or null,
+ * "where": which rows n of the table, or null}], "references": [{"child", "columns", "parent",
  * "parentColumns"}]}
  *
  * before: the tables that existed. kind: rows (whole rows), values (of some columns), referenced
- * (rows that others refer to). child, parent: places in the list of tables.
+ * (rows that others refer to). child, parent: indexes in the list of tables.
  *
  * A row has rbtool_row (a number from 1), its key (without one: rbtool_rowid), its columns, and
  * what became of it: rbtool_state is "kept", "changed" by the scripts, "moved" (to another key, or
  * it has none, so that it cannot be recognised), or NULL for deleted. rbtool_hash is the hash of
  * the columns `compared` as they were at the commit.
  *
- * Restoring happens only where it cannot be wrong. A value: the row exists, and a SHA-256 of its
- * columns equals the one that was taken at the commit of the transition. A row that scripts
- * deleted: its key is free, and every row that it refers to exists unchanged or is restored from
- * the same backup. Rows without a key: only all of them, into an empty table that the scripts
- * recreated. Everything else is a conflict: counted, named, and left alone.
+ * Data is restored only if that cannot destroy anything newer:
+ * - a value, if its row exists, and a SHA-256 of the row's columns equals the one that was taken
+ * when the transition committed;
+ * - a row that scripts deleted, if its key is free, and every row that it refers to exists
+ * unchanged or is restored from the same backup;
+ * - rows without a key, if all of them go into an empty table that the scripts recreated.
+ * Everything else is a conflict, which is counted, named and left alone.
  */
 #ifndef RB_DATABASE_BACKUP_H
 #define RB_DATABASE_BACKUP_H
@@ -41,56 +43,65 @@
 #define RB_BACKUP_FORMAT "2"
 
 typedef struct rb_backup_spec {
-    const char *path;    /* must not exist; its folder must */
-    const json_t *items; /* of loss.h's bound: what scripts may destroy */
-    /* What the scripts did; for rb_db_backup_finish(). */
+    const char *path;    /* must not exist; its folder must exist */
+    const json_t *items; /* what scripts may destroy: `bound` of loss.h */
+    /* What the scripts did. Only rb_db_backup_finish() needs it. */
     const rb_db_outcome *outcome;
-    const json_t
-        *at_risk;        /* of them, those that are always backed up, and restored automatically */
-    int64_t limit;       /* bytes, for the other ones */
-    const json_t *about; /* {"transition","environment",...: strings}, for a person */
-    bool (*proceed)(void *context, const char *table, int64_t rows); /* false stops; or NULL */
+    const json_t *
+        at_risk; /* the `items` that are backed up whatever the limit, and restored automatically */
+    int64_t limit;       /* bytes, for the items that are not at risk */
+    const json_t *about; /* {"transition","environment",...}: strings for people */
+    bool (*proceed)(
+        void *context, const char *table,
+        int64_t rows); /* called while rows are copied; false stops the backup; or NULL */
     void *context;
 } rb_backup_spec;
 
-/* *left_out: [{"table","column"}] of what would exceed the limit. On failure no file is left. */
+/* Copies the rows into a new file. *left_out: [{"table","column"}] of what would exceed the limit.
+ * On failure no file is left. */
 enum rb_code rb_db_backup(json_t **left_out, rb_db *db, const rb_backup_spec *spec, rb_err *err);
-/* Records what became of each row, as it is now. */
+/* Records what the scripts did to each row of the backup: compares it with the database now. */
 enum rb_code rb_db_backup_finish(rb_db *db, const rb_backup_spec *spec, rb_err *err);
-/* Estimates the bytes of such a file; spec->path is not used. *left_out as above. */
+/* Estimates the bytes of the file that rb_db_backup() would write; does not use spec->path.
+ * *left_out as above. */
 enum rb_code rb_db_backup_size(int64_t *bytes, json_t **left_out, rb_db *db,
                                const rb_backup_spec *spec, rb_err *err);
 
-/* Returns the tables and columns of items, "orders, orders.note", as a new string. */
+/* Returns the tables and columns of items as text, "orders, orders.note". A new string. */
 char *rb_backup_names(const json_t *items);
 
 typedef struct rb_restore_options {
-    bool manual; /* `rbtool restore`: all that can be restored, also what this transition did not
+    bool manual; /* `rbtool restore`: restores all that it can, also what this transition did not
                     undo */
-    const json_t *restored; /* [{"table","column"}]: what was restored before is not again */
-    const json_t *scripts;  /* [{"id","direction","sha256"}] of the backup's transition */
-    const rb_db_work *work; /* what will run between compare and restore; NULL with manual */
-    const char *table;      /* of a manual one: this table only; or NULL */
-    const rb_strs *ignore;  /* columns whose values may differ; or NULL */
-    bool deleted;           /* also rows that others deleted since */
-    bool overwrite;         /* also rows that were changed since, or whose key was taken */
+    const json_t
+        *restored; /* [{"table","column"}] that were restored before, and are not restored again */
+    const json_t
+        *scripts; /* [{"id","direction","sha256"}] of the transition that made the backup */
+    const rb_db_work *work; /* what runs between compare and restore; NULL if manual */
+    const char *table;      /* if manual, restores only this table; or NULL for all */
+    const rb_strs
+        *ignore;    /* columns that may have changed since in a row that is restored; or NULL */
+    bool deleted;   /* also restores rows that others deleted since */
+    bool overwrite; /* also restores rows that were changed since, or whose key another row has
+                       taken */
 } rb_restore_options;
 
 typedef struct rb_restore rb_restore;
 
-/* options must live as long as *out. RB_FOUND: the format of the file is not known. */
+/* Opens a backup and compares it with the database. `options` must live as long as *out. RB_FOUND
+ * if the file's format is unknown. */
 enum rb_code rb_db_restore_compare(rb_restore **out, rb_db *db, const char *path,
                                    const rb_restore_options *options, rb_err *err);
 /*
- * *report: [{"table","column","restored","missing":[up to 20 keys],"missingCount","reason"}] of
- * what this transition undoes; empty where it undoes nothing of the backup. What it could not
- * restore is missing. "waits": true in an entry: the scripts are not those that the rows belong to,
- * and what undoes the transition will restore them.
+ * Restores what this transition undoes. *report: [{"table","column","restored","missing":[up to 20
+ * keys],"missingCount","reason"}]; empty if it undoes nothing of the backup. "missing" are rows
+ * that could not be restored. "waits": true means that the scripts of the backup are not undone
+ * yet; the transition that undoes them will restore the rows.
  */
 enum rb_code rb_db_restore(json_t **report, rb_restore *restore, rb_db *db, rb_err *err);
-/* Whether scripts, as those of the options, are undone in the database as it is now. */
+/* *out: whether the scripts (as in options->scripts) are undone in the database now. */
 enum rb_code rb_db_restore_undone(bool *out, rb_db *db, const json_t *scripts, rb_err *err);
-/* The same, after steps: whether they undo what is not undone now. */
+/* *out: whether the steps will undo scripts that are not undone now. */
 enum rb_code rb_db_restore_expected(bool *out, rb_db *db, const json_t *scripts,
                                     const rb_db_step *steps, size_t n, rb_err *err);
 void rb_restore_free(rb_restore *restore);

@@ -1,4 +1,4 @@
-/* Completes a backup: what became of each row, as it will be committed. */
+/* Completes a backup: records what the scripts did to each row, as it will be committed. */
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -7,7 +7,7 @@
 #include "database/backup_sql.h"
 #include "database/loss.h"
 
-#define RENAMES 10 /* of one table: enough, and no circle */
+#define RENAMES 10 /* renames of one table that are followed; more are a circle */
 
 typedef struct finishing {
     rb_db *db;
@@ -16,7 +16,7 @@ typedef struct finishing {
     const json_t *before;
 } finishing;
 
-/* Whether scripts may have written a column of the key. */
+/* True if scripts may have written a column of the table's key. */
 static bool writes_key(const finishing *f, const json_t *t)
 {
     rb_json_each (item, f->spec->items) {
@@ -29,8 +29,8 @@ static bool writes_key(const finishing *f, const json_t *t)
     return false;
 }
 
-/* Whether its rows are as they were when they were copied, but for columns that do not exist any
- * more: then their hashes are right. */
+/* True if the rows are as they were copied, apart from dropped columns. The hashes are then valid.
+ */
 static bool is_untouched(const finishing *f, const json_t *t, const json_t *now)
 {
     const json_t *compared = json_object_get(t, "compared");
@@ -53,7 +53,8 @@ static enum rb_code note(const finishing *f, const json_t *t, const json_t *part
     return f->db->driver->backup_note(f->file, t, sql, err);
 }
 
-/* A missing row whose content is in a row that is not of the backup: there under another key. */
+/* Marks rows as moved if the database has the same content under another key, in a row that is not
+ * in the backup. */
 static enum rb_code note_moved(const finishing *f, const json_t *t, json_t *parts,
                                const json_t *shared, rb_err *err)
 {
@@ -85,7 +86,7 @@ static enum rb_code finish_rows(const finishing *f, json_t *t, const json_t *now
     RB_AUTO(rb_json_freep)
     json_t *shared = rb_names_of(json_object_get(t, "columns"), columns, true);
     rb_sql_set_table(parts, f->file, t, now);
-    /* Of a row whose column was dropped, something has to come back. */
+    /* A row whose column was dropped counts as changed: that column's values must be restored. */
     bool dropped = !rb_names_have_all(columns, json_object_get(t, "automatic"));
     rb_sql_put(parts, "same", dropped ? rb_strdup("1 = 0") : rb_sql_same(f->db, shared));
     rb_sql_put(parts, "hash", rb_sql_hash(f->db, "n", columns));
@@ -101,8 +102,9 @@ static enum rb_code finish_rows(const finishing *f, json_t *t, const json_t *now
     return note_moved(f, t, parts, shared, err);
 }
 
-/* Those rows of a table that are in a new one, under the same key with equal values. They can be
- * recognised in the first such table. known: a condition that leaves out the rows found so far. */
+/* Looks for the backup's rows in a table that scripts created: the same key with equal values. Rows
+ * can be recognised later only in the first such table. known: a condition that excludes the rows
+ * found so far. */
 static enum rb_code note_copied_to(rb_buf *known, const finishing *f, json_t *t, const char *name,
                                    rb_err *err)
 {
@@ -137,7 +139,7 @@ static enum rb_code note_copied_to(rb_buf *known, const finishing *f, json_t *t,
     return note(f, t, parts, "SELECT d.rbtool_row, '{state}', {hash} FROM {found}", err);
 }
 
-/* Its table is gone: perhaps scripts copied the rows into others, which they made. */
+/* Handles a table that was dropped: scripts may have copied its rows into new tables. */
 static enum rb_code note_copied(const finishing *f, json_t *t, rb_err *err)
 {
     RB_AUTO(rb_json_freep) json_t *tables = NULL;
@@ -153,7 +155,7 @@ static enum rb_code note_copied(const finishing *f, json_t *t, rb_err *err)
     return RB_OK;
 }
 
-/* The table that scripts renamed it to, if it exists. */
+/* Finds the table under the name that scripts gave it. Leaves *now as it is if none exists. */
 static enum rb_code find_renamed(json_t **now, json_t *t, const finishing *f, rb_err *err)
 {
     const json_t *effects = f->spec->outcome ? f->spec->outcome->effects : NULL;

@@ -16,8 +16,9 @@ json_t *rb_backup_describe(const char *name, const char *kind, const json_t *key
     return t;
 }
 
-/* The columns that can tell later whether a row is as it is now, unless scripts write more than
- * what is backed up; rb_db_backup_finish() sees to that. Empty where it has to look in any case. */
+/* Returns the columns whose hash shows later whether a row was changed, if scripts write nothing
+ * outside the backup; rb_db_backup_finish() checks that. Empty if the rows have to be compared
+ * anyway. */
 static json_t *rest_of(const json_t *t, const json_t *all)
 {
     const char *kind = rb_json_str(t, "kind");
@@ -60,9 +61,9 @@ enum rb_code rb_backup_copy_rows(rb_backup_rows *w, json_t *t, const json_t *sha
     return w->db->driver->backup_copy(w->file, t, select, err);
 }
 
-/* The rows that others refer to: in temporary tables first, until there are no more */
+/* Rows that others refer to are collected in temporary tables, until no more are found. */
 
-/* Sets {parents}, the temporary table for the parents that t has, and {index} of it. */
+/* Sets {parents}, the temporary table for the parent rows of t, and {index}, its index. */
 static void set_parents(json_t *parts, const rb_backup_rows *w, const json_t *t)
 {
     size_t i = 0;
@@ -74,7 +75,7 @@ static void set_parents(json_t *parts, const rb_backup_rows *w, const json_t *t)
     rb_sql_put(parts, "rest", rb_sql_list(json_object_get(t, "columns"), ", @", ""));
 }
 
-/* A table of the file for the rows of another one that `to` identifies. */
+/* Adds a table to the backup for referenced rows of `name`. to: the columns that identify them. */
 static enum rb_code add_referenced(json_t **out, rb_backup_rows *w, const char *name,
                                    const json_t *to, const json_t *shape, rb_err *err)
 {
@@ -98,7 +99,8 @@ static enum rb_code add_referenced(json_t **out, rb_backup_rows *w, const char *
     return rb_sql_run(w->db, parts, "CREATE UNIQUE INDEX {index} ON {parents}({to})", err);
 }
 
-/* The table of the file that has the parents, if there is one: all rows, or of the same key. */
+/* Returns the backup's table that has the referenced rows: all rows, or those with the same key.
+ * NULL if none. */
 static json_t *find_parent(const rb_backup_rows *w, const char *name, const json_t *to)
 {
     rb_json_each (t, w->tables) {
@@ -139,7 +141,7 @@ static enum rb_code add_reference(rb_backup_rows *w, size_t child, const json_t 
     return RB_OK;
 }
 
-/* Sets {children}: the rows of the database that a table of the file has, as rows d. */
+/* Sets {children}: an expression for the database's rows that a table of the backup has, as d. */
 static enum rb_code set_children(json_t *parts, const rb_backup_rows *w, const json_t *t,
                                  rb_err *err)
 {
@@ -157,7 +159,7 @@ static enum rb_code set_children(json_t *parts, const rb_backup_rows *w, const j
     return RB_OK;
 }
 
-/* Adds the parents by one reference that are not there yet. */
+/* Adds the rows that one reference points to and that are not in the temporary table yet. */
 static enum rb_code add_parents(bool *more, const rb_backup_rows *w, const json_t *reference,
                                 rb_err *err)
 {
@@ -208,7 +210,7 @@ enum rb_code rb_backup_add_references(rb_backup_rows *w, rb_err *err)
         const char *name = rb_json_str(json_array_get(w->tables, child), "name");
         RB_TRY(w->db->driver->foreign_keys(&keys, w->db, name, err));
         rb_json_each (item, keys)
-            RB_TRY(add_reference(w, child, item, err)); /* may add a table */
+            RB_TRY(add_reference(w, child, item, err)); /* may append to w->tables */
     }
     for (bool more = true; more;) {
         more = false;

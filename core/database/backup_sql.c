@@ -55,7 +55,7 @@ static void add_pattern(rb_buf *out, const char *pattern, const char *name)
     }
 }
 
-/* What stands before the term with the number i. */
+/* Appends what comes before term number i: `between`, and brackets of the group. */
 static void begin_term(rb_buf *out, size_t i, const char *between)
 {
     bool joins = *between && !strchr(between, ',');
@@ -149,7 +149,7 @@ char *rb_sql_hash(const rb_db *db, const char *row, const json_t *columns)
     return rb_buf_detach(&out);
 }
 
-/* Parts */
+/* Parts of statements: */
 
 void rb_sql_put(json_t *parts, const char *name, char *text)
 {

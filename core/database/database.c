@@ -44,7 +44,7 @@ void rb_engine_outside(const char *engine, const char *sql, size_t len, rb_outsi
         driver->outside(sql, len, found, context);
 }
 
-/* The url itself is not shown: it may hold a password. */
+/* Finds the driver for a url. Errors do not show the url: it may contain a password. */
 static enum rb_code driver_of(const rb_db_driver **out, const char **rest, const char *url,
                               rb_err *err)
 {

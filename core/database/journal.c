@@ -5,7 +5,8 @@
 
 #define CATALOG_LIMIT (64u << 20)
 #define PINS_LIMIT (64u << 10)
-#define OTHERS_SECONDS 10 /* that a session of the same transition has for ending by itself */
+#define OTHERS_SECONDS                                                                             \
+    10 /* seconds that other sessions of the same transition have to end by themselves */
 
 enum rb_code rb_db_journal_add(rb_db *db, const char *transition, const char *from, const char *to,
                                const rb_db_outcome *outcome, const json_t *pins, rb_err *err)
@@ -38,7 +39,8 @@ enum rb_code rb_db_journal_add(rb_db *db, const char *transition, const char *fr
                       " VALUES ($1, $2, $3, CURRENT_TIMESTAMP, $4, $5, $6, $7, (SELECT"
                       " coalesce(max(sequence), 0) + 1 FROM rbtool_journal))",
                       params, err));
-    /* That row alone says whether the transaction was committed. */
+    /* This row alone shows later that the transaction was committed. A trigger may have dropped it.
+     */
     RB_TRY(rb_db_journal_has(&recorded, db, transition, err));
     return recorded
                ? RB_OK
@@ -102,7 +104,7 @@ enum rb_code rb_db_journal_catalog(json_t **out, rb_db *db, const char *release,
     RB_AUTO(rb_json_freep) json_t *params = json_pack("[s]", release);
     bool there;
     RB_TRY(rb_db_has_table(&there, db, "rbtool_journal", err));
-    /* Leaving a release records what it had become meanwhile; that is the later knowledge. */
+    /* When the release was left, its catalog was recorded again: that record is the newer one. */
     if (there)
         RB_TRY(rb_db_query_within(
             &rows, db, CATALOG_LIMIT,

@@ -27,7 +27,7 @@ static bool any_column(const json_t *effect, const char *how)
     return false;
 }
 
-/* Places */
+/* Places: */
 
 static bool same_place(const json_t *a, const json_t *b)
 {
@@ -65,7 +65,7 @@ static int by_place(const void *a, const void *b)
     return order ? order : strcmp(left ? left : "", right ? right : "");
 }
 
-/* Takes the list. */
+/* Sorts a list of places. Frees `list` and returns the sorted one. */
 static json_t *sorted(json_t *list)
 {
     size_t n = json_array_size(list);
@@ -81,7 +81,7 @@ static json_t *sorted(json_t *list)
     return out;
 }
 
-/* The bound */
+/* The bound: */
 
 typedef struct bounding {
     const json_t *before;
@@ -90,7 +90,7 @@ typedef struct bounding {
     json_t *out;
 } bounding;
 
-/* Whether a column was renamed and what was then done to it has another name. */
+/* True if a column was renamed, so that later effects on it are under another name. */
 static bool is_unclear(const json_t *effect, const json_t *columns)
 {
     const char *key;
@@ -155,19 +155,19 @@ json_t *rb_loss_bound(const json_t *before, const json_t *after, const json_t *e
     return sorted(b.out);
 }
 
-/* Counting */
+/* Counting: */
 
-/* What the way back leaves: the state after the inverse, or after the scripts where none ran. */
+/* The result of the inverse scripts; if none ran, the state after the scripts. */
 typedef struct way_back {
-    const json_t *before;  /* catalogs: before the scripts, */
-    const json_t *between; /* after them, */
-    const json_t *after;   /* and after the inverse */
-    const json_t *effects; /* of the inverse */
+    const json_t *before;  /* catalog before the scripts */
+    const json_t *between; /* catalog after the scripts */
+    const json_t *after;   /* catalog after the inverse */
+    const json_t *effects; /* effects of the inverse */
 } way_back;
 
 /*
- * The value that a column has when it is created again, as SQL text; NULL where every value counts,
- * since the column stays or a script of the way back writes it.
+ * Returns the value, as SQL, that a column has when the inverse creates it again. NULL if every
+ * value counts, because the column stays or the inverse writes it.
  */
 static const char *fresh_value(const way_back *w, const char *table, const char *column)
 {
@@ -182,7 +182,7 @@ static const char *fresh_value(const way_back *w, const char *table, const char 
     return value ? value : "NULL";
 }
 
-/* The places of the bound with what they hold; empty ones are left out. */
+/* Counts what the places of the bound hold. Leaves out empty ones. */
 static enum rb_code count_bound(json_t **out, rb_db *db, const json_t *places, const way_back *w,
                                 rb_err *err)
 {
@@ -205,11 +205,11 @@ static enum rb_code count_bound(json_t **out, rb_db *db, const json_t *places, c
     return RB_OK;
 }
 
-/* At risk */
+/* At risk: */
 
 /*
- * Columns in which a NULL of before counts as a value: those that the way back writes, or recreates
- * with a default. Where only the scripts fill a NULL, nothing is lost.
+ * Returns the columns in which a NULL counts as a value: those that the inverse writes, or
+ * recreates with a default. If only the scripts fill a NULL, nothing is lost.
  */
 static json_t *nulls_of(const way_back *w, const char *table)
 {
@@ -227,7 +227,7 @@ static json_t *nulls_of(const way_back *w, const char *table)
     return out;
 }
 
-/* An entry for rb_db_driver.compare. */
+/* Returns an entry for the tables of rb_db_driver.compare. */
 static json_t *entry_for(const char *table, const json_t *effects, const json_t *back_effects)
 {
     const json_t *both[] = {rb_loss__effect_on(effects, table),
@@ -243,7 +243,7 @@ static json_t *entry_for(const char *table, const json_t *effects, const json_t 
                      rows || recreated);
 }
 
-/* [{"table","columns": [...] or null,"recreated","rows"}], as rb_db_driver.compare takes it. */
+/* Returns all entries: [{"table","columns": [...] or null,"recreated","rows"}]. */
 static json_t *tables_of(const json_t *bound, const json_t *back, const json_t *effects,
                          const way_back *w)
 {
@@ -306,8 +306,8 @@ json_t *rb_loss_touched(const json_t *catalog, const json_t *effects, const json
     return out;
 }
 
-/* Runs the inverse. If it fails, restores the state after the scripts, which is committed if they
- * are several segments. */
+/* Runs the inverse scripts. If they fail, restores the state after the scripts; several segments
+ * have committed it already. */
 static enum rb_code go_back(rb_db_losses *out, rb_db_outcome *back, rb_db *copy,
                             const rb_db_work *work, const rb_db_work *inverse, rb_err *err)
 {
@@ -331,7 +331,7 @@ static way_back way_of(const rb_db_outcome *outcome, const rb_db_outcome *back)
                       back->effects};
 }
 
-/* Whether both ways do no more to the table than rename it, or its columns. */
+/* True if the effects on the table only rename it or its columns. */
 static bool is_only_renamed(const json_t *effects, const char *table)
 {
     const json_t *effect = rb_loss__effect_on(effects, table);
@@ -356,7 +356,7 @@ bool rb_loss_is_moved(const json_t *place, const json_t *effects, const json_t *
         return false;
     if (!json_object_get(there, "rows") && !json_object_get(there, "columns") && !renamed &&
         !json_object_get(back, "inserts") && !json_object_get(back, "columns"))
-        return true; /* rows were added, and are deleted again */
+        return true; /* rows were added, and the inverse deletes them */
     if (renamed) {
         const char *undone = rb_json_str(rb_loss__effect_on(back_effects, renamed), "renamed");
         return is_only_renamed(effects, table) && undone && strcmp(undone, table) == 0 &&
@@ -365,7 +365,7 @@ bool rb_loss_is_moved(const json_t *place, const json_t *effects, const json_t *
     return column && is_only_renamed(effects, table) && is_only_renamed(back_effects, table);
 }
 
-/* Places of the bound that come back by their names alone. */
+/* Returns the places of the bound that both directions only rename. */
 static json_t *renamed_of(const rb_db_outcome *outcome, const rb_db_outcome *back)
 {
     json_t *out = json_array();
@@ -395,7 +395,7 @@ enum rb_code rb_db_losses_rehearsed(rb_db_losses *out, rb_db *copy, const rb_db_
     return RB_OK;
 }
 
-/* Counts in `db`. unproven: as for rb_db_losses_counted(); NULL also without a way back. */
+/* Counts losses in `db`. unproven: as in rb_db_losses_counted(), or NULL without an inverse. */
 static enum rb_code count_losses(rb_db_losses *out, rb_db *db, const json_t *bound,
                                  const json_t *effects, const way_back *way, const json_t *unproven,
                                  rb_err *err)

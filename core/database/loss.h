@@ -28,66 +28,73 @@
 
 #include "database/database.h"
 
-/* A name as effects have it: lower case in ASCII, made safe as catalogs are. A new string. */
+/* Returns a name as a key of effects: lower case in ASCII, made safe as catalogs do. A new string.
+ */
 char *rb_loss_key(const char *name);
-/* The effect on that table, created where it is missing; borrowed. */
+/* Returns the effect on that table, and creates it if it is missing. Borrowed. */
 json_t *rb_loss_effect(json_t *effects, const char *table);
 
 #define RB_LOSS_ANY "*"
 
 /*
- * Effects that were measured before, by a proof, in place of those of a run. Complete ones have
- * also what only the catalogs before and after the script show, such as a column that a type took
- * with it. rb_loss_add() adds those of a script that runs later. rb_loss_left() gives the tables
- * and columns that complete effects leave of a catalog; the entries of other objects stay.
+ * Effects from a proof, used instead of running the scripts again.
+ *
+ * rb_loss_complete() adds what only the two catalogs show, such as a column that was dropped with
+ * its type; the effects are then complete. rb_loss_add() adds the effects of a later script.
+ * rb_loss_left() returns the catalog without the tables and columns that complete effects drop;
+ * entries of other objects stay.
  */
 void rb_loss_complete(json_t *effects, const json_t *before, const json_t *after);
 void rb_loss_add(json_t *effects, const json_t *later);
 json_t *rb_loss_left(const json_t *before, const json_t *effects);
 
-/* Places of the bound, without counts, sorted: [{"table","column"}]. */
+/* Returns the places of the bound, [{"table","column"}], sorted and without counts. */
 json_t *rb_loss_bound(const json_t *before, const json_t *after, const json_t *effects);
 
-/* Whether each place of `places` is in `known`; NULL counts as empty. */
+/* True if `known` has each place of `places`. NULL counts as empty. */
 bool rb_loss_within(const json_t *places, const json_t *known);
 
-/* Whether a place of the bound comes back because both ways do no more than rename it, or insert
- * rows and delete them again. end: the catalog after both. */
+/* True if a place of the bound comes back without a backup: scripts and inverse only rename it, or
+ * insert rows and delete them again. end: the catalog after both. */
 bool rb_loss_is_moved(const json_t *place, const json_t *effects, const json_t *back_effects,
                       const json_t *end);
-/* Tables of the catalog that one of the two ways may write, for rb_db_driver.compare. */
+/* Returns the tables of the catalog that the scripts or the inverse may write, for
+ * rb_db_driver.compare. */
 json_t *rb_loss_touched(const json_t *catalog, const json_t *effects, const json_t *back_effects);
 
 typedef struct rb_db_losses {
-    json_t *bound;     /* with counts; places that hold nothing are left out */
-    json_t *at_risk;   /* the same */
-    json_t *generated; /* the same: values that the way back generates again, not at risk */
-    json_t *renamed;   /* places of the bound that both ways only rename: they need no backup */
+    json_t *bound;     /* with counts; without places that hold nothing */
+    json_t *at_risk;   /* the places at risk, in the same form */
+    json_t *generated; /* same form: values that the inverse generates again, and that are not at
+                          risk */
+    json_t *
+        renamed; /* places of the bound that scripts and inverse only rename: they need no backup */
     char *no_way_back; /* why the inverse could not be run, or NULL */
 } rb_db_losses;
 
 void rb_db_losses_clear(rb_db_losses *losses);
 
 /*
- * Finds both lists by running `inverse` and comparing. copy: from rb_db_rehearse(), in the
- * transaction in which `work` has run with `outcome`. inverse: NULL where there is none; then what
- * the scripts changed is at risk.
+ * Finds bound and losses by running `inverse` and comparing states. copy: from rb_db_rehearse(), in
+ * the transaction in which `work` has run with `outcome`. inverse: NULL if none exists; then
+ * everything that the scripts changed is at risk.
  */
 enum rb_code rb_db_losses_rehearsed(rb_db_losses *out, rb_db *copy, const rb_db_outcome *outcome,
                                     const rb_db_work *work, const rb_db_work *inverse,
                                     rb_err *err) RB_MUST_USE;
 /*
- * The same with a copy of the schema alone: counts in `db`, and takes as known to come back only
- * what both ways rename, or insert and delete again, and no proof lists. unproven: the places that
- * the proofs of these scripts list as lost, or NULL where a proof is missing.
+ * Same, with a copy of the schema only; counts in `db`. A place is at risk unless scripts and
+ * inverse only rename it, or insert rows and delete them again, and no proof lists it as lost.
+ * unproven: the places that the proofs of these scripts list as lost, or NULL if a proof is
+ * missing.
  */
 enum rb_code rb_db_losses_counted(rb_db_losses *out, rb_db *copy, rb_db *db,
                                   const rb_db_outcome *outcome, const rb_db_work *inverse,
                                   const json_t *unproven, rb_err *err) RB_MUST_USE;
 /*
- * The same without any run. outcome: `before` as `db` has it, complete effects of the scripts, what
- * rb_loss_left() leaves, and the bound of these. back_effects: those of the inverse, which was
- * proven to restore the schema; NULL where there is none.
+ * Same, without running scripts. outcome: `before`, the catalog of `db`; complete effects of the
+ * scripts; `after`, from rb_loss_left(); and their bound. back_effects: of the inverse, which a
+ * proof showed to restore the schema; or NULL.
  */
 enum rb_code rb_db_losses_derived(rb_db_losses *out, rb_db *db, const rb_db_outcome *outcome,
                                   const json_t *back_effects, const json_t *unproven,

@@ -1,4 +1,4 @@
-/* What scripts write, as effects say it, and what that leaves of a catalog. */
+/* Effects of scripts as JSON, and what they leave of a catalog. */
 #include <ctype.h>
 #include <string.h>
 
@@ -6,7 +6,7 @@
 #include "catalog/name.h"
 #include "database/loss_internal.h"
 
-/* Effects */
+/* Effects: */
 
 char *rb_loss_key(const char *name)
 {
@@ -33,16 +33,16 @@ json_t *rb_loss_effect(json_t *effects, const char *table)
     return effect;
 }
 
-/* "update", "drop" or "rename"; NULL when the column is not written. */
+/* Returns how a column is written: "update", "drop" or "rename"; NULL if it is not. */
 const char *rb_loss__written(const json_t *effect, const char *column)
 {
     RB_AUTO(rb_free_str) char *key = rb_loss_key(column);
     return rb_json_str(json_object_get(effect, "columns"), key);
 }
 
-/* Catalogs */
+/* Catalogs: */
 
-/* kind "order": its columns in order. */
+/* Returns the entry of a table or column. kind "order": the table's columns in order. */
 json_t *rb_loss__entry(const json_t *catalog, const char *kind, const char *table,
                        const char *column)
 {
@@ -57,9 +57,9 @@ bool rb_loss__same(const json_t *a, const json_t *b, const char *member)
     return rb_json_same(json_object_get(a, member), json_object_get(b, member));
 }
 
-/* Effects without a run */
+/* Effects from catalogs, without running scripts: */
 
-/* What the catalogs show of a table that exists before the scripts and after them. */
+/* Adds what the two catalogs show for a table that exists in both. */
 static void complete_columns(const json_t *before, const json_t *after, const char *table,
                              json_t *effects)
 {

@@ -4,14 +4,14 @@
 
 #include "database/loss.h"
 
-/* The effect on a table, or NULL; borrowed. */
+/* Returns the effect on a table, or NULL. Borrowed. */
 json_t *rb_loss__effect_on(const json_t *effects, const char *table);
-/* "update", "drop" or "rename"; NULL when the column is not written. */
+/* Returns how a column is written: "update", "drop" or "rename"; NULL if it is not. */
 const char *rb_loss__written(const json_t *effect, const char *column);
-/* A catalog's entry of a table or column; kind "order": the table's columns in order. */
+/* Returns a catalog's entry of a table or column. kind "order": the table's columns in order. */
 json_t *rb_loss__entry(const json_t *catalog, const char *kind, const char *table,
                        const char *column);
-/* Whether two entries have the same member, or both lack it. */
+/* True if two entries have the same value for a member, or both lack it. */
 bool rb_loss__same(const json_t *a, const json_t *b, const char *member);
 
 #endif
