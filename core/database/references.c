@@ -1,4 +1,4 @@
-/* Broken references that were not there before. */
+/* Finds broken foreign key references that scripts added. */
 #include <stdlib.h>
 
 #include "base/text.h"
@@ -6,7 +6,7 @@
 #include "database/run.h"
 
 typedef struct broken {
-    json_int_t key; /* what is compared */
+    json_int_t key; /* the hash that is compared */
     const json_t *row;
     bool known;
 } broken;
@@ -18,7 +18,7 @@ static int by_key(const void *a, const void *b)
     return x->key < y->key ? -1 : x->key > y->key;
 }
 
-/* Those not known yet, sorted by one of a row's hashes. */
+/* Sorts those that are not matched yet by one of the row's hashes. */
 static void sort_by(broken *items, size_t n, size_t hash)
 {
     for (size_t i = 0; i < n; i++)
@@ -52,7 +52,7 @@ static broken *list_of(const json_t *entry, size_t *n)
     return items;
 }
 
-/* Where every row is listed, on both sides; else their number says all there is to know. */
+/* True if both sides list every row. Otherwise only the counts can be compared. */
 static bool is_listed(const json_t *entry)
 {
     return !entry || (json_int_t)json_array_size(json_object_get(entry, "rows")) ==
@@ -69,7 +69,8 @@ int64_t rb_run_new_references(const json_t **example, const json_t *before, cons
     size_t m;
     broken *old = list_of(before, &n);
     broken *new = list_of(after, &m);
-    /* Values first: a rebuilt table gives its rows other rowids, some of which others had. */
+    /* Compares the hash of values first: a rebuilt table gives rows new rowids, and other rows had
+     * those before. */
     match(old, n, new, m, 1);
     match(old, n, new, m, 0);
     found = 0;

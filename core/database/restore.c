@@ -1,12 +1,12 @@
-/* Compares a backup with the database before the scripts, and decides what of it comes back after
- * them. */
+/* Compares a backup with the database before the scripts run, and decides what can be restored
+ * after them. */
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
 #include "database/restore_rows.h"
 
-/* Comparing */
+/* Comparing: */
 
 static enum rb_code read_table(json_t **out, const rb_restore *r, const char *name, rb_err *err)
 {
@@ -15,7 +15,7 @@ static enum rb_code read_table(json_t **out, const rb_restore *r, const char *na
     return name ? r->db->driver->table(out, r->db, name, err) : RB_OK;
 }
 
-/* Sets the states of the rows, as far as that can be done now. */
+/* Sets the state of each row, as far as it is known before the scripts. */
 static enum rb_code compare(rb_restore *r, rb_restored *one, rb_err *err)
 {
     const json_t *compared = json_object_get(one->t, "compared");
@@ -61,7 +61,7 @@ static enum rb_code attach(rb_restore *r, rb_err *err)
     return RB_OK;
 }
 
-/* What comes back */
+/* What is restored: */
 
 static bool has_list(const json_t *list, const char *table, const char *column)
 {
@@ -75,8 +75,8 @@ static bool has_list(const json_t *list, const char *table, const char *column)
     return false;
 }
 
-/* Whether its rows (column NULL), or the values of a column, are restored in a database that had
- * `before` when the first script ran. */
+/* True if rows (column NULL) or values of a column are restored. undone: all scripts of the backup
+ * are undone already; then `before` decides whether the table or column existed. */
 static bool comes_back(const rb_restore *r, const rb_restored *one, const char *column, bool undone,
                        const json_t *before)
 {
@@ -93,7 +93,7 @@ static bool comes_back(const rb_restore *r, const rb_restored *one, const char *
            ((column ? dropped : json_is_true(json_object_get(one->t, "gone"))) ? !existed : undone);
 }
 
-/* Whether anything can come back; after the scripts: whether it can into what exists now. */
+/* *out: something can be restored. after: checks the database after the scripts. */
 static enum rb_code can_come_back(bool *out, rb_restore *r, bool undone, bool after, rb_err *err)
 {
     *out = false;
@@ -114,7 +114,7 @@ static enum rb_code can_come_back(bool *out, rb_restore *r, bool undone, bool af
     return RB_OK;
 }
 
-/* Nothing of it goes there: the same name, made by somebody else. */
+/* Refuses to restore: the table or column of that name is not the one of the backup. */
 static enum rb_code refuse(rb_restore *r, rb_restored *one, const char *column, rb_err *err)
 {
     json_t *entry = rb_restore_entry(r, one, column);
@@ -124,7 +124,7 @@ static enum rb_code refuse(rb_restore *r, rb_restored *one, const char *column, 
                               err);
 }
 
-/* All tables */
+/* All tables: */
 
 static enum rb_code choose_rows(rb_restore *r, rb_restored *one, rb_err *err)
 {
@@ -164,7 +164,7 @@ static enum rb_code restore_all(rb_restore *r, rb_err *err)
 {
     for (size_t i = 0; i < r->n; i++) {
         rb_restored *one = &r->list[i];
-        if (!one->compared) /* what a newer backup had to restore first, too */
+        if (!one->compared) /* a newer backup had to be restored first */
             RB_TRY(compare(r, one, err));
         RB_TRY(read_table(&one->now, r, rb_json_str(one->t, "name"), err));
         one->keyed = one->now && rb_backup_same_key(one->t, one->now);
@@ -177,9 +177,10 @@ static enum rb_code restore_all(rb_restore *r, rb_err *err)
     return RB_OK;
 }
 
-/* What is applied */
+/* What is applied: */
 
-/* Ids, and the hashes of the up scripts, since an id may have changed. */
+/* Reads the ids of applied migrations and the hashes of their up scripts, since an id may change.
+ */
 static enum rb_code read_applied(rb_strs *out, rb_db *db, rb_err *err)
 {
     RB_AUTO(rb_json_freep) json_t *rows = NULL;
@@ -193,7 +194,7 @@ static enum rb_code read_applied(rb_strs *out, rb_db *db, rb_err *err)
     return RB_OK;
 }
 
-/* Whether every script of the transition that made the backup is undone. */
+/* True if every script of the transition that made the backup is undone. */
 static bool is_undone(const json_t *scripts, const rb_strs *applied)
 {
     rb_json_each (item, scripts) {
@@ -239,7 +240,7 @@ enum rb_code rb_db_restore_expected(bool *out, rb_db *db, const json_t *scripts,
     return RB_OK;
 }
 
-/* Whether the migration was applied when the backup was made: with this text, or edited. */
+/* True if the migration was applied when the backup was made. *edited: its text was another one. */
 static bool was_applied(bool *edited, const json_t *applied, const rb_migration *m)
 {
     bool by_id = false;
@@ -272,9 +273,9 @@ static enum rb_scripts_known known_scripts(const rb_restore *r)
                                      : RB_SCRIPTS_ALL;
 }
 
-/* Opening */
+/* Opening: */
 
-/* A name that no column of the backup has is a mistake: nothing would be ignored. */
+/* Checks that the backup has the columns to ignore; otherwise the name is a mistake. */
 static enum rb_code check_ignored(const rb_restore *r, rb_err *err)
 {
     RB_AUTO(rb_json_freep) json_t *known = json_array();
@@ -320,7 +321,8 @@ static enum rb_code open_restore(rb_restore *r, const char *path, rb_err *err)
         RB_TRY(rb_db_restore_undone(&undone, r->db, r->options->scripts, err));
         RB_TRY(rb_db_restore_expected(&expected, r->db, r->options->scripts, work->steps, work->n,
                                       err));
-        /* What only other scripts recreate is refused: its rows need no comparing. */
+        /* If only other scripts recreate the table, nothing is restored, and rows need not be
+         * compared. */
         if (undone || expected || r->known != RB_SCRIPTS_OTHER)
             RB_TRY(can_come_back(&needed, r, undone || expected, false, err));
     }

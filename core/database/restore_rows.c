@@ -1,4 +1,4 @@
-/* Restores rows and values where that cannot be wrong, and names the others. */
+/* Restores rows and values where that is safe, and reports the others with a reason. */
 #include "database/restore_rows.h"
 
 #include <stdlib.h>
@@ -22,7 +22,7 @@ static const char *const reasons[][2] = {
     {"unrelated", "another migration than the one that was undone made it"},
 };
 
-/* The report */
+/* The report: */
 
 json_t *rb_restore_entry(rb_restore *r, const rb_restored *one, const char *column)
 {
@@ -79,10 +79,10 @@ enum rb_code rb_restore_missing(json_t *entry, rb_restore *r, rb_restored *one, 
     return RB_OK;
 }
 
-/* Statements */
+/* Statements: */
 
-/* Runs sql for the rows from $1 to $2 that have this act, in halves where a constraint refuses
- * some: these have the act "refused" afterwards. */
+/* Runs sql for the rows from $1 to $2 that have this act. If a constraint refuses some, runs it for
+ * halves, until the refused rows are found: their act becomes "refused". */
 static enum rb_code apply(rb_restore *r, rb_restored *one, const char *sql, int64_t first,
                           int64_t last, rb_err *err)
 {
@@ -152,8 +152,8 @@ static enum rb_code insert_rows(rb_restore *r, rb_restored *one, rb_err *err)
                      err);
 }
 
-/* Sets what is done with each row of the backup ("act") to the SQL expression {act}. It may use d,
- * the row in the backup; s, what is known of it; and n, the row of the same key in the database. */
+/* Sets "act" of each row of the backup to the SQL expression {act}. The expression may use d, the
+ * row in the backup; s, its row in {rows}; and n, the database's row with the same key. */
 static enum rb_code decide(const rb_restore *r, rb_restored *one, rb_err *err)
 {
     rb_sql_set(one->parts, "join", one->keyed ? " LEFT JOIN {live} AS n ON {on}" : "");
@@ -165,12 +165,12 @@ static enum rb_code decide(const rb_restore *r, rb_restored *one, rb_err *err)
                       err);
 }
 
-/* References */
+/* References: */
 
 #define GOOD "s.state <> 'orphan' AND (s.state = 'same' OR s.act IN ('insert', 'update'))"
 
-/* Sets {orphans}, which selects the rows of the backup that refer to a row which does not exist as
- * it was; by references that have one of these columns, if `only` is not NULL. */
+/* Sets {orphans}, a query for rows of the backup whose parent does not exist unchanged. only: just
+ * the references that have one of these columns; or NULL for all. */
 static enum rb_code set_orphans(bool *any, const rb_restore *r, rb_restored *one,
                                 const json_t *only, rb_err *err)
 {
@@ -210,7 +210,8 @@ static enum rb_code set_orphans(bool *any, const rb_restore *r, rb_restored *one
     return RB_OK;
 }
 
-/* Removes the restored rows of one table whose parents are gone, or are other rows by now. */
+/* Deletes restored rows of one table whose parents do not exist or were changed. *more: some were
+ * deleted. */
 static enum rb_code remove_orphans(bool *more, const rb_restore *r, rb_restored *one, rb_err *err)
 {
     int64_t found;
@@ -240,9 +241,9 @@ static enum rb_code remove_orphans(bool *more, const rb_restore *r, rb_restored 
                       err);
 }
 
-/* Whole rows */
+/* Whole rows: */
 
-/* Of a table without a key: rows of the backup that are there as they were are not missing. */
+/* In a table without a key, marks rows of the backup that exist unchanged as not missing. */
 static enum rb_code take_existing(const rb_restore *r, rb_restored *one, rb_err *err)
 {
     const json_t *columns = json_object_get(one->t, "columns");
@@ -260,7 +261,7 @@ static enum rb_code take_existing(const rb_restore *r, rb_restored *one, rb_err 
                       err);
 }
 
-/* Sets {back}: of a row that is not there by rights. Scripts deleted it, or others did. */
+/* Sets {back}, the act for a row that was deleted by scripts or by others. */
 static void set_back(const rb_restore *r, const rb_restored *one, bool was_empty)
 {
     bool fits =
@@ -282,7 +283,8 @@ static enum rb_code restore_rows(rb_restore *r, rb_restored *one, rb_err *err)
     json_t *parts = one->parts;
     RB_TRY(rb_sql_number(&has_rows, r->db, parts,
                          "SELECT count(*) FROM (SELECT 1 FROM {live} LIMIT 1) AS one", err));
-    /* Without a key, only all rows of a table that the scripts recreated. */
+    /* Without a key, rows are restored only into a table that the scripts recreated, and all of
+     * them. */
     bool was_empty =
         !has_rows && (json_is_true(json_object_get(one->t, "gone")) || r->options->manual);
     if (!one->keyed && !was_empty)
@@ -290,9 +292,10 @@ static enum rb_code restore_rows(rb_restore *r, rb_restored *one, rb_err *err)
     rb_sql_put(parts, "same", rb_sql_same(r->db, one->columns));
     set_back(r, one, was_empty);
     rb_json_set_str(parts, "deleted", r->options->deleted ? ", 'deleted'" : "");
-    /* What new scripts made of the row stays. */
+    /* Values that new scripts wrote stay. */
     rb_json_set_str(parts, "else", r->known == RB_SCRIPTS_ALL ? "update" : "written");
-    rb_sql_set(parts, "others", /* who changed it, and not the scripts: that stays */
+    rb_sql_set(parts,
+               "others", /* rows that were changed by others than the scripts stay as they are */
                r->options->overwrite
                    ? "WHEN NOT {exists} THEN {back}"
                    : "WHEN s.state = 'changed' THEN CASE WHEN d.rbtool_state = 'changed' THEN"
@@ -310,7 +313,8 @@ static enum rb_code restore_rows(rb_restore *r, rb_restored *one, rb_err *err)
     return update_rows(r, one, err);
 }
 
-/* Parents come before the rows that refer to them: an engine may refuse others. */
+/* True if the tables that this one refers to come first: an engine may refuse rows without a
+ * parent. */
 static bool has_parents_first(const rb_restore *r, const rb_restored *one)
 {
     rb_json_each (reference, r->references) {
@@ -362,7 +366,7 @@ enum rb_code rb_restore_all_rows(rb_restore *r, rb_err *err)
         if (next)
             next->done = true;
     }
-    for (bool more = true; more;) { /* a row that goes may be another's parent */
+    for (bool more = true; more;) { /* a deleted row may be the parent of another one */
         more = false;
         for (i = 0; i < r->n; i++)
             if (!rb_backup_is(r->list[i].t, "values"))
@@ -374,9 +378,9 @@ enum rb_code rb_restore_all_rows(rb_restore *r, rb_err *err)
     return RB_OK;
 }
 
-/* Values */
+/* Values: */
 
-/* Sets {untouched}: no script wrote another value than the default. */
+/* Sets {untouched}, a condition: the column has only its default, so that no script wrote it. */
 static void set_untouched(const rb_restore *r, const rb_restored *one)
 {
     rb_buf out = {0};
@@ -421,7 +425,7 @@ static enum rb_code decide_values(const rb_restore *r, rb_restored *one, rb_err 
     return decide(r, one, err);
 }
 
-/* Sets {differs}: the row has another value than the backup, as far as anything is to do. */
+/* Sets {differs}, a condition: a value of the row differs from the backup's and may be restored. */
 static void set_differs(const rb_restore *r, const rb_restored *one, json_t *name)
 {
     RB_AUTO(rb_json_freep) json_t *alone = json_pack("[O]", name);
@@ -444,7 +448,7 @@ enum rb_code rb_restore_values(rb_restore *r, rb_restored *one, rb_err *err)
     if (one->keyed)
         RB_TRY(decide_values(r, one, err));
     rb_sql_set(one->parts, "from", from);
-    /* What differs now and is not refused is what will be restored. */
+    /* A value that differs and is not refused is restored. */
     for (int after = 0; one->keyed && after < 2; after++) {
         rb_json_each (name, one->columns) {
             int64_t n;

@@ -19,7 +19,7 @@ void rb_db_outcome_clear(rb_db_outcome *outcome)
     *outcome = (rb_db_outcome){0};
 }
 
-/* "migration 7 add_discount (down)" */
+/* Returns "migration 7 add_discount (down)". */
 static char *title(const rb_db_step *step)
 {
     const rb_migration *m = step->migration;
@@ -47,7 +47,7 @@ static enum rb_code find_script(const rb_script **out, const rb_db_step *step, r
     return RB_OK;
 }
 
-/* *text, *what: what sql points to; the caller's. */
+/* Reads the script of a step. *text and *what own the strings that *sql points to. */
 static enum rb_code read_script(rb_db_text *sql, char **text, char **what, rb_db *db,
                                 const rb_db_step *step, rb_err *err)
 {
@@ -144,7 +144,7 @@ static int64_t now_in_nanoseconds(void)
     return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }
 
-/* In a scratch database. */
+/* Commits between segments, in a scratch database. */
 static enum rb_code commit_between(rb_db *db, rb_strs *undone, rb_err *err)
 {
     RB_TRY(rb_applied_flush(db, undone, err));

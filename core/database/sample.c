@@ -6,7 +6,7 @@
 
 #include "sql/token.h"
 
-#define CANDIDATES 40 /* values tried for a column that a CHECK restricts */
+#define CANDIDATES 40 /* values that are tried for a column with a CHECK */
 #define LENGTH_LIMIT 64
 
 void rb_sample_clear(rb_sample_row *r)
@@ -50,9 +50,9 @@ char *rb_sample_numbered(const char *value, size_t row)
     return strcmp(value, "'example'") == 0 ? rb_format("'example %zu'", row + 1) : rb_strdup(value);
 }
 
-/* CHECK constraints: values are looked for that make each of them true. */
+/* CHECK constraints: finds values that make each of them true. */
 
-/* What satisfies a CHECK: its text, and who says whether it holds. */
+/* A CHECK to satisfy: its text, and the function that evaluates it. */
 typedef struct search {
     const char *check;
     const char *engine;
@@ -75,8 +75,8 @@ static char *quoted(const char *text)
     return rb_buf_detach(&out);
 }
 
-/* A text that a LIKE or GLOB pattern matches: "ORD-a" of "ORD-%"; longer where it can be, up to
- * `len`. */
+/* Returns a text that a LIKE or GLOB pattern matches, such as "ORD-a" for "ORD-%". It is up to
+ * `len` bytes long if the pattern allows that. A new string. */
 static char *match_of(const char *pattern, bool glob, size_t len)
 {
     RB_AUTO(rb_buf_clear) rb_buf text = {0};
@@ -94,7 +94,7 @@ static char *match_of(const char *pattern, bool glob, size_t len)
     return quoted(rb_buf_str(&text));
 }
 
-/* A number that can be the length of a text, or 0. */
+/* Returns the number at i if it can be the length of a text, else 0. */
 static size_t length_at(const rb_tokens *tokens, size_t i)
 {
     const rb_token *t = &tokens->items[i];
@@ -122,10 +122,11 @@ static void add_literal(rb_strs *out, const rb_tokens *tokens, size_t i)
             rb_strs_take(out, match_of(text, glob, length_at(tokens, n)));
 }
 
-/* Literals of the CHECK itself first; the rest is what applications write. */
+/* Adds values to try: first the literals of the CHECK, then values that applications often write.
+ */
 static void add_candidates(rb_strs *out, const search *s)
 {
-    static const char long_text[] = /* LENGTH_LIMIT */
+    static const char long_text[] = /* LENGTH_LIMIT bytes */
         "abababababababababababababababababababababababababababababababab";
     static const char *const usual[] = {
         "1",       "0",       "'a'",       "'1'",          "'ab'",     "'abc'",
@@ -166,7 +167,7 @@ static bool mentions(const search *s, const char *name)
     return found;
 }
 
-/* Tries the candidates for one column, and for each of them those of a second one. */
+/* Tries the candidates for one column and, for each of them, all candidates for a second column. */
 static bool try_column(const search *s, rb_sample_row *r, const rb_strs *candidates, size_t first,
                        bool deeper)
 {
@@ -207,14 +208,14 @@ void rb_sample_satisfy(rb_sample_row *r, const char *check, const char *engine,
                 return;
 }
 
-/* What scripts compare columns with */
+/* Literals that scripts compare columns with: */
 
 static bool is_name(const rb_token *t)
 {
     return t->kind == RB_TOKEN_WORD || t->kind == RB_TOKEN_QUOTED;
 }
 
-/* A literal at i: *n tokens of it. */
+/* True if a literal begins at i, of *n tokens. *out: a new string. */
 static bool literal_at(char **out, size_t *n, const rb_tokens *tokens, size_t i)
 {
     const rb_token *t = &tokens->items[i];
@@ -237,7 +238,7 @@ static void add_named(json_t *literals, const rb_token *name, const char *litera
         *p = (char)(*p >= 'A' && *p <= 'Z' ? *p + 32 : *p);
     RB_AUTO(rb_free_str) char *key = rb_safe(column);
     json_t *list = json_object_get(literals, key);
-    json_t *value = json_string(literal); /* NULL: not UTF-8 */
+    json_t *value = json_string(literal); /* NULL if it is not valid UTF-8 */
     if (!list) {
         list = json_array();
         json_object_set_new(literals, key, list);
@@ -253,7 +254,7 @@ static void add_named(json_t *literals, const rb_token *name, const char *litera
         json_decref(value);
 }
 
-/* IN (1, 2), or the WHENs of CASE name: behind i. */
+/* Adds the literals of IN (1, 2), or of the WHENs of CASE name, that follow i. */
 static void add_list(json_t *literals, const rb_tokens *tokens, size_t name, size_t i, bool whens)
 {
     size_t depth = 0;

@@ -6,7 +6,8 @@
 #include <string.h>
 #include <strings.h>
 
-/* Not in the table of tools: an index of golang-migrate's and what is rbtool's own. */
+/* Tables and indexes that are left out of catalogs and that the table of tools does not have: an
+ * index of golang-migrate, and rbtool's own tables. */
 static const char *const owned[] = {"version_unique", "rbtool_applied", "rbtool_journal",
                                     "rbtool_checksums"};
 
@@ -44,7 +45,7 @@ bool rb_tracking_owns(const char *table)
     return false;
 }
 
-/* The table's columns, sorted and joined by ","; "" when there is no such table. */
+/* Reads a table's columns, sorted and joined by ","; "" if it does not exist. */
 static enum rb_code read_columns(char **out, rb_db *db, const char *table, rb_err *err)
 {
     RB_AUTO(rb_strs_clear) rb_strs names = {0};
@@ -64,7 +65,7 @@ static enum rb_code is_there(bool *out, const rb_tracking_tool *tool, rb_db *db,
     return RB_OK;
 }
 
-/* Names of what the user has in this database; tables_only: of the tables. */
+/* Lists the user's objects in this database; tables_only: only tables. */
 static enum rb_code read_objects(rb_strs *names, rb_db *db, bool tables_only, rb_err *err)
 {
     RB_AUTO(rb_json_freep) json_t *rows = NULL;
@@ -87,7 +88,7 @@ static enum rb_code find_any(const char **name, rb_db *db, const char *layout, r
         RB_TRY(is_there(&there, &rb_tracking_tools[i], db, err));
         if (!there)
             continue;
-        /* The tool of the layout is the one in use where another left its table behind. */
+        /* If tables of two tools exist, the layout's tool is in use. */
         if (found && strcmp(found->name, layout) != 0 &&
             strcmp(rb_tracking_tools[i].name, layout) != 0)
             return rb_fail(err, RB_ERROR,
@@ -204,7 +205,7 @@ char *rb_tracking_step_sql(const char **table, const char *layout, const char *i
     return rb_format("%s; %s", tool->remove, row);
 }
 
-/* Versions as text, whatever type the column took them in. */
+/* Returns a version as text, whatever the type of its column. */
 static char *version_text(const json_t *value)
 {
     if (json_is_integer(value))
@@ -212,7 +213,7 @@ static char *version_text(const json_t *value)
     return json_is_string(value) ? rb_strdup(json_string_value(value)) : NULL;
 }
 
-/* Order of golang-migrate's numbers; its ids have no leading zeros. */
+/* Orders golang-migrate's ids, which are numbers without leading zeros. */
 static int compare_numbers(const char *a, const char *b)
 {
     size_t a_len = strlen(a), b_len = strlen(b);
@@ -221,7 +222,7 @@ static int compare_numbers(const char *a, const char *b)
     return strcmp(a, b);
 }
 
-/* A last version stands for all that come before it. */
+/* Reads a table that has only the last version: all migrations up to it are applied. */
 static enum rb_code read_last(rb_strs *ids, bool *dirty, rb_db *db, const rb_migrations *set,
                               rb_err *err)
 {
@@ -255,7 +256,8 @@ static bool sorted_has(const rb_strs *sorted, const char *s)
            bsearch(&s, sorted->items, sorted->n, sizeof *sorted->items, compare_strs);
 }
 
-/* A row that sqlx has not marked as successful is a script that stopped half-way. */
+/* Reads a table with a row for each version. A row that sqlx has not marked as successful means a
+ * script that stopped half-way. */
 static enum rb_code read_rows(rb_strs *ids, bool *dirty, rb_db *db, const rb_tracking_tool *tool,
                               const rb_migrations *set, rb_err *err)
 {
@@ -297,7 +299,7 @@ enum rb_code rb_tracking_read(rb_strs *ids, bool *dirty, rb_db *db, const char *
                            : read_rows(ids, dirty, db, tool, set, err);
 }
 
-/* NULL when nothing is applied. */
+/* Returns the last applied id, or NULL. */
 static const char *last_of(const rb_strs *applied)
 {
     const char *last = NULL;
@@ -329,7 +331,7 @@ bool rb_tracking_last_only(const char *name)
     return tool && tool->last_only;
 }
 
-/* The first text of a query with one parameter, "" when there is no row. */
+/* Runs a query with one parameter. *out: the text in its first row, or "". */
 static enum rb_code first_text(char **out, rb_db *db, const char *sql, const char *param,
                                rb_err *err)
 {
@@ -341,7 +343,8 @@ static enum rb_code first_text(char **out, rb_db *db, const char *sql, const cha
     return RB_OK;
 }
 
-/* A checksum that sqlx itself wrote. One that rbtool wrote is the SHA-384 of what it ran. */
+/* Keeps a checksum that sqlx wrote and rbtool would not: rbtool writes the SHA-384 of the script.
+ */
 static enum rb_code keep_checksum(rb_db *db, const rb_migration *m, rb_err *err)
 {
     RB_AUTO(rb_free_str) char *found = NULL;
@@ -370,7 +373,7 @@ static enum rb_code keep_checksum(rb_db *db, const rb_migration *m, rb_err *err)
                       params, err);
 }
 
-/* What sqlx runs, with the checksum that was there when this script was undone. */
+/* Inserts a row as sqlx does, with the checksum that was kept when this script was undone. */
 static enum rb_code insert_checked(rb_db *db, const rb_migration *m, int64_t nanoseconds,
                                    rb_err *err)
 {
@@ -427,7 +430,7 @@ enum rb_code rb_tracking_note(rb_db *db, const char *name, const rb_migration *m
     return rb_db_exec(db, up ? tool->insert : tool->remove, params, err);
 }
 
-/* CRC-32 as of zip and Ethernet. */
+/* Returns the CRC-32 that zip and Ethernet use. */
 static uint32_t crc32_of(const char *bytes, size_t len)
 {
     uint32_t crc = 0xffffffff;

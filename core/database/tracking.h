@@ -22,53 +22,54 @@
 
 #include "database/database.h"
 
-bool rb_tracking_known(const char *name); /* "auto" included */
+bool rb_tracking_known(const char *name); /* also for "auto" */
 
-/* Is this table rbtool's own or a tool's (or that tool's index)? Left out of catalogs. */
+/* True if the table is rbtool's own or a tool's (or that tool's index). Catalogs leave it out. */
 bool rb_tracking_owns(const char *table);
 
-/* Resolves "auto" to the tool whose table is there ("" for none) and checks a named one. For an
- * empty database, the layout's own tool is the answer. */
+/* Resolves "auto" to the tool whose table exists ("" if none does), and checks a given name. For an
+ * empty database returns the layout's own tool. */
 enum rb_code rb_tracking_find(const char **name, rb_db *db, const char *wanted, const char *layout,
                               rb_err *err);
 
 /*
- * A tracking table in a database that rbtool has not deployed to yet and where no tool of the list
- * above has left one: what is applied is not known then. *table: its name, the caller's; NULL where
- * there is none. *tool: who writes it; static.
+ * Finds the tracking table of a tool that rbtool does not support, if no supported one and no
+ * rbtool_applied exists: it is then unknown what is applied. *table: its name, as a new string, or
+ * NULL. *tool: name of its tool, static.
  */
 enum rb_code rb_tracking_foreign(char **table, const char **tool, rb_db *db, rb_err *err);
 
-/* SQL that records migration id as applied in the table of the layout's tool, for a person to run
- * where another tool or a person applied it. The caller owns it; NULL where a row needs more than
- * the id. */
+/* Returns SQL that records migration `id` as applied in the table of the layout's tool. A person
+ * runs it after a migration was applied without the tool. A new string; NULL if a row needs more
+ * than the id. */
 char *rb_tracking_record_sql(const char *engine, const char *layout, const char *id);
 
-/* SQL, a statement or two in one line, that records in the table of the layout's tool that
- * migration id was applied (up) or undone, where last is applied last from then on (NULL: nothing
- * is). *table: that table's name, static. The caller owns it; NULL where a row needs more than the
- * id. */
+/* Returns SQL, one or two statements in one line, that records migration `id` as applied (up) or as
+ * unapplied in the table of the layout's tool. last: the last applied migration afterwards, or
+ * NULL. *table: name of that table, static. A new string; NULL if a row needs more than the id. */
 char *rb_tracking_step_sql(const char **table, const char *layout, const char *id, bool up,
                            const char *last);
 
-/* SQL that records in that tool's table that the migration that stopped half-way is complete, for a
- * person who has completed it. Static; NULL where the tool does not keep that. */
+/* Returns SQL that records a migration that stopped half-way as complete, for a person who
+ * completed it. Static; NULL if the tool does not record this. */
 const char *rb_tracking_settle_sql(const char *name);
 
-/* What the tool thinks is applied, in set's order; versions that set lacks come last. */
+/* Reads what the tool's table records as applied, in the order of `set`. Migrations that `set`
+ * lacks come last. */
 enum rb_code rb_tracking_read(rb_strs *ids, bool *dirty, rb_db *db, const char *name,
                               const rb_migrations *set, rb_err *err);
 
-/* Does this tool keep only the last version? Then noting the last step of a run is enough. */
+/* True if the tool records only the last version, so that only the last step of a run must be
+ * recorded. */
 bool rb_tracking_last_only(const char *name);
 
-/* Takes the tool's own lock until the transaction ends, where it has one on this engine: so that an
- * application that migrates as it boots waits. RB_BUSY if the tool runs now. */
+/* Takes the tool's own lock until the transaction ends, if it has one on this engine. An
+ * application that migrates at its start then waits. RB_BUSY if the tool is running. */
 enum rb_code rb_tracking_lock(rb_db *db, const char *name, rb_err *err);
 
-/* Records that migration was applied (up) or undone. applied: all that is applied after it, for
- * tools that keep only the last version. nanoseconds: how long the script took, for tools that
- * record it; -1 when it is not known. Creates the table as its tool would. */
+/* Records in the tool's table that a migration was applied (up) or undone. applied: all that is
+ * applied afterwards, for tools that record only the last version. nanoseconds: duration of the
+ * script, for tools that record it; -1 if unknown. Creates the table as the tool would. */
 enum rb_code rb_tracking_note(rb_db *db, const char *name, const rb_migration *migration, bool up,
                               const rb_strs *applied, int64_t nanoseconds, rb_err *err);
 

@@ -1,12 +1,12 @@
 #include "database/tracking_tools.h"
 
-/* goose begins its table with this row. */
+/* goose inserts this row when it creates its table. */
 #define GOOSE_FIRST                                                                                \
     "INSERT INTO goose_db_version (version_id, is_applied) SELECT 0, TRUE WHERE NOT EXISTS "       \
     "(SELECT 1 FROM goose_db_version)"
 
 /*
- * golang-migrate database/{sqlite3,postgres} ensureVersionTable and SetVersion; dbmate
+ * Sources: golang-migrate database/{sqlite3,postgres} ensureVersionTable and SetVersion; dbmate
  * pkg/driver/{sqlite,postgres} CreateMigrationsTable; diesel_migrations' CREATE_MIGRATIONS_TABLE;
  * sqlx-{sqlite,postgres} migrate.rs; goose internal/dialects; sql-migrate's gorp dialects;
  * node-pg-migrate src/runner.ts.
@@ -93,7 +93,8 @@ const rb_tracking_tool rb_tracking_tools[] = {
                   "\t\tis_applied boolean NOT NULL,\n"
                   "\t\ttstamp timestamp NOT NULL DEFAULT now()\n\t)",
                   GOOSE_FIRST}}},
-     /* Older versions of goose added a row for a down; the newest row of a version counts. */
+     /* Older versions of goose inserted a row for a down script; the newest row of a version
+      * counts. */
      .read = "SELECT version_id, FALSE FROM goose_db_version g WHERE is_applied AND version_id > 0"
              " AND id = (SELECT max(id) FROM goose_db_version n WHERE n.version_id = g.version_id)",
      .insert = "INSERT INTO goose_db_version (version_id, is_applied) VALUES ($1, TRUE)",

@@ -1,4 +1,4 @@
-/* The tables of other migration tools, as data. */
+/* The tracking tables of other migration tools, as data. */
 #ifndef RB_DATABASE_TRACKING_TOOLS_H
 #define RB_DATABASE_TRACKING_TOOLS_H
 
@@ -7,16 +7,17 @@
 
 #define RB_TRACKING_CREATE 2
 
-/* How a tool makes the key of the advisory lock that it holds while it migrates: a CRC-32 of names,
- * times its own salt. */
+/* How a tool computes the key of the advisory lock that it holds while it migrates: CRC-32 of
+ * names, times a constant of the tool. */
 enum rb_tracking_lock {
     RB_TRACKING_UNLOCKED,
     RB_TRACKING_GOLANG_MIGRATE,
     RB_TRACKING_SQLX,
-    RB_TRACKING_NODE_PG_MIGRATE /* a number of its own */
+    RB_TRACKING_NODE_PG_MIGRATE /* a fixed number */
 };
 
-/* A tool's table: the columns that identify it, and the statements that its tool runs. */
+/* The tracking table of a tool: the columns that identify it, and statements as the tool runs them.
+ */
 typedef struct rb_tracking_tool {
     const char *name;
     const char *table;
@@ -25,20 +26,20 @@ typedef struct rb_tracking_tool {
         const char *engine;
         const char *sql[RB_TRACKING_CREATE];
     } create[2];
-    const char *read;   /* rows of a version and whether it stopped half-way; NULL: see last_only */
-    const char *insert; /* NULL: see insert_checked() */
+    const char *read;   /* returns (version, stopped half-way) for each row; NULL: see last_only */
+    const char *insert; /* NULL: insert_checked() inserts the row */
     const char *remove;
-    const char *settle; /* records that a migration that stopped half-way is complete; or NULL */
+    const char *settle;         /* records a migration that stopped half-way as complete; or NULL */
     enum rb_tracking_lock lock; /* on engines that have advisory locks */
-    bool last_only;             /* one row with the last version and whether it stopped half-way */
+    bool last_only; /* the table has one row: the last version, and whether it stopped half-way */
 } rb_tracking_tool;
 
 extern const rb_tracking_tool rb_tracking_tools[];
 extern const size_t rb_tracking_tool_count;
 
-/* Tables that say what is applied and that rbtool cannot read. */
+/* Tracking tables that rbtool cannot read. */
 typedef struct rb_tracking_foreign_table {
-    const char *table; /* compared without case */
+    const char *table; /* compared ignoring case */
     const char *tool;
 } rb_tracking_foreign_table;
 

@@ -53,7 +53,7 @@ static int hex_digit(char c)
     return at ? (int)(at - digits) : -1;
 }
 
-/* True if the key at p, which may be written with percent signs, is `name`. */
+/* True if the key at p is `name`. The key may have percent-encoded characters. */
 static bool key_is(const char *p, const char *name)
 {
     for (; *name; name++, p++) {
@@ -68,7 +68,7 @@ static bool key_is(const char *p, const char *name)
     return *p == '=';
 }
 
-/* Removes what `name` stands before in the query of a url: password=...& */
+/* Removes the parameter `name` and its value from a url's query: password=...& */
 static void drop_parameter(char *url, const char *name)
 {
     for (char *p = strchr(url, '?'); p; p = strchr(p + 1, '&'))
@@ -78,8 +78,8 @@ static void drop_parameter(char *url, const char *name)
         }
 }
 
-/* Where the last "@" that may end a password is looked for: up to the path as libpq finds it, or to
- * the query, where a "/" or "?" of the password was not written as a percent sign. */
+/* Returns the last "@" that may end the user and password. Searches up to the path, or the query,
+ * since a "/" or "?" in the password may not be percent-encoded. */
 static const char *login_end(const char *start)
 {
     size_t path = strcspn(start, "/");
@@ -98,7 +98,7 @@ bool rb_url_is_ambiguous(const char *url)
     return first != last || (first && first > start + strcspn(start, "/"));
 }
 
-/* scheme://USER:PASSWORD@HOST/... */
+/* Removes the password of scheme://USER:PASSWORD@HOST/... */
 char *rb_url_public(const char *url)
 {
     char *copy = rb_strdup(url);

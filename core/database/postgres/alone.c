@@ -1,6 +1,6 @@
 /*
- * Scripts that PostgreSQL refuses in a transaction: which they are, and running them so that one
- * that was cut off can be completed or undone.
+ * Scripts with statements that PostgreSQL refuses in a transaction: finds them, and runs them so
+ * that an interrupted script can be completed or undone.
  */
 #include "database/postgres/postgres.h"
 
@@ -10,23 +10,23 @@
 #include "database/postgres/session.h"
 #include "sql/statement.h"
 
-#define WORDS 16 /* at the start of a statement, that say what it is */
+#define WORDS 16 /* tokens read at the start of a statement */
 
 enum kind {
     KIND_PLAIN,      /* runs in a transaction */
-    KIND_SETTING,    /* the same, and changes nothing that stays */
-    KIND_CREATE,     /* an index, CONCURRENTLY */
-    KIND_DROP,       /* the same */
-    KIND_DETACH,     /* a partition, CONCURRENTLY */
-    KIND_REINDEX,    /* CONCURRENTLY, or more than one table */
-    KIND_REPEATABLE, /* VACUUM, CLUSTER */
+    KIND_SETTING,    /* also runs in a transaction, and has no lasting effect */
+    KIND_CREATE,     /* CREATE INDEX CONCURRENTLY */
+    KIND_DROP,       /* DROP INDEX CONCURRENTLY */
+    KIND_DETACH,     /* DETACH PARTITION CONCURRENTLY */
+    KIND_REINDEX,    /* REINDEX CONCURRENTLY, or of more than one table */
+    KIND_REPEATABLE, /* VACUUM, CLUSTER: may run again */
 };
 
 typedef struct statement {
     enum kind kind;
-    bool fresh;  /* it makes indexes only, and repeating it does no harm */
-    char *name;  /* of the index or the partition; NULL: PostgreSQL chooses it */
-    char *table; /* on which, in SQL; of REINDEX what is rebuilt; NULL: several */
+    bool fresh;  /* only creates indexes, so that repeating it is harmless */
+    char *name;  /* name of the index or partition; NULL: chosen by PostgreSQL */
+    char *table; /* its table, as written in SQL; of REINDEX, what is rebuilt; NULL: several */
 } statement;
 
 static void statement_clear(statement *s)
@@ -54,7 +54,7 @@ static size_t find(const words *w, const char *word)
     return i;
 }
 
-/* Past an optional ONLY or IF [NOT] EXISTS. */
+/* Returns the index after an optional IF [NOT] EXISTS, ONLY or CONCURRENTLY. */
 static size_t after_options(const words *w, size_t i)
 {
     static const char *const options[] = {"if", "not", "exists", "only", "concurrently"};
@@ -63,7 +63,7 @@ static size_t after_options(const words *w, size_t i)
     return i;
 }
 
-/* A name that may have a schema, as the text has it; NULL if there is none. */
+/* Returns the name at i as written, with its schema if it has one; NULL if no name is there. */
 static char *name_at(const words *w, size_t i)
 {
     size_t last = i;
@@ -126,9 +126,9 @@ static void read_statement(statement *out, const char *sql, size_t len)
     }
 }
 
-/* Where a transaction has to end */
+/* Where a transaction has to end: */
 
-/* Adds the value that `ALTER TYPE ... ADD VALUE` adds. */
+/* Adds the enum value that the statement adds, if it is ALTER TYPE ... ADD VALUE. */
 static void add_value(rb_strs *values, const rb_sql_statement *s, rb_sql sql)
 {
     rb_token last = {.kind = RB_TOKEN_END};
@@ -145,8 +145,8 @@ static void add_value(rb_strs *values, const rb_sql_statement *s, rb_sql sql)
     }
 }
 
-/* Whether the script has a statement that is refused in a transaction; values: those that it adds
- * to enum types. */
+/* True if the script has a statement that is refused in a transaction. values: receives the enum
+ * values that the script adds. */
 static bool read_script(rb_strs *values, const rb_script *script)
 {
     bool alone = false;
@@ -163,7 +163,7 @@ static bool read_script(rb_strs *values, const rb_script *script)
     return alone;
 }
 
-/* By its text: a function's body may use it, too. */
+/* True if the script's text contains one of the values, also in the body of a function. */
 static bool uses(const rb_script *script, const rb_strs *values)
 {
     for (size_t i = 0; i < values->n; i++)
@@ -174,7 +174,7 @@ static bool uses(const rb_script *script, const rb_strs *values)
 
 void rb_pg_segments(rb_db_step *steps, size_t n)
 {
-    RB_AUTO(rb_strs_clear) rb_strs added = {0}; /* values that wait for their commit */
+    RB_AUTO(rb_strs_clear) rb_strs added = {0}; /* enum values that no border has committed yet */
     bool after = false;
     for (size_t i = 0; i < n; i++) {
         const rb_migration *m = steps[i].migration;
@@ -191,20 +191,20 @@ void rb_pg_segments(rb_db_step *steps, size_t n)
     }
 }
 
-/* Running one */
+/* Running a script alone: */
 
 typedef struct run {
     rb_pg *pg;
     const rb_db_text *sql;
     json_t *had;
     bool again;
-    bool settled; /* all that has run makes indexes only */
+    bool settled; /* all statements so far only created indexes */
     size_t ran;
 } run;
 
-/* Indexes that did not exist before the script and are on what it names: $1 the table or index in
- * SQL or NULL, $2 the index or NULL, $3 what existed, $4 also finished ones. The name of one that
- * REINDEX builds ends with _ccnew, that of one which it replaces with _ccold. */
+/* Finds indexes that the script made. $1: their table, or the index that REINDEX rebuilds, in SQL,
+ * or NULL; $2: name of the index or NULL; $3: oids that existed before; $4: finished indexes, too.
+ * REINDEX names the index that it builds ..._ccnew, and the one that it replaces ..._ccold. */
 static const char made_sql[] =
     "SELECT format('%I.%I', n.nspname, c.relname) FROM pg_index i"
     " JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_namespace n ON n.oid = c.relnamespace"
@@ -234,7 +234,8 @@ static enum rb_code drop_made(rb_pg *pg, const statement *s, const json_t *had, 
     return RB_OK;
 }
 
-/* An index that DROP INDEX has marked and not dropped, or a partition that is half detached. */
+/* *out: DROP INDEX CONCURRENTLY has marked the index and not removed it, or the partition's detach
+ * is pending. */
 static enum rb_code is_half_way(bool *out, rb_pg *pg, const statement *s, rb_err *err)
 {
     int64_t found = 0;
@@ -253,7 +254,7 @@ static enum rb_code is_half_way(bool *out, rb_pg *pg, const statement *s, rb_err
     return RB_OK;
 }
 
-/* Whether a statement of a script that was cut off has happened. */
+/* *out: the statement of an interrupted script took effect. Completes a pending detach first. */
 static enum rb_code has_happened(bool *out, run *r, const statement *s, rb_err *err)
 {
     int64_t found = 0;
@@ -301,7 +302,7 @@ static bool is_known(const statement *s)
            ((s->kind != KIND_DROP && s->kind != KIND_DETACH) || s->name);
 }
 
-/* Before each statement. */
+/* Called before each statement: skips it if it took effect before the interruption. */
 static enum rb_code decide(bool *skip, void *context, const rb_sql_statement *at, rb_err *err)
 {
     run *r = context;
@@ -321,7 +322,7 @@ static enum rb_code decide(bool *skip, void *context, const rb_sql_statement *at
     return code;
 }
 
-/* Calls each for the statements of the script until it fails. */
+/* Calls `each` for the first `most` statements of the script, until a call fails. */
 static enum rb_code for_each(run *r, enum rb_code (*each)(run *, const statement *, rb_err *),
                              size_t most, rb_err *err)
 {
@@ -363,7 +364,8 @@ static enum rb_code look_half_way(run *r, const statement *s, rb_err *err)
     return RB_OK;
 }
 
-/* Undoes the first `ran` statements, of which the last may have failed. *left: not all could be. */
+/* Undoes the first `ran` statements; the last one may have failed. *left: some could not be undone.
+ */
 static enum rb_code undo(bool *left, run *r, bool failed, rb_err *err)
 {
     *left = true;

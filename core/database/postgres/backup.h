@@ -1,10 +1,10 @@
-/* Backups of PostgreSQL: see driver.h. */
+/* The driver's functions for backups. See driver.h. */
 #ifndef RB_DATABASE_POSTGRES_BACKUP_H
 #define RB_DATABASE_POSTGRES_BACKUP_H
 
 #include "database/postgres/postgres.h"
 
-/* backup_table.c */
+/* Functions of backup_table.c: */
 enum rb_code rb_pg_table(json_t **out, rb_db *db, const char *name, rb_err *err);
 enum rb_code rb_pg_foreign_keys(json_t **out, rb_db *db, const char *name, rb_err *err);
 enum rb_code rb_pg_counter(json_t **out, rb_db *db, const char *name, rb_err *err);
@@ -17,13 +17,14 @@ void rb_pg_hash_sql(rb_buf *out, const char *row, const json_t *columns);
 void rb_pg_matches_sql(rb_buf *out, const json_t *columns, const json_t *ignored);
 char *rb_pg_default_value(const char *text);
 
-/* backup_psql.c */
-/* The name of table n of a file with the rows `data`, quoted, with its schema; a new string. */
+/* Functions of backup_psql.c: */
+/* Returns the quoted name, with schema, of table n of a backup whose table name is `data`. A new
+ * string. */
 char *rb_pg_backup_name(const char *data, size_t n);
-/* Adds the statements that restore from the tables of a document. */
+/* Appends the SQL that restores the tables of a backup's document. */
 void rb_pg_restore_sql(rb_buf *out, const json_t *tables);
 
-/* backup_file.c */
+/* Functions of backup_file.c: */
 enum rb_code rb_pg_backup_open(rb_backup_file **out, rb_db *db, const char *path,
                                enum rb_backup_use use, rb_err *err);
 enum rb_code rb_pg_backup_attach(rb_backup_file *file, rb_err *err);

@@ -1,16 +1,15 @@
 /*
- * The file that a backup is: SQL that psql can run, with the rows as COPY writes them.
+ * The file of a backup: an SQL script for psql, with the rows in the format of COPY.
  *
- *     psql -X -v ON_ERROR_STOP=1 -f FILE DATABASE               loads it into schema rbtool_backup
- *     psql -X -v ON_ERROR_STOP=1 -v restore=1 -f FILE DATABASE  restores, and drops the schema
- * again
+ * psql -X -v ON_ERROR_STOP=1 -f FILE DATABASE loads it into schema rbtool_backup. With -v restore=1
+ * it also restores the rows, and drops the schema.
  *
- * Its lines, in this order: settings; for each table a CREATE TABLE on one line, COPY and the rows;
- * for each table whose rows the scripts changed a line "-- note N" and the new states of its rows;
- * what restores; and, as the last line, "-- rbtool: " and the document (backup.h).
+ * Its lines, in this order: settings; for each table CREATE TABLE on one line, COPY and the rows;
+ * for each table whose rows the scripts changed, a line "-- note N" and the new states of its rows;
+ * the statements that restore; and last "-- rbtool: " and the document (backup.h).
  *
- * rbtool has the rows in temporary tables: "rbtool bF N" is the table N of the file F of this
- * session. The one that is being written keeps them from rb_pg_backup_copy() to the last
+ * rbtool loads the rows into temporary tables: "rbtool bF N" is table N of this session's file
+ * number F. For the file that is being written, they exist from rb_pg_backup_copy() to the last
  * rb_pg_backup_note(). Columns of types outside pg_catalog are text, so that scripts can drop the
  * type.
  */
@@ -37,8 +36,8 @@ typedef struct backup_file {
     enum rb_backup_use use;
     FILE *file;
     size_t copied;
-    json_t *data;  /* the names of its tables that the document has on disk */
-    json_t *noted; /* tables with notes: {"N": true} */
+    json_t *data;  /* names that the document's tables have in the file */
+    json_t *noted; /* numbers of the tables with notes: {"N": true} */
 } backup_file;
 
 static backup_file *file_of(rb_backup_file *file)
@@ -57,7 +56,7 @@ static enum rb_code fail_damaged(const backup_file *f, const char *what, rb_err 
                    f->base.path, what);
 }
 
-/* The name of table n (from 1) in SQL of this session. */
+/* Returns the name of this session's temporary table n, counted from 1. */
 static char *temporary_name(const backup_file *f, size_t n)
 {
     return rb_format("rbtool b%d %zu", f->base.number, n);
@@ -70,7 +69,7 @@ static size_t number_of(const backup_file *f, const json_t *table)
     return f->use == RB_BACKUP_CREATE ? f->copied : n;
 }
 
-/* Opening */
+/* Opening: */
 
 static const char settings[] =
     "SET client_encoding = 'UTF8';\nSET standard_conforming_strings = on;\n"
@@ -95,7 +94,7 @@ static enum rb_code create(backup_file *f, rb_err *err)
     return RB_OK;
 }
 
-/* Reads the last line of the file; leaves the file at its end. */
+/* Reads the document from the last line. The file's position is then at its end. */
 static enum rb_code read_about(backup_file *f, rb_err *err)
 {
     RB_AUTO(rb_buf_clear) rb_buf line = {0};
@@ -130,7 +129,7 @@ static enum rb_code read_about(backup_file *f, rb_err *err)
                    format ? format : "?", f->base.path);
 }
 
-/* What an earlier end of the file says is written again. */
+/* Truncates the part that an earlier rb_db_backup_finish() wrote: it is written again. */
 static enum rb_code take_back(backup_file *f, rb_err *err)
 {
     const int64_t end = rb_json_int(f->base.about, "end", 0);
@@ -143,7 +142,7 @@ static enum rb_code take_back(backup_file *f, rb_err *err)
     return read_about(f, err);
 }
 
-/* Gives the tables of the document their names in this session, and keeps the other ones. */
+/* Gives the document's tables their temporary names, and keeps those of the file in f->data. */
 static void rename_tables(backup_file *f)
 {
     rb_pg *pg = rb_pg_of(f->base.db);
@@ -182,7 +181,7 @@ enum rb_code rb_pg_backup_open(rb_backup_file **out, rb_db *db, const char *path
     f->use = use;
     f->data = json_array();
     f->noted = json_object();
-    /* The file that is written is 0, from its creation on. */
+    /* The file that is being written has number 0. */
     f->base.number = use == RB_BACKUP_RESTORE ? ++rb_pg_of(db)->backups : 0;
     enum rb_code code = open_file(f, err);
     if (code == RB_OK)
@@ -192,9 +191,9 @@ enum rb_code rb_pg_backup_open(rb_backup_file **out, rb_db *db, const char *path
     return code;
 }
 
-/* Loading */
+/* Loading: */
 
-/* Passes the lines up to the end of a COPY to the server. */
+/* Sends the lines up to the end of a COPY to the server. */
 static enum rb_code load_rows(backup_file *f, const char *into, rb_err *err)
 {
     rb_pg *pg = rb_pg_of(f->base.db);
@@ -226,7 +225,7 @@ static enum rb_code run_line(backup_file *f, const char *format, const char *nam
     return rb_pg_exec(rb_pg_of(f->base.db), sql, err);
 }
 
-/* "CREATE TABLE NAME(...);" of table n, and its rows. */
+/* Loads table n from its line "CREATE TABLE NAME(...);" and the rows that follow. */
 static enum rb_code load_table(backup_file *f, const char *line, size_t n, rb_err *err)
 {
     static const char begin[] = "CREATE TABLE ";
@@ -252,7 +251,7 @@ static enum rb_code load_table(backup_file *f, const char *line, size_t n, rb_er
 static const char note_table[] =
     "\"rbtool note\"(rbtool_row bigint, rbtool_state text, rbtool_hash text)";
 
-/* The states of the rows of table n, as they were at the commit. */
+/* Loads the states of the rows of table n at the commit. */
 static enum rb_code load_note(backup_file *f, size_t n, rb_err *err)
 {
     RB_AUTO(rb_free_str) char *plain = temporary_name(f, n);
@@ -299,7 +298,8 @@ enum rb_code rb_pg_backup_attach(rb_backup_file *file, rb_err *err)
     RB_AUTO(rb_free_str) char *first = temporary_name(f, 1);
     const char *params[] = {first};
     file->prefix = rb_strdup("pg_temp.");
-    if (f->use == RB_BACKUP_FINISH && !loaded) /* by this session, or by one that was cut off */
+    if (f->use == RB_BACKUP_FINISH &&
+        !loaded) /* loaded by this session, or the session that wrote it was killed */
         RB_TRY(rb_pg_int(&loaded, rb_pg_of(file->db),
                          "SELECT count(*) FROM pg_class WHERE relnamespace = pg_my_temp_schema()"
                          " AND relname = $1",
@@ -310,9 +310,9 @@ enum rb_code rb_pg_backup_attach(rb_backup_file *file, rb_err *err)
     return fseek(f->file, 0, SEEK_END) == 0 ? RB_OK : fail_write(f, err);
 }
 
-/* Writing */
+/* Writing: */
 
-/* Writes what a COPY of the server sends, as it is in a script of psql. */
+/* Writes rows that the server sends for COPY, in the form of a psql script. */
 static enum rb_code write_rows(backup_file *f, const char *from, const char *table, rb_err *err)
 {
     rb_pg *pg = rb_pg_of(f->base.db);
@@ -320,7 +320,7 @@ static enum rb_code write_rows(backup_file *f, const char *from, const char *tab
     RB_AUTO(rb_pg_clear) PGresult *started = PQexec(pg->conn, sql);
     char *row;
     int len;
-    int unwritten = 0; /* errno of the write that failed */
+    int unwritten = 0; /* errno of a failed write */
     bool stopped = false;
     char ignored[256];
     if (PQresultStatus(started) != PGRES_COPY_OUT)
@@ -348,7 +348,7 @@ static enum rb_code write_rows(backup_file *f, const char *from, const char *tab
                : rb_pg_fail(err, pg, done, "backing up %s", table);
 }
 
-/* The names of a table's columns: its key or rbtool_rowid, the others, state and hash. */
+/* Lists a table's columns: its key or rbtool_rowid, the others, state and hash. */
 static json_t *columns_of(const json_t *table)
 {
     json_t *out = json_copy(json_object_get(table, "key"));
@@ -419,7 +419,7 @@ enum rb_code rb_pg_backup_note(rb_backup_file *file, const json_t *table, const 
     return rb_pg_exec(rb_pg_of(file->db), sql, err);
 }
 
-/* The states that rb_pg_backup_note() set. */
+/* Writes the states that rb_pg_backup_note() set. */
 static enum rb_code write_notes(backup_file *f, rb_err *err)
 {
     rb_json_each_member (number, ignored, f->noted) {
@@ -445,7 +445,7 @@ static enum rb_code write_notes(backup_file *f, rb_err *err)
     return RB_OK;
 }
 
-/* Closing */
+/* Closing: */
 
 static enum rb_code write_end(backup_file *f, const json_t *about, rb_err *err)
 {

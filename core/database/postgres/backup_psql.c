@@ -1,4 +1,4 @@
-/* What psql alone restores from a backup. */
+/* SQL that restores a backup with psql alone, without rbtool. */
 #include "database/postgres/backup.h"
 
 #include <string.h>
@@ -7,7 +7,8 @@
 
 #define NAME_LIMIT 63 /* bytes of a name in PostgreSQL */
 
-/* What restores one table's rows or values, by the rules of backup.h as far as SQL alone can. */
+/* Adds SQL that restores the rows or values of one table by the rules of backup.h, as far as SQL
+ * can check them. */
 static void add_rows(rb_buf *out, const json_t *table, const char *data)
 {
     const json_t *key = json_object_get(table, "key");
@@ -57,8 +58,8 @@ char *rb_pg_backup_name(const char *data, size_t n)
     return rb_format("rbtool_backup.%s", quoted);
 }
 
-/* Parents before children: the tables of the document have children first where one refers to the
- * other, since parents are found by them. */
+/* Restores parents before children. The document lists children first, since parents were found by
+ * following their references. */
 void rb_pg_restore_sql(rb_buf *out, const json_t *tables)
 {
     for (size_t i = json_array_size(tables); i > 0; i--) {

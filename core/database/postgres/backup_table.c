@@ -1,4 +1,4 @@
-/* What backups and restores have to know of a table, and the SQL of their conditions. */
+/* Describes a table for backups and restores, and builds SQL conditions on its rows. */
 #include "database/postgres/backup.h"
 
 #include <stdlib.h>
@@ -7,11 +7,11 @@
 
 #include "database/backup_sql.h"
 
-#define FOLDED 8 /* digits of a column in a hash */
+#define FOLDED 8 /* hexadecimal digits for each column at the end of a hash */
 #define SHA256 64
 
 #define IS_DATA "a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = ''"
-/* A literal, with casts, as pg_get_expr() writes it. */
+/* SQL: the expression is a literal, perhaps with casts, as pg_get_expr() writes it. */
 #define IS_LITERAL                                                                                 \
     " ~ '^(-?[0-9.]+|true|false|E?''([^''\\\\]|'''')*'')(::[a-z_ "                                 \
     "\".]+(\\([0-9,]+\\))?(\\[\\])?)*$'"
@@ -74,7 +74,7 @@ enum rb_code rb_pg_foreign_keys(json_t **out, rb_db *db, const char *name, rb_er
         &name, 1, err);
 }
 
-/* {column: the last number that its sequence gave} */
+/* Reads {column: last number of its sequence}. */
 enum rb_code rb_pg_counter(json_t **out, rb_db *db, const char *name, rb_err *err)
 {
     return rb_pg_json(
@@ -107,8 +107,8 @@ enum rb_code rb_pg_set_counter(rb_db *db, const char *name, const json_t *counte
     return RB_OK;
 }
 
-/* Triggers of the user on the tables that are restored, if the role owns these: ALTER TABLE has the
- * state of each in the answer. */
+/* Disables (on: false) or enables the user's triggers on the tables that are being restored, if the
+ * role owns them. Each item of pg->triggers has the two ALTER TABLE statements for that. */
 void rb_pg_triggers(rb_db *db, bool on)
 {
     rb_pg *pg = rb_pg_of(db);
@@ -136,7 +136,7 @@ void rb_pg_triggers(rb_db *db, bool on)
         (void)!rb_pg_exec(pg, json_string_value(json_array_get(sql, on)), RB_IGNORED);
 }
 
-/* A value that does not fit the column any more is refused, too. */
+/* Also counts as refused: a value that no longer fits the column. */
 enum rb_code rb_pg_attempt(bool *refused, rb_db *db, const char *sql, const json_t *params,
                            rb_err *err)
 {
@@ -152,15 +152,15 @@ enum rb_code rb_pg_attempt(bool *refused, rb_db *db, const char *sql, const json
     return rb_pg_exec(pg, "ROLLBACK TO rbtool_attempt; RELEASE rbtool_attempt", err);
 }
 
-/* Conditions: a backup has values of the user's types as text, so that all are compared as text. */
+/* Conditions compare values as text, since a backup stores values of the user's types as text. */
 
 void rb_pg_same_sql(rb_buf *out, const char *a, const char *b)
 {
     rb_buf_printf(out, "((%s)::text COLLATE \"C\" IS NOT DISTINCT FROM (%s)::text)", a, b);
 }
 
-/* A SHA-256 of the row in hexadecimal; then 8 digits for each column, which say which one differs.
- */
+/* Appends a SHA-256 of the row in hexadecimal, and 8 digits of each column, which show the column
+ * that differs. */
 void rb_pg_hash_sql(rb_buf *out, const char *row, const json_t *columns)
 {
     rb_buf_puts(out, "(encode(sha256(convert_to(ROW(");
@@ -197,7 +197,7 @@ void rb_pg_matches_sql(rb_buf *out, const json_t *columns, const json_t *ignored
     rb_buf_puts(out, ")");
 }
 
-/* Of anything but a literal it is not known which value it was. */
+/* Returns "NULL" for a default that is not a literal: its value at that time is unknown. */
 char *rb_pg_default_value(const char *text)
 {
     bool literal = *text == '\'' || *text == '-' || (*text >= '0' && *text <= '9') ||

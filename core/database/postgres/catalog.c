@@ -1,4 +1,4 @@
-/* The catalog of a database, from what catalog.sql answers. */
+/* Reads the catalog of a database from the rows of catalog.sql. */
 #include "catalog/catalog.h"
 
 #include <stdlib.h>
@@ -13,9 +13,9 @@ __asm__(".pushsection .rodata\nrb_pg_catalog_sql:\n"
         ".incbin \"core/database/postgres/catalog.sql\"\n.byte 0\n.popsection\n");
 extern const char rb_pg_catalog_sql[];
 
-/* A definition shows values and names in the form that these settings give. The last ones are for
- * speed: the query has many parts of few rows, whose numbers the server cannot estimate. */
-#define LIMIT (256u << 20) /* bytes of the answer */
+/* Settings for reading. The first ones determine how definitions show values and names. The others
+ * are for speed: the query has many parts with few rows, which the planner overestimates. */
+#define LIMIT (256u << 20) /* bytes of the rows */
 
 static const char settings[] =
     "SET LOCAL search_path = ''; SET LOCAL quote_all_identifiers = off; SET LOCAL TimeZone = 'UTC';"
@@ -26,8 +26,8 @@ static const char settings[] =
 
 #define PART "UNION ALL -- "
 
-/* The catalogs that parts of the statements are about and that have rows of the user's: {name:
- * true}. */
+/* Finds the system catalogs that have objects of the user: {name: true}. Parts of the statements
+ * that read other catalogs are left out. */
 static enum rb_code find_parts(json_t **parts, rb_pg *pg, rb_err *err)
 {
     RB_AUTO(rb_buf_clear) rb_buf sql = {0};
@@ -44,7 +44,7 @@ static enum rb_code find_parts(json_t **parts, rb_pg *pg, rb_err *err)
     return rb_pg_json(parts, pg, rb_buf_str(&sql), NULL, 0, err);
 }
 
-/* Returns what is behind the line, or behind the part that it begins and that is left out. */
+/* Returns the line itself, or, if it begins a part that is left out, the line after that part. */
 static const char *skip_part(const char *line, const json_t *parts)
 {
     const size_t len = strcspn(line, "\n");
@@ -60,9 +60,9 @@ static const char *skip_part(const char *line, const json_t *parts)
     return skip_part(next, parts);
 }
 
-/* The statements for this server: without the first comment, without the lines that end in "-- N"
- * where the server is older than N, and with these parts. What is before the first line with a
- * semicolon begins all of them. */
+/* Returns the statements for this server and these parts: without the first comment, and without
+ * lines that end in "-- N" if the server is older than version N. The lines before the first ";"
+ * are repeated at the start of each statement. */
 static char *statements_for(int version, const json_t *parts)
 {
     rb_buf out = {0};
@@ -85,7 +85,7 @@ static char *statements_for(int version, const json_t *parts)
     return rb_buf_detach(&out);
 }
 
-/* "audit.f(integer)": the name, if there is one, as a key has it, and the text. */
+/* Returns "audit.f(integer)": the name in the form of keys, if one is given, and then the text. */
 static char *with_text(const char *schema, const char *name, const char *text)
 {
     rb_buf out = {0};
@@ -99,7 +99,7 @@ static char *with_text(const char *schema, const char *name, const char *text)
     return rb_buf_detach(&out);
 }
 
-/* The checks of a domain, without the names that the server made. */
+/* Removes the names that the server generated from the checks of a domain. */
 static void clean_checks(const char *type, json_t *checks)
 {
     rb_json_each (check, checks) {
@@ -111,7 +111,7 @@ static void clean_checks(const char *type, json_t *checks)
     }
 }
 
-/* Objects that are not a table's or a table. */
+/* Adds an object other than a table or a part of one. */
 static enum rb_code add_object(rb_pg_tables *tables, const PGresult *row, rb_err *err)
 {
     enum { KIND, SCHEMA, TABLE, NAME, TEXT, DEFINITION };
@@ -141,11 +141,11 @@ static enum rb_code add_object(rb_pg_tables *tables, const PGresult *row, rb_err
     return RB_OK;
 }
 
-/* Of each statement. */
+/* The function for the rows of each statement, in order. */
 static rb_pg_add_row *const add[] = {rb_pg_add_relation,   rb_pg_add_column,   rb_pg_add_index,
                                      rb_pg_add_constraint, rb_pg_add_sequence, add_object};
 
-/* Takes the rows as they come, so that the server works on the next ones meanwhile. */
+/* Adds rows while they arrive, so that the server can work on the next ones. */
 static enum rb_code read_rows(rb_pg_tables *tables, rb_pg *pg, const char *sql, rb_err *err)
 {
     enum rb_code code = RB_OK;
@@ -190,7 +190,7 @@ static enum rb_code read_catalog(json_t **out, rb_pg *pg, rb_err *err)
     return RB_OK;
 }
 
-/* What the settings were comes back with the savepoint, or with the end of the transaction. */
+/* The savepoint, or the end of the transaction, restores the settings. */
 enum rb_code rb_pg_catalog(json_t **out, rb_db *db, rb_err *err)
 {
     rb_pg *pg = rb_pg_of(db);

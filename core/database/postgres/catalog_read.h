@@ -1,10 +1,11 @@
 /*
- * How the rows of catalog.sql become a catalog; for catalog*.c only.
+ * Turns the rows of catalog.sql into a catalog; for catalog*.c only.
  *
- * Tables and what belongs to them arrive as one scan for each of the server's own catalogs, each
- * row with oids: rb_pg_tables joins them. Its rows are added in the order of the statements;
- * rb_pg_tables_finish() then adds what depends on all of them: the names of indexes and sequences,
- * and the order of columns.
+ * The statements of catalog.sql each scan one system catalog, and their rows have oids.
+ * rb_pg_tables joins them into tables with their columns, indexes, constraints and sequences.
+ * Order: rb_pg_tables_new(), the rb_pg_add_*() functions for the rows in the order of the
+ * statements, then rb_pg_tables_finish(), which adds what depends on all rows: the names of indexes
+ * and sequences, and the order of columns.
  */
 #ifndef RB_DATABASE_POSTGRES_CATALOG_READ_H
 #define RB_DATABASE_POSTGRES_CATALOG_READ_H
@@ -14,12 +15,12 @@
 
 typedef struct rb_pg_tables rb_pg_tables;
 
-rb_pg_tables *rb_pg_tables_new(json_t *catalog); /* borrowed */
+rb_pg_tables *rb_pg_tables_new(json_t *catalog); /* borrows the catalog */
 json_t *rb_pg_tables_catalog(const rb_pg_tables *tables);
 void rb_pg_tables_free(rb_pg_tables *tables);
 RB_DEFINE_AUTO(rb_pg_tables, rb_pg_tables_free)
 
-/* Adds a row of one of the first statements. */
+/* Adds a row of one of those statements. */
 typedef enum rb_code rb_pg_add_row(rb_pg_tables *tables, const PGresult *row, rb_err *err);
 rb_pg_add_row rb_pg_add_relation;
 rb_pg_add_row rb_pg_add_column;
@@ -28,33 +29,33 @@ rb_pg_add_row rb_pg_add_constraint;
 rb_pg_add_row rb_pg_add_sequence;
 void rb_pg_tables_finish(rb_pg_tables *tables);
 
-/* A field of the row; NULL for null. */
+/* Returns a field of the row, or NULL for null. */
 const char *rb_pg_field(const PGresult *row, int column);
-/* The string that stands for an object of a schema (catalog/name.h). */
+/* Returns the key part for an object in a schema (catalog/name.h). */
 char *rb_pg_qualified(const char *schema, const char *name);
-/* Reads an object of the row, without members that are null or false; an empty one for null. */
+/* Reads a row's JSON object, without members that are null or false. Null gives an empty object. */
 enum rb_code rb_pg_read_object(json_t **out, const char *text, rb_err *err);
 
-/* x IN ('a', 'b') of a varchar column is (ARRAY['a'::character varying, ...])::text[] where it was
- * entered so, and ARRAY[('a'::character varying)::text, ...] where it was restored from a dump.
- * Returns the text without these casts; a new string. */
+/* Removes casts of varchar lists. x IN ('a', 'b') on a varchar column is shown as
+ * (ARRAY['a'::character varying, ...])::text[], or, after a dump was restored, as
+ * ARRAY[('a'::character varying)::text, ...]. A new string. */
 char *rb_pg_without_casts(const char *text);
 
-/* "USING btree (a, b)" of what the server says of an index, "CREATE UNIQUE INDEX name ON ONLY
- * schema.table USING btree (a, b)"; a part of it. */
+/* Returns the part from "USING" on of an index definition, "CREATE UNIQUE INDEX name ON ONLY
+ * schema.table USING btree (a, b)". Points into `definition`. */
 const char *rb_pg_index_text(const char *definition);
-/* The definition of a constraint of that kind (pg_constraint.contype) without what other members of
- * its entry say, and with a space where a foreign key's has none: "REFERENCES t (id)". An exclusion
- * constraint stays as it is. A new string. */
+/* Returns the definition of a constraint of that kind (pg_constraint.contype), without the parts
+ * that other members of its entry have. A foreign key becomes "REFERENCES t (id)"; an exclusion
+ * constraint is not changed. A new string. */
 char *rb_pg_constraint_text(const char *definition, char kind);
 
-/* The default of a column with another name of a sequence, which it has as `literal`,
- * 'schema.name'. A new string; NULL if the literal does not end with the name. */
+/* Returns a column's default with another name for its sequence, which the default has as
+ * `literal`, 'schema.name'. A new string; NULL if the literal does not end with the name. */
 char *rb_pg_with_sequence(const char *value, const char *literal, const char *name, const char *to);
 
-/* What the server calls an object without a name of its own: table_columns_label, each part cut so
- * that all have 63 bytes, and a number where that is taken. Returns the name without its number if
- * `name` is such a name, else NULL; a new string. columns: joined with "_"; NULL: none. */
+/* If the server generated `name`, returns it without its number, else NULL. Generated names are
+ * table_columns_label, with parts cut so that they fit into 63 bytes, and a number if the name is
+ * taken. columns: joined with "_"; or NULL. A new string. */
 char *rb_pg_generated_name(const char *name, const char *table, const char *columns,
                            const char *label);
 

@@ -7,9 +7,9 @@
 #include "database/tracking.h"
 
 typedef struct column {
-    char *name;    /* NULL: dropped */
-    char *quoted;  /* as SQL writes it */
-    json_t *entry; /* borrowed; NULL: the catalog does not have it */
+    char *name;    /* NULL: a dropped column */
+    char *quoted;  /* quoted for SQL if necessary */
+    json_t *entry; /* the column's entry, borrowed; NULL if the catalog lacks it */
 } column;
 
 typedef struct relation {
@@ -19,27 +19,27 @@ typedef struct relation {
     char *qualified;
     char kind; /* pg_class.relkind */
     bool partition;
-    bool listed;  /* a table that the catalog has */
-    bool renamed; /* an index or sequence whose name the server made */
+    bool listed;  /* the catalog has it as a table */
+    bool renamed; /* an index or sequence whose name the server generated */
     column *columns;
-    size_t column_count; /* the first one has the number 1 */
+    size_t column_count; /* columns; the first has number 1 */
 } relation;
 
-/* An index or sequence, whose name depends on those of others. */
+/* An index or sequence. If its name was generated, the name in the catalog depends on others. */
 typedef struct named {
     relation *self;
-    relation *table; /* NULL: of none */
+    relation *table; /* NULL: a sequence of no table */
     const char *kind;
     json_t *entry;
-    char *bare;       /* the name that the server made, without its number; NULL: another name */
+    char *bare;       /* the generated name without its number; NULL if a user chose the name */
     char *definition; /* of an index */
-    char *literal;    /* of a sequence: its name as a default has it */
-    size_t column;    /* whose default that is; 0: none */
+    char *literal;    /* of a sequence: its name as the column's default contains it */
+    size_t column;    /* the number of the column with that default; 0: none */
 } named;
 
 struct rb_pg_tables {
     json_t *catalog;
-    relation *relations; /* by oid */
+    relation *relations; /* sorted by oid */
     size_t n;
     size_t cap;
     named *names;
@@ -109,7 +109,7 @@ static relation *find(const rb_pg_tables *tables, unsigned long oid)
     return tables->n == 0 ? NULL : bsearch(&key, tables->relations, tables->n, sizeof key, by_oid);
 }
 
-/* The same, of a table that the catalog has. */
+/* Finds a table that the catalog has, by oid. */
 static relation *find_table(const rb_pg_tables *tables, unsigned long oid)
 {
     relation *found = find(tables, oid);
@@ -196,9 +196,8 @@ enum rb_code rb_pg_add_column(rb_pg_tables *tables, const PGresult *row, rb_err 
     return RB_OK;
 }
 
-/* The names of the columns with these numbers ("1 2" or "{1,2}"), joined. An expression has the
- * number 0, and the name that the index has for it; index_names: NULL if there is none. Returns
- * NULL for none, or if one is unknown. */
+/* Joins the names of the columns with these numbers ("1 2" or "{1,2}"). Number 0 is an expression,
+ * whose name is in index_names (or NULL). Returns NULL if a name is unknown or none is given. */
 static char *join_columns(const relation *table, const char *numbers, const json_t *index_names,
                           const char *separator, bool quoted)
 {
@@ -263,7 +262,7 @@ enum rb_code rb_pg_add_index(rb_pg_tables *tables, const PGresult *row, rb_err *
     return RB_OK;
 }
 
-/* The columns of which the server makes a constraint's name; NULL: none. */
+/* Returns the columns that are part of the constraint's generated name, or NULL. */
 static char *constraint_columns(const relation *table, char kind, const char *columns,
                                 const char *index_columns, const json_t *names)
 {
@@ -292,7 +291,8 @@ static int compare_canonical(const json_t *a, const json_t *b)
     return strcmp(left.data, right.data);
 }
 
-/* Adds a constraint; several with the same text are one entry, {"each": [...]}, sorted. */
+/* Adds a constraint. Several constraints with the same text become one entry, {"each": [...]},
+ * sorted. */
 static void put_constraint(rb_pg_tables *tables, const char *table, const char *text, json_t *entry)
 {
     RB_AUTO(rb_free_str) char *key = rb_catalog_key("constraint", table, text);
@@ -355,7 +355,7 @@ enum rb_code rb_pg_add_constraint(rb_pg_tables *tables, const PGresult *row, rb_
     return RB_OK;
 }
 
-/* An identity column's sequence is a member of the column. */
+/* Stores an identity column's sequence as a member of the column. */
 static void set_identity(const relation *table, size_t attnum, json_t *sequence)
 {
     column *c = table ? column_of(table, attnum) : NULL;
@@ -396,7 +396,7 @@ enum rb_code rb_pg_add_sequence(rb_pg_tables *tables, const PGresult *row, rb_er
     return RB_OK;
 }
 
-/* Generated names first, by what they would be, and by what they name. */
+/* Orders generated names first, by schema, name without number, and definition. */
 static int by_bare(const void *a, const void *b)
 {
     const named *x = a;
@@ -412,7 +412,7 @@ static int by_bare(const void *a, const void *b)
     return order != 0 ? order : by_oid(x->self, y->self);
 }
 
-/* Relations by schema and name. */
+/* Orders relations by schema and name. */
 static int by_name(const void *a, const void *b)
 {
     const relation *x = *(const relation *const *)a;
@@ -421,7 +421,7 @@ static int by_name(const void *a, const void *b)
     return order != 0 ? order : strcmp(x->name, y->name);
 }
 
-/* Puts the sequence's name without its number into the default of its column. */
+/* Replaces the sequence's name in the default of its column. */
 static void rename_in_default(const named *name, const char *to)
 {
     const column *c = name->column > 0 ? column_of(name->table, name->column) : NULL;
@@ -433,7 +433,7 @@ static void rename_in_default(const named *name, const char *to)
         rb_json_set_str(c->entry, key, renamed);
 }
 
-/* True if a relation has that name that the server did not make for an index or sequence. */
+/* True if the name belongs to a relation whose name a user chose. */
 static bool is_taken(relation **by, size_t n, const relation *self, const char *name)
 {
     relation key = {.schema = self->schema, .name = (char *)name};
@@ -442,13 +442,14 @@ static bool is_taken(relation **by, size_t n, const relation *self, const char *
     return found && !(*found)->renamed;
 }
 
-/* Indexes and sequences whose names the server made get the names that they would have if no other
- * had ever been there, those with the same name in the order of what they define. */
+/* Adds indexes and sequences under their names. Generated names get a number only if the same name
+ * occurs more than once, in the order of definitions. So the catalog does not depend on objects
+ * that existed before. */
 static void put_named(rb_pg_tables *tables)
 {
     relation **by = rb_calloc(tables->n + 1, sizeof *by);
     const named *before = NULL;
-    size_t number_of = 0; /* with the same name, before */
+    size_t number_of = 0; /* how many had the same name before this one */
     for (size_t i = 0; i < tables->n; i++)
         by[i] = &tables->relations[i];
     qsort(by, tables->n, sizeof *by, by_name);

@@ -1,5 +1,5 @@
-/* Texts of a catalog in the form that all ways to one schema share, and the names that the server
- * generates. */
+/* Normalises texts of a catalog, so that the same schema has the same text however it was made, and
+ * recognises names that the server generated. */
 #include <string.h>
 
 #include "catalog/name.h"
@@ -55,8 +55,8 @@ static const char *after(const char *text, const char *start)
     return text && strncmp(text, start, len) == 0 ? text + len : NULL;
 }
 
-/* Returns the end of 'text'::character varying, E'text' or NULL with that cast; NULL if the text
- * does not begin so. */
+/* Returns the end of a literal with the cast, such as 'text'::character varying, E'text' or NULL;
+ * NULL if the text does not begin with one. */
 static const char *literal_end(const char *text)
 {
     const char *end = after(text, "NULL");
@@ -70,7 +70,8 @@ static const char *literal_end(const char *text)
     return end ? after(end + 1, CAST) : NULL;
 }
 
-/* ('a'::character varying)::text: returns its end; *len of it, from the second byte on, stay. */
+/* Matches ('a'::character varying)::text and returns its end. *len: bytes to keep, from the second
+ * one on. */
 static const char *cast_literal(size_t *len, const char *text)
 {
     const char *end = *text == '(' ? literal_end(text + 1) : NULL;
@@ -78,7 +79,7 @@ static const char *cast_literal(size_t *len, const char *text)
     return after(end, ")::text");
 }
 
-/* The same of (ARRAY['a'::character varying, ...])::text[]. */
+/* Matches (ARRAY['a'::character varying, ...])::text[] in the same way. */
 static const char *cast_array(size_t *len, const char *text)
 {
     const char *end = after(text, "(ARRAY[");
@@ -137,7 +138,7 @@ char *rb_pg_constraint_text(const char *text, char kind)
             plain[len -= end] = '\0';
     }
     bool quoted = false;
-    int lists = 0; /* of columns */
+    int lists = 0; /* number of column lists so far */
     for (size_t i = 0; i < len && kind == 'f'; i++) {
         quoted ^= plain[i] == '"';
         lists += !quoted && plain[i] == '(';
@@ -147,7 +148,7 @@ char *rb_pg_constraint_text(const char *text, char kind)
     return rb_strndup(plain, len);
 }
 
-/* Appends a name as SQL has it at the end of a literal. */
+/* Appends a name, quoted if SQL needs that, and the closing quote of a literal. */
 static void end_literal(rb_buf *out, const char *name, bool quoted)
 {
     if (quoted)
@@ -178,7 +179,7 @@ char *rb_pg_with_sequence(const char *value, const char *literal, const char *na
     return rb_buf_detach(&out);
 }
 
-/* Cuts a text to so many bytes, not within a character. */
+/* Returns the length of the text, cut to at most `most` bytes at the start of a character. */
 static int clipped(const char *text, size_t most)
 {
     size_t n = strlen(text);
@@ -187,7 +188,8 @@ static int clipped(const char *text, size_t most)
     return (int)n;
 }
 
-/* The longer one of table and columns is cut, until all fit. */
+/* Returns the name that the server would generate: cuts the longer one of table and columns until
+ * all parts and `digits` fit into 63 bytes. */
 static char *generate(const char *table, const char *columns, const char *label, size_t digits)
 {
     const size_t room = NAME_BYTES - 1 - strlen(label) - (columns ? 1 : 0) - digits;

@@ -1,4 +1,4 @@
-/* Data tests: one query that only reads. */
+/* Data tests: a query that may only read. */
 #include "database/postgres/postgres.h"
 
 #include <stdlib.h>
@@ -20,7 +20,8 @@ static json_t *row_json(const PGresult *result, int at)
     return row;
 }
 
-/* A cursor takes one query and nothing else, and reads no more rows than are asked for. */
+/* Reads rows with a cursor: it accepts only a single query, and reads only as many rows as needed.
+ */
 static enum rb_code read_rows(json_t *rows, rb_pg *pg, const char *sql, size_t limit, rb_err *err)
 {
     RB_AUTO(rb_free_str)

@@ -16,7 +16,7 @@
 #define ANSWER_LIMIT 2000 /* bytes */
 #define INSTALLED "/usr/lib/postgresql"
 
-/* Of this process, or of the one that it was forked from. */
+/* The cluster of this process, or of the process that it was forked from. */
 static struct {
     pid_t owner;
     pid_t guardian;
@@ -27,8 +27,8 @@ static struct {
     char *cache;
 } cluster;
 
-/* Returns the folder of the programs: that of initdb in PATH, else the newest version that Debian
- * has; NULL if there is none. */
+/* Returns the folder of PostgreSQL's programs: of initdb in PATH, else of Debian's newest version;
+ * NULL if none is installed. */
 static char *find_programs(void)
 {
     RB_AUTO(rb_free_str) char *program = rb_process_find("initdb");
@@ -53,7 +53,7 @@ static char *find_programs(void)
     return best;
 }
 
-/* Reads the guardian's line; *out is empty if it died. */
+/* Reads the guardian's answer. *out is empty if the guardian died. */
 static enum rb_code read_answer(rb_buf *out, int ready, rb_err *err)
 {
     char chunk[256];
@@ -115,7 +115,7 @@ static enum rb_code start(const char *programs, rb_err *err)
     return code;
 }
 
-/* False also if it ended by itself, because its files became too large. */
+/* True while the guardian runs. It also ends if the cluster's files become too large. */
 static bool is_running(void)
 {
     return cluster.dir && rb_file_exists(cluster.dir);

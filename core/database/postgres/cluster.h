@@ -24,39 +24,37 @@
 #define RB_PG_CLUSTER_ADMIN "rbtool_admin"
 #define RB_PG_CLUSTER_OWNER "rbtool"
 
-/* limits: memory is that of each of its processes, size that of all its files. A cluster that runs
- * with other limits is stopped first. NULL: none, and any that runs will do. *started: it
- * did not run before. */
+/* Starts the cluster unless it runs. limits: `memory` for each server process, `size` for all
+ * files. A cluster with other limits is stopped first. NULL: no limits, and any running cluster
+ * will do. *started: it was started now. */
 enum rb_code rb_pg_cluster_start(bool *started, const rb_db_limits *limits, rb_err *err);
-/* Stops it and waits until its folder is gone. keep: it may go to the cache. Does nothing in a
- * forked process. */
+/* Stops the cluster and waits until its folder is removed. keep: it may be moved to the cache. Does
+ * nothing in a forked process. */
 void rb_pg_cluster_stop(bool keep);
-/* Sets the folder in which a cluster that ended in good order is kept for the next command
- * (cluster_cache.h); NULL: none. To be called before the first start. */
+/* Sets the folder that keeps a cluster which stopped normally, for the next command
+ * (cluster_cache.h); NULL: not kept. Must be called before the first start. */
 void rb_pg_cluster_cache(const char *dir);
-/* True if the cluster that runs will be kept. */
+/* True if the running cluster will be kept. */
 bool rb_pg_cluster_is_kept(void);
-/* The folder of its socket; NULL if it does not run. */
+/* Returns the folder of the cluster's socket, or NULL if it does not run. */
 const char *rb_pg_cluster_dir(void);
 
-#define RB_PG_CLUSTER_ORDERLY                                                                      \
-    SIGUSR1 /* says before `alive` closes that the cluster can be kept                             \
-             */
+#define RB_PG_CLUSTER_ORDERLY SIGUSR1 /* sent before `alive` closes: the cluster may be kept \ */
 
-/* The order of a guardian. */
+/* What a guardian process is to do. */
 typedef struct rb_pg_guard {
     const char *programs; /* the folder of initdb and postgres */
     const char *cache;    /* or NULL */
-    int memory;           /* MiB; 0: any */
+    int memory;           /* MiB; 0: unlimited */
     int size;
-    int alive; /* readable when the process that it serves has ended */
-    int ready; /* gets "+DIR\n" when the server runs, or "-WHY\n" */
+    int alive; /* descriptor; readable when the process that uses the cluster has ended */
+    int ready; /* descriptor; gets "+DIR\n" when the server runs, or "-WHY\n" */
 } rb_pg_guard;
 
-/* To be called in a process forked for it. */
+/* Runs the guardian. Must be called in a process that was forked for it. */
 _Noreturn void rb_pg_cluster_guard(const rb_pg_guard *guard);
-/* The same, for other work than a cluster: leaves terminal, files and signals of the parent, and
- * returns when that has ended. */
+/* For a guardian of something else: detaches from the parent's terminal, files and signals, and
+ * returns when the parent has ended. */
 void rb_pg_guard_wait(const rb_pg_guard *guard);
 
 #endif

@@ -11,7 +11,7 @@
 #define SLOT "postgresql"
 #define STAMP "rbtool.stamp"
 #define STAMP_LIMIT 4096
-#define LIMIT ((uint64_t)1 << 30) /* bytes of a cluster that is kept */
+#define LIMIT ((uint64_t)1 << 30) /* bytes of a cluster that may be kept */
 
 void rb_pg_cache_prepare(const char *cache, uid_t user)
 {
@@ -22,7 +22,7 @@ void rb_pg_cache_prepare(const char *cache, uid_t user)
         (void)!lchown(cache, user, (gid_t)-1);
 }
 
-/* True if no other user can have written there. */
+/* True if no other user can have written to the folder. */
 static bool is_own(const char *dir)
 {
     struct stat st;
@@ -46,7 +46,8 @@ static void add_program(rb_buf *out, const char *path)
                   (intmax_t)st.st_mtim.tv_sec, st.st_mtim.tv_nsec, (intmax_t)st.st_size);
 }
 
-/* What a cluster depends on. Its files are not synced: they hold until the host starts again. */
+/* Returns a text that identifies the programs that made a cluster, and the boot of the host: files
+ * are not synced, so that a cluster is only valid until the host restarts. */
 static char *stamp_of(const char *programs)
 {
     RB_AUTO(rb_free_str) char *server = rb_path_join(programs, "postgres");
@@ -96,5 +97,5 @@ void rb_pg_cache_give(const char *cache, const char *data, uint64_t bytes)
 {
     RB_AUTO(rb_free_str) char *slot = rb_path_join(cache, SLOT);
     if (bytes <= LIMIT)
-        (void)!rename(data, slot); /* else the caller removes it */
+        (void)!rename(data, slot); /* a cluster that is not moved is removed by the caller */
 }

@@ -1,18 +1,18 @@
 /*
- * A cluster that is kept between commands: its files, with the states of migrations that were
- * proven (scratch.c), so that the next command neither creates a cluster nor applies these
- * migrations.
+ * Keeps a cluster between commands: its files, with the states of proven migrations (scratch.c).
+ * The next command then need not create a cluster nor apply these migrations.
  *
- * The cache is a folder of this user's with one cluster at most. A command moves the cluster to a
- * folder of its own, which is also the lock: a command that runs at the same time finds none, and
- * creates one. Who ends in good order moves it back, unless another one has come there meanwhile. A
- * command that is killed removes it.
+ * The cache is a folder of this user with at most one cluster. A command moves the cluster to a
+ * folder of its own, which also serves as lock: another command at the same time finds none and
+ * creates one. When a command ends normally, it moves the cluster back, unless another one is there
+ * already. If a command is killed, its cluster is removed.
  *
- * Nothing is taken over that another program made, or that a crash of the host may have damaged:
- * the cluster names the server's program, rbtool's and the boot. What scripts can leave behind is
- * in databases that are named by the scripts (scratch.c says how), or is dropped.
+ * A cluster is used only if the same programs made it (the server's and rbtool's) and the host has
+ * not been restarted since, which could have damaged it. Databases with states are named by their
+ * scripts (scratch.c), and anything else that scripts leave is dropped.
  *
- * Nothing here fails: without a cache there is only more to do. The guardian calls it.
+ * The guardian calls these functions. They report no errors: without a cache the command only takes
+ * longer.
  */
 #ifndef RB_DATABASE_POSTGRES_CLUSTER_CACHE_H
 #define RB_DATABASE_POSTGRES_CLUSTER_CACHE_H
@@ -21,15 +21,15 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-/* Creates the folder; to be called before rights are dropped. user: who will use it. */
+/* Creates the cache folder for `user`. Must be called before root's rights are dropped. */
 void rb_pg_cache_prepare(const char *cache, uid_t user);
-/* Returns a new folder of this process in the cache; NULL if the cache cannot be used. */
+/* Returns a new folder in the cache for this process, or NULL if the cache cannot be used. */
 char *rb_pg_cache_home(const char *cache);
-/* Moves the cluster to `data`. False if there is none that can be used. */
+/* Moves the cached cluster to `data`. False if there is none that can be used. */
 bool rb_pg_cache_take(const char *cache, const char *data, const char *programs);
-/* Says in a new cluster what made it. */
+/* Records in a new cluster which programs made it. */
 void rb_pg_cache_stamp(const char *data, const char *programs);
-/* Moves the cluster back, if it is not too large. */
+/* Moves the cluster to the cache, unless it is too large. */
 void rb_pg_cache_give(const char *cache, const char *data, uint64_t bytes);
 
 #endif

@@ -1,4 +1,5 @@
-/* The guardian of a private cluster: a process that owns its server and its folder. */
+/* The guardian of a private cluster: the process that starts and stops the server and removes its
+ * folder. */
 #include <fcntl.h>
 #include <ftw.h>
 #include <grp.h>
@@ -20,29 +21,30 @@
 #include "database/postgres/cluster_cache.h"
 
 #define NOBODY 65534
-#define ALIVE 3 /* descriptors, after close_descriptors() */
+#define ALIVE 3 /* descriptor numbers after close_descriptors() */
 #define READY 4
 #define TICK_MS 10
 #define WATCH_MS 250
-#define STOP_TICKS 800    /* until a server that does not stop is killed */
-#define REMOVE_TRIES 100  /* files may appear while its last processes end */
-#define BASE_MEMORY 640   /* MiB of address space that a process of the server begins with */
+#define STOP_TICKS 800 /* ticks until a server that does not stop is killed */
+#define REMOVE_TRIES                                                                               \
+    100                 /* attempts, since files may appear while the server's last processes end */
+#define BASE_MEMORY 640 /* MiB of address space that a server process uses at its start */
 #define LOG_LIMIT 1048576 /* bytes */
 #define LINE_SHOWN 500
 
 typedef struct guardian {
     const rb_pg_guard *with;
     char *dir;
-    char *home; /* of the data: dir, or a folder of the cache */
+    char *home; /* folder of the data: `dir`, or a folder of the cache */
     char *data;
     char *log;
-    pid_t child;   /* initdb, then the server; 0: none, or it ended well; -1: it failed */
-    bool server;   /* it is the server */
-    bool deserted; /* the process that it serves has ended */
-    bool orderly;  /* and has said so: the cluster can serve the next one */
+    pid_t child;   /* initdb, then the server; 0: none, or it ended normally; -1: it failed */
+    bool server;   /* `child` is the server */
+    bool deserted; /* the process that uses the cluster has ended */
+    bool orderly;  /* it ended normally: the next command may use the cluster */
 } guardian;
 
-/* Becomes a process without a terminal, files or signals of its parent's. */
+/* Detaches from the parent's terminal, files and signals. */
 static void leave_parent(const rb_pg_guard *with)
 {
     static const int ignored[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGPIPE};
@@ -52,7 +54,7 @@ static void leave_parent(const rb_pg_guard *with)
     for (size_t i = 0; i < sizeof ignored / sizeof *ignored; i++)
         signal(ignored[i], SIG_IGN);
     signal(SIGCHLD, SIG_DFL);
-    sigaddset(&none, RB_PG_CLUSTER_ORDERLY); /* stays pending: wait_for() */
+    sigaddset(&none, RB_PG_CLUSTER_ORDERLY); /* stays pending until wait_for() */
     sigprocmask(SIG_SETMASK, &none, NULL);
     int alive = fcntl(with->alive, F_DUPFD_CLOEXEC, READY + 1);
     int ready = fcntl(with->ready, F_DUPFD_CLOEXEC, READY + 1);
@@ -75,7 +77,7 @@ static void write_text(const char *path, const char *text)
         close(fd);
 }
 
-/* Leaves the network and the rights of root behind. The kernel may not permit the first. */
+/* Leaves the network and drops root's rights. The kernel may not permit the first. */
 static void drop_rights(void)
 {
     const unsigned uid = geteuid();
@@ -111,13 +113,13 @@ static bool make_dir(guardian *g)
     return false;
 }
 
-/* death: the signal that it gets when the guardian dies. */
+/* Starts a program. death: the signal that it gets when the guardian dies. */
 static void spawn(guardian *g, int death, const char **argv)
 {
     static char *env[] = {"LC_ALL=C", "TZ=UTC", "PATH=/usr/bin:/bin", NULL};
     const pid_t guardian_pid = getpid();
     RB_AUTO(rb_free_str) char *program = rb_path_join(g->with->programs, argv[0]);
-    argv[0] = program; /* initdb looks for the server there */
+    argv[0] = program; /* initdb looks for the server in the same folder */
     g->child = fork();
     if (g->child != 0)
         return;
@@ -140,7 +142,7 @@ static void spawn(guardian *g, int death, const char **argv)
     _exit(127);
 }
 
-/* Waits until something happens, at most so long. */
+/* Waits at most `ms` for an event. */
 static void wait_for(guardian *g, int ms)
 {
     struct pollfd alive = {.fd = g->deserted ? -1 : ALIVE, .events = POLLIN};
@@ -186,8 +188,8 @@ static bool is_ready(const guardian *g)
            strstr(rb_buf_str(&text), "\nready") != NULL;
 }
 
-/* Nothing survives a crash here, so that nothing is made durable. A proof is one transaction over
- * all migrations, which takes about eleven locks for each table. */
+/* Starts the server with durability off, since nothing has to survive a crash. A proof is one
+ * transaction over all migrations, and takes about eleven locks for each table. */
 static bool start_server(guardian *g)
 {
     RB_AUTO(rb_free_str) char *sockets = rb_format("--unix_socket_directories=%s", g->dir);
@@ -223,7 +225,7 @@ static bool start_server(guardian *g)
     return g->child > 0 && !g->deserted;
 }
 
-/* Starts the cluster of the cache; if that does not start, or there is none, a new one. */
+/* Starts the cached cluster. If that fails or does not exist, creates a new one. */
 static bool start_cluster(guardian *g)
 {
     rb_err ignored;
@@ -254,7 +256,8 @@ static uint64_t size_of(const char *dir)
     return bytes_found;
 }
 
-/* Returns when the process that it serves has ended, the server has, or its files are too large. */
+/* Returns when the process that uses the cluster or the server has ended, or when the files are too
+ * large. */
 static void watch(guardian *g)
 {
     const uint64_t most = size_of(g->data) + ((uint64_t)g->with->size << 20);
@@ -265,7 +268,7 @@ static void watch(guardian *g)
     }
 }
 
-/* After SIGINT the server ends its sessions with an error of their own (57P01). */
+/* Stops the server. After SIGINT it ends its sessions with an error of their own (57P01). */
 static void stop(guardian *g)
 {
     rb_err ignored;
@@ -285,7 +288,7 @@ static void stop(guardian *g)
         wait_for(g, TICK_MS);
 }
 
-/* The last line of the log that is not empty. */
+/* Returns the last line of the log that is not empty. */
 static char *last_words(const guardian *g)
 {
     RB_AUTO(rb_buf_clear) rb_buf log = {0};
@@ -304,7 +307,8 @@ static char *last_words(const guardian *g)
 static void answer(char sign, const char *text)
 {
     RB_AUTO(rb_free_str) char *line = rb_format("%c%s\n", sign, text);
-    if (write(READY, line, strlen(line)) >= 0) /* else nobody waits for it */
+    if (write(READY, line, strlen(line)) >=
+        0) /* if the write fails, no process waits for the line */
         close(READY);
 }
 

@@ -1,9 +1,9 @@
 /*
- * Two states of a table are compared by one statement. The state before is in a schema of its own
- * (compare.h), the other one is the table itself.
+ * Compares two states of a table with one statement. The state before is in a schema of its own
+ * (compare.h); the state now is the table itself.
  *
- * Values are equal if they have the same type and the same image, as record_image_eq() has it.
- * Numbers are compared by =, also those of two types; strings of all types by their bytes.
+ * Values are equal if they have the same type and the same binary image, as in record_image_eq().
+ * Numbers are compared by =, also those of different types; strings of any type by their bytes.
  */
 #include "database/postgres/compare.h"
 
@@ -13,11 +13,11 @@
 
 #include "database/loss.h"
 
-#define COUNT_MS "10000" /* of one table; then its size is an estimate */
+#define COUNT_MS "10000" /* time to count one table; after that its size is estimated */
 
-/* Tables */
+/* Tables: */
 
-/* *out is NULL if the table does not exist. */
+/* Describes a table as it is now. *out is NULL if it does not exist. */
 static enum rb_code table_now(json_t **out, rb_pg *pg, const char *name, rb_err *err)
 {
     return rb_pg_json(
@@ -78,9 +78,9 @@ static bool same_type(const json_t *was, const json_t *now)
     return strcmp(rb_json_str(was, "type"), rb_json_str(now, "type")) == 0;
 }
 
-/* Values */
+/* Values: */
 
-/* Whether a column of o and of n have other values. */
+/* Appends a condition: a column of rows o and n has different values. */
 static void add_differs(rb_buf *sql, const json_t *was, const json_t *now)
 {
     const char *o = rb_json_str(was, "name");
@@ -98,7 +98,7 @@ static void add_differs(rb_buf *sql, const json_t *was, const json_t *now)
         rb_buf_printf(sql, "NOT ROW(o.%s)::record *= ROW(n.%s)::record", o, n);
 }
 
-/* Whether rows o and n have the same value in a column of a key. */
+/* Appends a condition: rows o and n have the same value in a column of the key. */
 static void add_equal(rb_buf *sql, const json_t *was, const json_t *now)
 {
     const char *o = rb_json_str(was, "name");
@@ -111,7 +111,8 @@ static void add_equal(rb_buf *sql, const json_t *was, const json_t *now)
         rb_buf_printf(sql, "n.%s::text COLLATE \"C\" = o.%s::text", n, o);
 }
 
-/* A value that is equal where two of a column are, by =: for multisets. */
+/* Appends an expression that is equal for two equal values (by =) of a column, to group rows of
+ * multisets. */
 static void add_image(rb_buf *sql, const json_t *column, const json_t *other)
 {
     const char *name = rb_json_str(column, "name");
@@ -124,8 +125,8 @@ static void add_image(rb_buf *sql, const json_t *column, const json_t *other)
         rb_buf_printf(sql, "'%s ' || %s::text COLLATE \"C\"", rb_json_str(column, "class"), name);
 }
 
-/* The end of a literal, with its casts, that begins a default; NULL if it is anything else. *len:
- * of the literal alone. */
+/* Returns the end of the literal, with its casts, that a default consists of; NULL if it is
+ * anything else. *len: of the literal without casts. */
 static const char *skip_literal(size_t *len, const char *text)
 {
     const char *p = text;
@@ -146,8 +147,8 @@ static const char *skip_literal(size_t *len, const char *text)
 }
 
 /*
- * Whether a column of a row has another value than its default, `fresh` as pg_get_expr() has it.
- * A default that is not a literal is another value each time.
+ * Appends a condition: the column's value is not its default, `fresh` as pg_get_expr() writes it.
+ * If the default is not a literal, every value except NULL counts.
  */
 static void add_not_fresh(rb_buf *sql, const json_t *column, const char *alias, const char *fresh)
 {
@@ -170,7 +171,7 @@ static void add_not_fresh(rb_buf *sql, const json_t *column, const char *alias, 
                       fresh, rb_json_str(column, "type"));
 }
 
-/* Comparing */
+/* Comparing: */
 
 typedef struct comparing {
     rb_pg *pg;
@@ -178,7 +179,7 @@ typedef struct comparing {
     json_t *was;
     json_t *now;
     json_t *out;
-    int64_t rows; /* before */
+    int64_t rows; /* rows in the state before */
     int64_t missing;
 } comparing;
 
@@ -198,8 +199,8 @@ static bool names(const json_t *list, const char *plain)
     return false;
 }
 
-/* The first key of the table now whose columns existed before; "" if there is none. *missing: the
- * condition that no row was found. A new string. */
+/* Finds a key of the table now whose columns existed before, and returns the condition that joins
+ * by it; "" if there is none. *missing: the condition that no row was found. A new string. */
 static char *find_key(char **missing, const comparing *c)
 {
     rb_json_each (key, json_object_get(c->now, "keys")) {
@@ -222,7 +223,7 @@ static char *find_key(char **missing, const comparing *c)
     return rb_strdup("");
 }
 
-/* Adds the items of columns, whose counts follow the first two of the answer. */
+/* Adds the items for columns. Their counts follow the first two numbers of the result row. */
 static enum rb_code take_counts(comparing *c, const char *sql, const json_t *columns, rb_err *err)
 {
     RB_AUTO(rb_json_freep) json_t *counts = NULL;
@@ -268,8 +269,8 @@ static enum rb_code compare_keyed(comparing *c, const json_t *item, const char *
     return take_counts(c, rb_buf_str(&sql), taken, err);
 }
 
-/* Rows are alike where all columns that both have are: each one before needs one of its own now. Of
- * other columns, the values that differ from the default are counted. */
+/* Compares rows without a key: each row before needs an equal one of its own now, in the columns
+ * that both states have. Of other columns, values that differ from the default are counted. */
 static enum rb_code compare_multisets(comparing *c, rb_err *err)
 {
     RB_AUTO(rb_json_freep) json_t *taken = json_array();
@@ -303,7 +304,7 @@ static enum rb_code compare_multisets(comparing *c, rb_err *err)
     return take_counts(c, sql, taken, err);
 }
 
-/* Rows that were not there before. */
+/* Counts the rows that did not exist before. */
 static enum rb_code add_added(comparing *c, rb_err *err)
 {
     int64_t now = 0;
@@ -352,16 +353,16 @@ enum rb_code rb_pg_compare(json_t **out, rb_db *db, const json_t *tables, rb_err
     return RB_OK;
 }
 
-/* Counting */
+/* Counting: */
 
 typedef struct counting {
     rb_pg *pg;
     json_t *out;
-    bool before;  /* the state before is counted, */
-    bool limited; /* or a database that is in use: in a snapshot of its own */
+    bool before;  /* counts the state before */
+    bool limited; /* counts a database that is in use: in a snapshot, with a time limit */
 } counting;
 
-/* Counts one table; *counts stays NULL where that takes too long. */
+/* Counts one table. *counts stays NULL if that takes too long. */
 static enum rb_code count_rows(json_t **counts, const counting *c, const char *sql, rb_err *err)
 {
     rb_err why;
@@ -377,7 +378,7 @@ static enum rb_code count_rows(json_t **counts, const counting *c, const char *s
     return rb_pg_exec(c->pg, "ROLLBACK TO rbtool_count; RELEASE rbtool_count", err);
 }
 
-/* Adds the items of the places[from] to places[to] - 1, which are of one table. */
+/* Adds the items for places[from] to places[to] - 1, which are all of one table. */
 static enum rb_code count_table(counting *c, const json_t *places, size_t from, size_t to,
                                 rb_err *err)
 {
@@ -415,8 +416,8 @@ static enum rb_code count_table(counting *c, const json_t *places, size_t from, 
     return RB_OK;
 }
 
-/* Which tables of the places have rows: {name: true}, by one statement for many tables, since most
- * of those that a long way back drops are empty. NULL where that takes too long. */
+/* Finds which tables of the places have rows: {name: true}. Uses one statement for many tables,
+ * since most tables that an inverse drops are empty. NULL if it takes too long. */
 static enum rb_code find_filled(json_t **filled, const counting *c, const json_t *places,
                                 rb_err *err)
 {

@@ -1,17 +1,18 @@
-/* What compare.c and rehearse.c share: the state before, in a schema of rbtool's own. */
+/* Shared by compare.c, rehearse.c and keep.c: the state before, in a schema of rbtool's own. */
 #ifndef RB_DATABASE_POSTGRES_COMPARE_H
 #define RB_DATABASE_POSTGRES_COMPARE_H
 
 #include "database/postgres/postgres.h"
 
 /*
- * The schema with the state before: kept(name, data, columns), and one table for each kept one. A
- * column of a type outside pg_catalog is text there, so that scripts can drop or change the type.
+ * The schema of the state before: a table kept(name, data, columns), and one table for each table
+ * whose rows are kept. Columns of types outside pg_catalog are text there, so that scripts can drop
+ * or change the type.
  */
 #define RB_PG_BEFORE "rbtool_before"
 
-/* The columns that hold data, of a pg_class "c": [{"name","plain","type","class","fresh"}]. class:
- * n for numbers, s for strings, t for types outside pg_catalog, else o. */
+/* SQL: the columns of a pg_class "c" that hold data, [{"name","plain","type","class","fresh"}].
+ * class: n for numbers, s for strings, t for types outside pg_catalog, o for others. */
 #define RB_PG_COLUMNS                                                                              \
     "(SELECT coalesce(json_agg(json_build_object('name', quote_ident(a.attname), 'plain',"         \
     " a.attname, 'type', format_type(a.atttypid, NULL), 'class', CASE WHEN y.typnamespace <>"      \
@@ -25,7 +26,7 @@
     " a.attcollation LEFT JOIN pg_attrdef f ON f.adrelid = c.oid AND f.adnum = a.attnum WHERE"     \
     " a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = '')"
 
-/* The tables of the user, as "c" and "n". */
+/* SQL: the user's tables, as "c" with schema "n". */
 #define RB_PG_TABLES                                                                               \
     " FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind IN ('r', 'p')" \
     " AND c.relpersistence <> 't' AND n.nspname !~ '^(pg_|rbtool_|information_schema$)'"

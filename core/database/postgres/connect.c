@@ -1,4 +1,4 @@
-/* Connections: anything that libpq takes. */
+/* Connects to a database, with any url that libpq accepts. */
 #include "database/postgres/postgres.h"
 
 #include <stdio.h>
@@ -7,8 +7,8 @@
 
 #include "database/url.h"
 
-#define CONNECT_SECONDS "10" /* where the url sets no connect_timeout */
-#define READ_LOCK_MS 5000    /* that a session which only reads waits for a lock */
+#define CONNECT_SECONDS "10" /* used if the url sets no connect_timeout */
+#define READ_LOCK_MS 5000    /* lock_timeout of a session that only reads */
 
 rb_pg *rb_pg_of(rb_db *db)
 {
@@ -36,7 +36,7 @@ void rb_pg_disconnect(rb_pg *pg)
     free(pg);
 }
 
-/* Notices are for a person who types SQL. */
+/* Ignores notices, which are meant for interactive users. */
 static void ignore_notice(void *context, const PGresult *result)
 {
     (void)context;
@@ -51,7 +51,8 @@ static bool sets(const PQconninfoOption *options, const char *keyword)
     return false;
 }
 
-/* libpq gives no SQLSTATE for a connection that was refused. */
+/* Reports a failed connection. A database that does not exist is recognised by the message, since
+ * libpq gives no SQLSTATE here. */
 static enum rb_code fail_connect(const rb_pg *pg, rb_err *err)
 {
     static const char plain[] =
@@ -74,7 +75,7 @@ static enum rb_code connect_url(rb_pg *pg, rb_err *err)
 {
     PQconninfoOption *options = PQconninfoParse(pg->url, NULL);
     if (!options ||
-        rb_url_is_ambiguous(pg->url)) { /* libpq's own message quotes parts of the url */
+        rb_url_is_ambiguous(pg->url)) { /* libpq's own message would show parts of the url */
         PQconninfoFree(options);
         return rb_fail(err, RB_ERROR,
                        "database %s: the url is not one that libpq understands\nwrite "
@@ -126,7 +127,8 @@ const char *rb_pg_no_timeouts(const rb_pg *pg)
                                  " SET idle_in_transaction_session_timeout = 0;";
 }
 
-/* RESET ALL; no timeout of the server's or role's but one for locks. */
+/* Resets the session's settings, and turns off all timeouts of the server or role except
+ * lock_timeout. */
 static enum rb_code reset(rb_pg *pg, const char *settings, rb_err *err)
 {
     const int lock_ms = pg->mode == RB_DB_READ ? READ_LOCK_MS : pg->limits.lock_ms;
@@ -138,8 +140,7 @@ static enum rb_code reset(rb_pg *pg, const char *settings, rb_err *err)
     return rb_pg_exec(pg, sql, err);
 }
 
-/* What is committed has to outlive a crash of the server: the environment's journal relies on it.
- */
+/* Commits must survive a crash of the server, since the environment's journal relies on them. */
 static const char writes[] = "; SELECT set_config('synchronous_commit', 'local', false) WHERE"
                              " current_setting('synchronous_commit') = 'off'";
 

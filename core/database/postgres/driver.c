@@ -1,4 +1,4 @@
-/* The table of what PostgreSQL does, and the small parts of it. */
+/* The rb_db_driver of PostgreSQL, and its short functions. */
 #include "database/postgres/cluster.h"
 #include "database/postgres/postgres.h"
 
@@ -20,7 +20,8 @@ static enum rb_code open_url(rb_db **out, const char *rest, enum rb_db_mode mode
     return code;
 }
 
-/* rbtool does not create databases of a server: one that cannot be reached is found by open. */
+/* Always reports an existing database: rbtool does not create databases on a server, and open
+ * reports one that cannot be reached. */
 static enum rb_code inspect(rb_db_target *out, const char *rest, rb_err *err)
 {
     (void)rest;

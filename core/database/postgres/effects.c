@@ -23,7 +23,7 @@ void rb_pg_reading_opaque(rb_pg_reading *r)
     json_object_set_new(r->pg->written, "opaque", json_true());
 }
 
-/* True the first time. */
+/* Returns true the first time that it is called for this pair. */
 bool rb_pg_reading_first(rb_pg_reading *r, const char *what, const char *of)
 {
     RB_AUTO(rb_free_str) char *key = rb_format("%s %s", what, of);
@@ -33,7 +33,7 @@ bool rb_pg_reading_first(rb_pg_reading *r, const char *what, const char *of)
     return true;
 }
 
-/* The parser's trees */
+/* The parser's trees: */
 
 const json_t *rb_pg_tree(const json_t *node, const char *a, const char *b)
 {
@@ -52,7 +52,7 @@ bool rb_pg_tree_is(const json_t *node, const char *key, const char *value)
     return text && strcmp(text, value) == 0;
 }
 
-/* "schema"."name" of a RangeVar. A new string. */
+/* Returns "schema"."name" of a RangeVar node. A new string. */
 char *rb_pg_tree_range(const json_t *range)
 {
     const char *schema = rb_json_str(range, "schemaname");
@@ -64,7 +64,7 @@ char *rb_pg_tree_range(const json_t *range)
     return rb_format("%s.%s", first, quoted);
 }
 
-/* The same of a list of strings. A new string. */
+/* Returns the same for a list of String nodes. A new string. */
 char *rb_pg_tree_list(const json_t *list)
 {
     rb_buf out = {0};
@@ -76,7 +76,7 @@ char *rb_pg_tree_list(const json_t *list)
     return rb_buf_detach(&out);
 }
 
-/* Effects */
+/* Effects: */
 
 void rb_pg_effect_column(json_t *effect, const char *member, const char *column, const char *how)
 {
@@ -89,8 +89,8 @@ void rb_pg_effect_column(json_t *effect, const char *member, const char *column,
     json_object_set_new_nocheck(columns, name, json_string(how));
 }
 
-/* What the server knows of a table: its oid is a number, or its name is quoted as SQL needs it.
- * NULL for none, and for a temporary one. */
+/* Reads what the server knows of a table. table: its oid as a number, or its quoted name. NULL if
+ * it does not exist or is temporary. */
 enum rb_code rb_pg_effect_table(json_t **out, rb_pg_reading *r, const char *table, rb_err *err)
 {
     static const char sql[] = "SELECT json_build_object('name', " RB_PG_TABLE_NAME(
@@ -144,7 +144,7 @@ static const struct handler {
                 {"DoStmt", rb_pg_reading_do},
                 {"FuncCall", rb_pg_reading_call}};
 
-/* Statements in it do not run here. */
+/* True for nodes whose inner statements do not run now. */
 static bool is_definition(const char *key, const json_t *value)
 {
     static const char *const kinds[] = {"CreateFunctionStmt", "RuleStmt", "ViewStmt", "CreateStmt"};
@@ -179,8 +179,8 @@ static enum rb_code walk(rb_pg_reading *r, const json_t *node, rb_err *err)
 }
 
 /*
- * Whether a statement runs no code of the user's: then nothing is locked that its text does not
- * explain. Event triggers are code of every statement.
+ * True if a statement runs no code of the user, so that its text explains all locks. Event triggers
+ * are checked elsewhere.
  */
 static bool is_plain(const json_t *stmt)
 {
@@ -216,17 +216,18 @@ enum rb_code rb_pg_reading_sql(rb_pg_reading *r, const char *sql, rb_err *err)
         plain = plain && is_plain(json_object_get(item, "stmt"));
     if (!plain)
         json_object_set_new(r->pg->written, "code", json_true());
-    /* The body of a function in SQL. */
+    /* A function with an SQL body has the body's statements in its tree. */
     const json_t *function = rb_pg_tree(rb_pg_tree(json_array_get(stmts, 0), "stmt", NULL),
                                         "CreateFunctionStmt", "sql_body");
     return walk(r, function ? function : stmts, err);
 }
 
-/* Locks */
+/* Locks: */
 
 /*
- * Tables that this transaction has written rows of: {"name": oid}. TRUNCATE shows in their files,
- * which files has as they were: {oid: file}. A lock of ALTER TABLE alone takes no rows.
+ * Finds tables whose rows this transaction wrote: {"name": oid}, by their locks. TRUNCATE is
+ * recognised by a new file: `files` has those before, {oid: file}. ALTER TABLE alone also takes a
+ * lock, and writes no rows.
  */
 static enum rb_code read_locks(json_t **out, rb_pg *pg, const json_t *files, rb_err *err)
 {
@@ -261,7 +262,7 @@ static enum rb_code read_files(json_t **out, rb_pg *pg, rb_err *err)
                       NULL, 0, err);
 }
 
-/* Event triggers can write anything, whatever the statement is. */
+/* Event triggers can write anything, for any statement. */
 static enum rb_code note_event_triggers(rb_pg *pg, rb_err *err)
 {
     int64_t any = 0;
@@ -300,7 +301,8 @@ enum rb_code rb_pg_effects_finish(json_t *effects, rb_pg *pg, rb_err *err)
     if (!json_object_get(pg->written, "code") && !json_object_get(pg->written, "events"))
         return RB_OK;
     bool opaque = json_is_true(json_object_get(pg->written, "opaque"));
-    json_t *explained = json_object_get(pg->written, "explained"); /* by earlier scripts */
+    json_t *explained = json_object_get(
+        pg->written, "explained"); /* tables that the text of earlier scripts explains */
     if (opaque)
         json_object_set_new(rb_loss_effect(effects, RB_LOSS_ANY), "rows", json_true());
     RB_TRY(read_locks(&locked, pg, json_object_get(pg->written, "files"), err));

@@ -1,5 +1,5 @@
 /*
- * What the statements of a script may write, whether or not there are rows: the `effects` of
+ * Finds what the statements of a script may write, even if tables are empty: the `effects` of
  * rb_db_driver.script (loss.h). Call rb_pg_effects_add() before each statement runs, and
  * rb_pg_effects_finish() after the last one of a script, in the same transaction.
  */

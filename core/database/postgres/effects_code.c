@@ -1,17 +1,18 @@
-/* What functions, DO blocks and triggers write. */
+/* Finds what functions, DO blocks and triggers write. */
 #include "database/postgres/effects_read.h"
 
 #include <pg_query.h>
 #include <string.h>
 
-/* Functions */
+/* Functions: */
 
 static bool is_code(const json_t *function, const char *language)
 {
     return rb_pg_tree_is(function, "language", language);
 }
 
-/* A query of a PL/pgSQL expression: a statement, an expression, or an assignment. */
+/* Reads the query of a PL/pgSQL expression, which is a statement, an expression or an assignment.
+ */
 static enum rb_code read_expression(rb_pg_reading *r, const char *text, bool assigns, rb_err *err)
 {
     const char *value = text;
@@ -29,7 +30,7 @@ static enum rb_code read_expression(rb_pg_reading *r, const char *text, bool ass
     return rb_pg_reading_sql(r, other, err);
 }
 
-/* EXECUTE of a literal is read; of anything else it is not known what it does. */
+/* Reads the statement of EXECUTE if it is a literal. Otherwise its effect is unknown. */
 static enum rb_code read_dynamic(rb_pg_reading *r, const json_t *expression, rb_err *err)
 {
     const char *text = rb_json_str(json_object_get(expression, "PLpgSQL_expr"), "query");
@@ -71,8 +72,8 @@ static enum rb_code walk_code(rb_pg_reading *r, const json_t *node, rb_err *err)
     return RB_OK;
 }
 
-/* `definition`: a CREATE FUNCTION or DO statement in PL/pgSQL. *code: its tree, or NULL if it
- * cannot be read. */
+/* Parses a CREATE FUNCTION or DO statement in PL/pgSQL, and reads it. *code: its tree, or NULL if
+ * it cannot be parsed. */
 static enum rb_code read_code(json_t **code, rb_pg_reading *r, const char *definition, rb_err *err)
 {
     PgQueryPlpgsqlParseResult parsed = pg_query_parse_plpgsql(definition);
@@ -88,7 +89,8 @@ static enum rb_code read_code(json_t **code, rb_pg_reading *r, const char *defin
     return RB_OK;
 }
 
-/* function: {"oid","language","source","definition"}. *code as above; NULL in other languages. */
+/* Reads a function, {"oid","language","source","definition"}. *code: its tree, or NULL in other
+ * languages than PL/pgSQL. */
 static enum rb_code read_function(json_t **code, rb_pg_reading *r, const json_t *function,
                                   rb_err *err)
 {
@@ -109,7 +111,7 @@ static enum rb_code read_function(json_t **code, rb_pg_reading *r, const json_t 
     " 'definition', CASE WHEN p.prokind IN ('f', 'p') THEN pg_catalog.pg_get_functiondef(p.oid)"   \
     " END) FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_language l ON l.oid = p.prolang"
 
-/* All functions of that name: which one is called depends on its arguments. */
+/* Reads all functions of that name, since the arguments decide which one is called. */
 enum rb_code rb_pg_reading_call(rb_pg_reading *r, const json_t *call, rb_err *err)
 {
     RB_AUTO(rb_free_str) char *name = rb_pg_tree_list(json_object_get(call, "funcname"));
@@ -156,7 +158,7 @@ enum rb_code rb_pg_reading_do(rb_pg_reading *r, const json_t *stmt, rb_err *err)
     return any ? read_code(&code, r, definition, err) : RB_OK;
 }
 
-/* The columns of NEW that a BEFORE trigger sets: assigned, or the target of INTO. */
+/* Adds the columns of NEW that a BEFORE trigger sets, by an assignment or INTO. */
 static void add_assigned(json_t *effect, const json_t *node, const json_t *datums)
 {
     if (json_is_array(node))
@@ -205,7 +207,8 @@ enum rb_code rb_pg_reading_trigger(rb_pg_reading *r, json_t *effect, const json_
     RB_TRY(
         rb_pg_json(&function, r->pg, "SELECT " FUNCTION " WHERE p.oid = $1::oid", params, 1, err));
     RB_TRY(read_function(&code, r, function, err));
-    if (!changes_new || is_code(function, "internal")) /* suppress_redundant_updates_trigger() */
+    if (!changes_new ||
+        is_code(function, "internal")) /* such as suppress_redundant_updates_trigger() */
         return RB_OK;
     const json_t *body = rb_pg_tree(json_array_get(code, 0), "PLpgSQL_function", NULL);
     add_assigned(effect, json_object_get(body, "action"), json_object_get(body, "datums"));

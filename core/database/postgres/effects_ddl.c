@@ -1,11 +1,11 @@
-/* Tables that statements change, rename and drop. */
+/* Effects of statements that alter, rename and drop tables. */
 #include "database/postgres/effects_read.h"
 
 #include <string.h>
 
 #include "database/loss.h"
 
-/* The effect on a table that a statement names; NULL where it is not one of the user's. */
+/* Returns the effect on a table that a statement names; NULL if it is not one of the user's. */
 static enum rb_code effect_on(json_t **out, rb_pg_reading *r, const char *table, rb_err *err)
 {
     RB_AUTO(rb_json_freep) json_t *found = NULL;
@@ -16,7 +16,7 @@ static enum rb_code effect_on(json_t **out, rb_pg_reading *r, const char *table,
     return RB_OK;
 }
 
-/* A new column with a default that differs each time gets such values. */
+/* Marks a new column as generated if its default differs for each row. */
 static void add_new_column(json_t *effect, const json_t *definition)
 {
     const char *name = rb_json_str(definition, "colname");
@@ -84,7 +84,7 @@ enum rb_code rb_pg_reading_rename(rb_pg_reading *r, const json_t *stmt, rb_err *
     return RB_OK;
 }
 
-/* ALTER TABLE ... SET SCHEMA */
+/* Handles ALTER TABLE ... SET SCHEMA. */
 enum rb_code rb_pg_reading_move(rb_pg_reading *r, const json_t *stmt, rb_err *err)
 {
     RB_AUTO(rb_free_str) char *table = rb_pg_tree_range(json_object_get(stmt, "relation"));
@@ -112,7 +112,7 @@ static void add_dropped(json_t *effect)
     json_object_set_new(effect, "rows", json_true());
 }
 
-/* The tables of a query of names. */
+/* Adds a drop for each table whose name a query returns. */
 static enum rb_code drop_listed(rb_pg_reading *r, const char *sql, const char *param, rb_err *err)
 {
     RB_AUTO(rb_json_freep) json_t *names = NULL;
@@ -153,7 +153,7 @@ enum rb_code rb_pg_reading_drop(rb_pg_reading *r, const json_t *stmt, rb_err *er
     return RB_OK;
 }
 
-/* ALTER TYPE ... RENAME VALUE: of every column that has the type. */
+/* Handles ALTER TYPE ... RENAME VALUE, which changes every column of the type. */
 enum rb_code rb_pg_reading_enum(rb_pg_reading *r, const json_t *stmt, rb_err *err)
 {
     RB_AUTO(rb_free_str) char *type = rb_pg_tree_list(json_object_get(stmt, "typeName"));

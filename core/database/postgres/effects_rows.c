@@ -1,4 +1,4 @@
-/* Rows that statements write, and what the server writes with them. */
+/* Effects of statements that write rows, and of triggers and foreign keys that follow. */
 #include "database/postgres/effects_read.h"
 
 #include <string.h>
@@ -16,7 +16,8 @@ static enum rb_code write_rows(rb_pg_reading *r, const char *table, char event,
 #define TYPE_TRUNCATE 32
 #define TYPE_INSTEAD 64
 
-/* *instead: they run in place of the statement, which is on a view. */
+/* Reads the triggers for an event. *instead: INSTEAD OF triggers replace the statement on a view.
+ */
 static enum rb_code fire_all(bool *instead, rb_pg_reading *r, json_t *effect,
                              const json_t *triggers, char event, rb_err *err)
 {
@@ -36,7 +37,7 @@ static enum rb_code fire_all(bool *instead, rb_pg_reading *r, json_t *effect,
     return RB_OK;
 }
 
-/* Writing rows */
+/* Writing rows: */
 
 static bool writes_key(const json_t *child, const json_t *columns)
 {
@@ -46,7 +47,7 @@ static bool writes_key(const json_t *child, const json_t *columns)
     return false;
 }
 
-/* What the server does to the rows that refer to those that are written. */
+/* Adds what foreign keys do to the rows that refer to the written ones. */
 static enum rb_code write_children(rb_pg_reading *r, const json_t *parent, char event,
                                    const json_t *columns, rb_err *err)
 {
@@ -66,7 +67,7 @@ static enum rb_code write_children(rb_pg_reading *r, const json_t *parent, char 
     return RB_OK;
 }
 
-/* A statement on a view that has no trigger for it. */
+/* Adds a statement on a view without an INSTEAD OF trigger: it writes the view's tables. */
 static enum rb_code write_bases(rb_pg_reading *r, const json_t *bases, char event, rb_err *err)
 {
     rb_json_each (base, bases) {
@@ -79,8 +80,8 @@ static enum rb_code write_bases(rb_pg_reading *r, const json_t *bases, char even
 }
 
 /*
- * Notes that rows are written. event: I, U, D; T for TRUNCATE, C for TRUNCATE CASCADE. columns:
- * names of those that are updated.
+ * Adds the effect that rows are written. event: I, U, D; T for TRUNCATE, C for TRUNCATE CASCADE.
+ * columns: names of updated columns, or NULL.
  */
 static enum rb_code write_rows(rb_pg_reading *r, const char *table, char event,
                                const json_t *columns, rb_err *err)
@@ -116,7 +117,7 @@ enum rb_code rb_pg_reading_written(rb_pg_reading *r, const char *table, rb_err *
     return write_rows(r, table, 'D', NULL, err);
 }
 
-/* Values that are others each time. */
+/* True if the value differs at each evaluation. */
 bool rb_pg_is_generated(const json_t *node)
 {
     static const char *const volatiles[] = {"random",

@@ -1,7 +1,8 @@
-/* What a database is, apart from its catalog. */
+/* Properties of a database that are not in its catalog. */
 #include "database/postgres/postgres.h"
 
-/* What ALTER DATABASE ... SET gave it: an application, and later scripts, may depend on it. */
+/* Reads settings made by ALTER DATABASE ... SET, which applications and later scripts may depend
+ * on. */
 enum rb_code rb_pg_settings(json_t **out, rb_db *db, rb_err *err)
 {
     return rb_pg_json(out, rb_pg_of(db),
@@ -41,7 +42,8 @@ enum rb_code rb_pg_size(int64_t *bytes, rb_db *db, rb_err *err)
                      err);
 }
 
-/* The server counts transactions, not those of one database: another one's may change it, too. */
+/* Transactions are counted for the whole server: a commit in another database changes the number,
+ * too. */
 enum rb_code rb_pg_data_version(int64_t *out, rb_db *db, rb_err *err)
 {
     return rb_pg_int(
@@ -50,8 +52,8 @@ enum rb_code rb_pg_data_version(int64_t *out, rb_db *db, rb_err *err)
         err);
 }
 
-/* $1: the name of a restore point, or null. A standby of a primary has no position of its own, and
- * nothing is committed there. */
+/* $1: the name of a restore point, or NULL. No rows on a standby, which has no position of its own.
+ */
 static const char recovery_sql[] =
     "SELECT json_build_object('system', (SELECT system_identifier::text FROM pg_control_system()),"
     " 'timeline', ('x' || left(pg_walfile_name(lsn), 8))::bit(32)::int, 'lsn', lsn, 'may', may,"

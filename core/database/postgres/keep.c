@@ -1,4 +1,5 @@
-/* Keeps the state before of a rehearsal or a proof. */
+/* Keeps the state before a rehearsal or a proof runs scripts, in a schema of its own (compare.h).
+ */
 #include "database/postgres/compare.h"
 
 static enum rb_code keep_table(rb_pg *pg, const json_t *table, rb_err *err)

@@ -5,12 +5,12 @@
 #include <stdbool.h>
 #include <string.h>
 
-/* Matches the headers that this is compiled against. */
+/* The library of the headers that rbtool is compiled with. */
 #define SONAME "libpq.so.5"
 
 rb_libpq rb_libpq_functions;
 
-/* Databases are opened by one thread, so that no lock is needed. */
+/* Only one thread opens databases, so that no lock is needed. */
 enum rb_code rb_libpq_load(rb_err *err)
 {
     static void *library;
@@ -24,8 +24,7 @@ enum rb_code rb_libpq_load(rb_err *err)
                        "cannot load libpq to use a PostgreSQL database: %s\n"
                        "install it (Debian: apt-get install libpq5)",
                        dlerror());
-        /* ISO C cannot convert an object pointer to a function pointer; POSIX gives both one size.
-         */
+        /* ISO C does not allow to convert an object pointer to a function pointer; POSIX does. */
 #define FIND(name)                                                                                 \
     {                                                                                              \
         void *found = dlsym(library, #name);                                                       \

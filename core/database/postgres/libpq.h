@@ -1,10 +1,10 @@
 /*
- * libpq, loaded when the first PostgreSQL database is opened. It depends on Kerberos, LDAP and two
- * TLS libraries: linked in, they would double the time that every start of the program takes.
+ * Loads libpq when the first PostgreSQL database is opened. libpq depends on Kerberos, LDAP and two
+ * TLS libraries: linking it would double the start time of every command.
  *
- * Files of this folder include this header in place of <libpq-fe.h> and call the functions of libpq
- * by their names. rb_libpq_load() has to succeed before the first of these calls; what has a PGconn
- * or a PGresult can rely on that.
+ * Files of this folder include this header instead of <libpq-fe.h> and call libpq's functions by
+ * their names. rb_libpq_load() must succeed first; code that has a PGconn or PGresult can rely on
+ * that.
  */
 #ifndef RB_DATABASE_POSTGRES_LIBPQ_H
 #define RB_DATABASE_POSTGRES_LIBPQ_H

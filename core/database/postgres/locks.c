@@ -1,11 +1,11 @@
-/* The locks that a script takes, the tables that it rewrites or reads as a whole, and taking the
- * same locks before it. */
+/* Reports the locks that a script takes and the tables that it rewrites or scans, and takes the
+ * same locks before a script. */
 #include "database/postgres/postgres.h"
 
 #include <string.h>
 
-/* {oid: {"table","node","scans"}}: what identifies a table's file, and how often this transaction
- * has read all of it. */
+/* SQL: {oid: {"table","node","scans"}}. node: the table's file; scans: how often this transaction
+ * has read all of the table. */
 static const char tables_sql[] =
     "SELECT coalesce(json_object_agg(c.oid, json_build_object('table', " RB_PG_TABLE_NAME(
         "n.nspname", "c.relname") ", 'node', pg_relation_filenode(c.oid), 'scans',"
@@ -15,7 +15,8 @@ static const char tables_sql[] =
                                   " AND c.relpersistence <> 't' AND n.nspname !~ '^(pg_|rbtool_)'"
                                   " AND n.nspname <> 'information_schema'";
 
-/* $1: that object, from before. ACCESS SHARE is left out: rbtool's own work takes it, too. */
+/* $1: the object of tables_sql, from before the script. ACCESS SHARE is left out, since rbtool's
+ * own statements take it, too. */
 static const char locks_sql[] =
     "SELECT coalesce(json_agg(json_build_object('table', b.value->>'table', 'mode', m.name,"
     " 'rewrites', pg_relation_filenode(c.oid)::text IS DISTINCT FROM b.value->>'node'"
@@ -33,7 +34,7 @@ static const char locks_sql[] =
     "  WHERE d.datname = current_database()) ORDER BY o.rank DESC LIMIT 1) m"
     " LEFT JOIN pg_class c ON c.oid = b.key::oid";
 
-/* As a script has them outside a transaction, where CONCURRENTLY works. */
+/* Changes lock modes to those that a script takes outside a transaction, with CONCURRENTLY. */
 static void weaken(json_t *locks)
 {
     static const char *const weak[] = {"ROW SHARE", "ROW EXCLUSIVE"};
@@ -58,10 +59,9 @@ enum rb_code rb_pg_locks(json_t **out, rb_db *db, const json_t *before, rb_err *
     return RB_OK;
 }
 
-/* $1: [{"table","mode"}]; the strongest mode of each table counts. One statement, since the
- * protocol for statements with an answer that can be waited for takes only one. In the order of
- * names, so that two runs never wait for each other. Tables that the role may not lock are locked
- * by the scripts. */
+/* $1: [{"table","mode"}]; for each table the strongest mode counts. Locks are taken in the order of
+ * names, so that two runs cannot deadlock. Skips tables that the role may not lock. This is one
+ * statement, since rb_pg_wait() can wait only for one. */
 static const char lock_sql[] =
     "SELECT 'DO $rbtool$ BEGIN ' || string_agg(format('LOCK TABLE ONLY %I.%I IN %s MODE;',"
     " n.nspname, c.relname, l.mode), ' ' ORDER BY n.nspname, c.relname) || ' END $rbtool$'"

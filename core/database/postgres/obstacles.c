@@ -1,7 +1,7 @@
-/* What else uses a database that scripts are about to change. */
+/* Finds what else uses a database that scripts are about to change. */
 #include "database/postgres/postgres.h"
 
-/* A few lines of each kind are enough. $1: effects (loss.h), whose keys are in lower case. */
+/* $1: effects (loss.h), with keys in lower case. Returns a few lines of each kind. */
 static const char sql[] =
     "WITH effects AS (SELECT key, value::jsonb AS value FROM json_each($1::json)),"
     " touched AS ("

@@ -1,13 +1,13 @@
-/* What of a script acts outside its transaction: RB011. */
+/* Finds parts of a script that act outside its transaction (lint rule RB011). */
 #include "database/postgres/postgres.h"
 
 #include <string.h>
 
 #include "sql/statement.h"
 
-#define DEPTH 4 /* of DO blocks in DO blocks */
+#define DEPTH 4 /* of nested DO blocks */
 
-/* Functions; a name that ends with "*" stands for all that begin so. */
+/* Functions. A name that ends with "*" stands for all names with that beginning. */
 static const struct {
     const char *name;
     const char *does;
@@ -68,7 +68,7 @@ static void report(const search *s, const rb_token *at, const char *what, const 
     s->found(s->context, (size_t)(at->text - s->text), message);
 }
 
-/* Statements; of COPY, what stands behind FROM or TO says where it goes. */
+/* Statements. For COPY, the words after FROM or TO show what it reads or writes. */
 static void check_statement(const search *s, const rb_sql_statement *statement)
 {
     const rb_token *head = statement->head;

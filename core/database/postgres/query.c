@@ -1,4 +1,4 @@
-/* Statements of rbtool's own, and what their errors say. */
+/* Runs rbtool's own statements, and formats their errors. */
 #include "database/postgres/postgres.h"
 
 #include <stdlib.h>
@@ -7,10 +7,10 @@
 #define SHOWN_SQL 80
 #define ROWS_LIMIT (64u << 20) /* bytes of an answer to rbtool's own statements */
 
-/* Types of pg_type.dat that are integers in JSON. */
+/* Type oids (pg_type.dat) whose values become integers in JSON. */
 enum { OID_BOOL = 16, OID_INT8 = 20, OID_INT2 = 21, OID_INT4 = 23, OID_OID = 26 };
 
-/* libpq is not loaded where nothing was asked of a server. */
+/* Without any PGresult libpq may not be loaded. */
 void rb_pg_clear(PGresult **result)
 {
     if (*result)
@@ -35,7 +35,7 @@ char *rb_pg_quote(const char *name)
     return quoted(name, '"');
 }
 
-/* With a backslash it is written so that standard_conforming_strings does not matter. */
+/* A value with a backslash becomes E'...', which does not depend on standard_conforming_strings. */
 char *rb_pg_literal(const char *value)
 {
     if (!strchr(value, '\\'))
@@ -62,14 +62,14 @@ bool rb_pg_is_lock(const PGresult *result)
     return rb_pg_is(result, "55P03") || rb_pg_is(result, "40P01");
 }
 
-/* How much of a statement of rbtool's own an error shows. */
+/* Returns how many bytes of a statement an error shows. */
 static int shown(const char *sql)
 {
     const size_t len = strcspn(sql, "\n");
     return (int)(len < SHOWN_SQL ? len : SHOWN_SQL);
 }
 
-/* Text of a server or of libpq: one line, safe on a terminal. */
+/* Appends a text of the server or of libpq as one line, safe for a terminal. */
 static void add_line(rb_buf *out, const char *text)
 {
     size_t len = strlen(text);
@@ -130,7 +130,7 @@ enum rb_code rb_pg_exec(rb_pg *pg, const char *sql, rb_err *err)
                       sql);
 }
 
-/* Adds the row of `from` to *all; false where memory ends. */
+/* Appends the row of `from` to *all. False if memory runs out. */
 static bool add_row(PGresult **all, const PGresult *from)
 {
     if (!*all)
@@ -171,7 +171,7 @@ enum rb_code rb_pg_rows(PGresult **out, rb_pg *pg, const char *sql, const char *
         if (all || status == PGRES_SINGLE_TUPLE) {
             PQclear(row);
         } else {
-            all = row; /* the end, without a row before it */
+            all = row; /* the final result, after no row */
         }
     }
     if (code == RB_OK)
@@ -228,7 +228,7 @@ json_t *rb_pg_cell(const PGresult *result, int row, int column, size_t limit)
     }
 }
 
-/* Adds a row; false if it has more than *left bytes. */
+/* Adds a row. False if it has more than *left bytes. */
 static bool collect(json_t *rows, size_t *left, const PGresult *result)
 {
     json_t *row = json_array();
@@ -243,7 +243,7 @@ static bool collect(json_t *rows, size_t *left, const PGresult *result)
     return true;
 }
 
-/* Reads the answer to what was sent. Rows past the limit are not asked for. */
+/* Reads the rows of a statement that was sent. Cancels it once the rows exceed the limit. */
 static enum rb_code read_answer(json_t *rows, rb_pg *pg, size_t limit, const char *sql, rb_err *err)
 {
     enum rb_code code = RB_OK;

@@ -1,7 +1,7 @@
 /*
- * Throw-away copies to run scripts on: a scratch database with what pg_dump says of the schema, and
- * with the rows, which are copied from session to session. All of it is of one snapshot, and takes
- * no lock that stops writers.
+ * Makes temporary copies to run scripts on: a scratch database with the schema from pg_dump and, if
+ * wanted, the rows, which are copied from session to session. Everything is read in one snapshot,
+ * with locks that do not block writers.
  */
 #include "database/postgres/compare.h"
 
@@ -14,8 +14,8 @@
 
 #define DUMP_LIMIT (256u << 20) /* bytes of a schema */
 
-/* The connection of a session, for a program that libpq is in: in the environment, so that no
- * password is in a list of processes. */
+/* Sets the session's connection for a client program in its environment, so that no password
+ * appears in the list of processes. */
 static void add_connection(rb_strs *env, rb_pg *pg)
 {
     PQconninfoOption *options = PQconninfo(pg->conn);
@@ -25,7 +25,7 @@ static void add_connection(rb_strs *env, rb_pg *pg)
     PQconninfoFree(options);
 }
 
-/* pg_dump writes commands of psql into its output, since version 15.14: \restrict and \unrestrict.
+/* Removes \restrict and \unrestrict, which pg_dump writes since 15.14: they are commands of psql.
  */
 static void remove_commands(char *sql)
 {
@@ -37,7 +37,7 @@ static void remove_commands(char *sql)
     }
 }
 
-/* section: pre-data, post-data; NULL: both. A new string. */
+/* Runs pg_dump. section: "pre-data" or "post-data"; NULL: both. *out: a new string. */
 static enum rb_code dump(char **out, rb_pg *from, const char *snapshot, const char *section,
                          rb_err *err)
 {
@@ -94,9 +94,9 @@ static enum rb_code copy_schema(rb_pg *to, rb_pg *from, const char *snapshot, co
     return rb_pg_settle(to, err);
 }
 
-/* Rows */
+/* Rows: */
 
-/* Passes what one session sends on to the other. */
+/* Sends the rows of a COPY from one session to the other. */
 static enum rb_code pipe_rows(rb_pg *to, rb_pg *from, rb_err *err)
 {
     char *line;
@@ -129,7 +129,8 @@ static enum rb_code start_copy(rb_pg *pg, const char *sql, ExecStatusType wanted
     return rb_pg_fail(err, pg, result, "database %s: `%s`", pg->shown, sql);
 }
 
-/* table: {"sql","columns"}; columns: those that hold data, quoted, with commas. */
+/* Copies the rows of a table, {"sql","columns"}. columns: those that hold data, quoted and
+ * separated by commas. */
 static enum rb_code copy_table(rb_pg *to, rb_pg *from, const json_t *table, rb_err *err)
 {
     const char *name = rb_json_str(table, "sql");
@@ -149,7 +150,7 @@ static enum rb_code copy_table(rb_pg *to, rb_pg *from, const json_t *table, rb_e
     return code;
 }
 
-/* own: only the tables that say what is applied. */
+/* Copies the rows of all tables; own: only of the tables that record applied migrations. */
 static enum rb_code copy_rows(rb_pg *to, rb_pg *from, bool own, rb_err *err)
 {
     RB_AUTO(rb_json_freep) json_t *tables = NULL;
@@ -188,7 +189,7 @@ static enum rb_code copy_rows(rb_pg *to, rb_pg *from, bool own, rb_err *err)
     return RB_OK;
 }
 
-/* Copying */
+/* Copying: */
 
 enum copying { COPY_SCHEMA, COPY_ROWS, COPY_AND_KEEP };
 
@@ -231,7 +232,7 @@ enum rb_code rb_pg_rehearse(rb_db **out, rb_db *of, const char *dir, bool rows, 
     return copy_snapshot(out, rb_pg_of(of), rows ? COPY_AND_KEEP : COPY_SCHEMA, err);
 }
 
-/* What pg_dump wrote: SQL for psql, else an archive or a folder for pg_restore. */
+/* Loads a file of pg_dump: plain SQL with psql, an archive or folder with pg_restore. */
 static enum rb_code load_dump(rb_pg *to, const char *file, rb_err *err)
 {
     RB_AUTO(rb_strs_clear) rb_strs env = {0};

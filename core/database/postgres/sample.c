@@ -1,5 +1,5 @@
-/* Made-up rows for empty tables, so that a proof meets rows at all. The same tables give the same
- * rows. */
+/* Inserts made-up rows into empty tables, so that a proof runs scripts on rows. The same tables
+ * always get the same rows. */
 #include "database/sample.h"
 
 #include <stdlib.h>
@@ -9,12 +9,12 @@
 #include "database/postgres/postgres.h"
 #include "database/tracking.h"
 
-#define ROWS 8 /* of a table, at most */
+#define ROWS 8 /* of one table, at most */
 
-/* Two values of a type, or of a category of types, as SQL. The first line that fits counts. Keys
- * are larger than those that scripts give their own rows. */
+/* Two values, as SQL, for a type or a category of types. The first matching line counts. Keys are
+ * larger than those that scripts usually insert. */
 static const struct {
-    const char *base; /* type; NULL: any */
+    const char *base; /* name of the type; NULL: any type */
     char category;    /* pg_type.typcategory; 0: any */
     bool key;
     const char *values[2];
@@ -29,7 +29,7 @@ static const struct {
     {"float8", 0, false, {"1.5", "2.25"}},
     {"numeric", 0, false, {"1.5", "2.25"}},
     {"money", 0, false, {"1.5", "2.25"}},
-    {NULL, 'N', false, {"0", "0"}}, /* oid, regclass, ... */
+    {NULL, 'N', false, {"0", "0"}}, /* oid, regclass and similar types */
     {NULL, 'B', false, {"true", "false"}},
     {"date", 0, false, {"'2001-02-03'", "'2002-11-12'"}},
     {"time", 0, false, {"'04:05:06'", "'13:14:15'"}},
@@ -64,8 +64,8 @@ static const struct {
     {NULL, 0, false, {"NULL", "NULL"}},
 };
 
-/* Tables that $1 (a JSON array) does not name, each with what its rows must be like. A partition's
- * bounds are checks. */
+/* The tables that $1 (a JSON array) does not name, each with what its rows have to fulfil. A
+ * partition's bounds count as checks. */
 static const char tables_sql[] =
     "WITH RECURSIVE bases(oid, base, not_null, checks) AS ("
     " SELECT oid, oid, false, ''::text FROM pg_type"
@@ -112,12 +112,12 @@ static const char tables_sql[] =
                                   "   AND n.nspname <> 'information_schema') t"
                                   " WHERE NOT $1::jsonb ? t.name";
 
-/* A table that is being filled; item: of tables_sql. */
+/* A table that is being filled. item: its row of tables_sql. */
 typedef struct filling {
     rb_pg *pg;
     const rb_samples *samples;
     const json_t *item;
-    const char *only; /* the column that a domain's checks are about, or NULL */
+    const char *only; /* the column whose domain's checks are being satisfied, or NULL */
 } filling;
 
 static const json_t *column_of(const filling *f, size_t i)
@@ -125,8 +125,8 @@ static const json_t *column_of(const filling *f, size_t i)
     return json_array_get(json_object_get(f->item, "columns"), i);
 }
 
-/* Statements that may fail, and are undone alone then. *out: the integer that the last one gives,
- * unless NULL. */
+/* Runs statements that may fail, and undoes them if they do. *out: the integer that the last one
+ * returns; or NULL. */
 static bool attempt(int64_t *out, rb_pg *pg, const char *sql)
 {
     int64_t value = 0;
@@ -143,14 +143,14 @@ static bool attempt(int64_t *out, rb_pg *pg, const char *sql)
     return true;
 }
 
-/* rb_sample_holds: of a domain, whether the value can be cast to it. */
+/* An rb_sample_holds. For a domain, checks whether the value can be cast to it. */
 static bool holds(void *context, const rb_sample_row *r, const char *check)
 {
     const filling *f = context;
     RB_AUTO(rb_buf_clear) rb_buf sql = {0};
     int64_t out = 0;
     RB_AUTO(rb_free_str) char *domain = f->only ? rb_pg_quote(f->only) : NULL;
-    if (domain) /* a value that is not used is not cast */
+    if (domain) /* a value that is not used would not be cast */
         rb_buf_printf(&sql, "SELECT num_nulls(%s) >= 0 FROM (SELECT ", domain);
     else
         rb_buf_printf(&sql, "SELECT coalesce((%s), true) FROM (SELECT ", check);
@@ -182,7 +182,7 @@ static void satisfy(filling *f, rb_sample_row *r)
         rb_sample_satisfy(r, json_string_value(check), rb_postgres_driver.engine, holds, f);
 }
 
-/* A value of the column's type; a new string. */
+/* Returns a value of the column's type. A new string. */
 static char *value_of(const json_t *column, bool second)
 {
     const json_t *labels = json_object_get(column, "labels");
@@ -192,7 +192,7 @@ static char *value_of(const json_t *column, bool second)
     size_t i = 0;
     if (json_array_size(labels) > 0)
         return rb_strdup(label ? label : json_string_value(json_array_get(labels, 0)));
-    if (members > 0) { /* a composite type without values: (,,) */
+    if (members > 0) { /* a composite type, with all members NULL: (,,) */
         rb_buf row = {0};
         for (int64_t member = 1; member < members; member++)
             rb_buf_addc(&row, ',');
@@ -241,7 +241,7 @@ static void set_value(rb_sample_column *c, const char *value)
     c->value = copy;
 }
 
-/* SELECT of the key that the parent's first row has. */
+/* Returns a SELECT of the key of the parent's first row. */
 static char *parent_sql(const json_t *reference)
 {
     rb_buf columns = {0};
@@ -257,8 +257,8 @@ static char *parent_sql(const json_t *reference)
     return sql;
 }
 
-/* Sets the columns of a reference to an existing parent's key, or to NULL. *waits: there is none,
- * and they must have a value, or last is false. */
+/* Sets the columns of a reference to the key of an existing parent, or to NULL. *waits: the parent
+ * table is empty, and the columns need a value or `last` is false. */
 static enum rb_code set_reference(bool *waits, filling *f, rb_sample_row *r,
                                   const json_t *reference, bool last, rb_err *err)
 {
@@ -287,7 +287,7 @@ static enum rb_code set_reference(bool *waits, filling *f, rb_sample_row *r,
     return RB_OK;
 }
 
-/* Inserting */
+/* Inserting: */
 
 static char *insert_sql(const filling *f, const rb_sample_row *r, bool sparse)
 {
@@ -318,8 +318,8 @@ static void add_triggers(rb_buf *out, const filling *f, const char *verb)
     }
 }
 
-/* With the triggers that an application's insert would run, else without them. Deferred
- * constraints are checked at once. */
+/* Inserts a row with triggers, as an application does; if that fails, without them. Checks deferred
+ * constraints immediately. */
 static bool insert(filling *f, const rb_sample_row *r)
 {
     const bool triggers = json_array_size(json_object_get(f->item, "triggers")) > 0;
@@ -339,7 +339,7 @@ static bool insert(filling *f, const rb_sample_row *r)
     return false;
 }
 
-/* One row; of values that scripts name, one row for each. */
+/* Inserts one row, or one for each value that the scripts name. */
 static enum rb_code fill_table(bool *filled, bool *waits, filling *f, bool last, rb_err *err)
 {
     enum rb_code code = RB_OK;
@@ -362,7 +362,7 @@ static enum rb_code fill_table(bool *filled, bool *waits, filling *f, bool last,
     return code;
 }
 
-/* Names those of the tables that have rows: "true" in filled. */
+/* Sets "true" in `filled` for the tables that have rows. */
 static enum rb_code find_filled(json_t *filled, rb_pg *pg, const json_t *tables, rb_err *err)
 {
     RB_AUTO(rb_buf_clear) rb_buf sql = {0};
@@ -381,8 +381,8 @@ static enum rb_code find_filled(json_t *filled, rb_pg *pg, const json_t *tables,
     return RB_OK;
 }
 
-/* Tables wait for the ones that they refer to. When no table can be filled any more, those that
- * still wait are tried without (references in a circle). */
+/* Fills tables after the ones that they refer to. When no more table can be filled, tries those
+ * that still wait, without values for references (references in a circle). */
 static enum rb_code fill_all(json_t *filled, filling *f, const json_t *tables, rb_err *err)
 {
     RB_AUTO(rb_json_freep) json_t *given_up = json_object();
@@ -400,7 +400,7 @@ static enum rb_code fill_all(json_t *filled, filling *f, const json_t *tables, r
             progress |= has_rows;
             if (has_rows)
                 json_object_set_new_nocheck(filled, name, json_true());
-            else if (!waits && !last) /* else one that was filled meanwhile may be its parent */
+            else if (!waits && !last) /* a table that was filled meanwhile may be its parent */
                 json_object_set_new_nocheck(given_up, name, json_true());
         }
         if (!progress && last)

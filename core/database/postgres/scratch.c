@@ -1,5 +1,5 @@
-/* Scratch databases: each is a database of its own, in the private cluster (cluster.h) or in the
- * server that RBTOOL_SCRATCH_URL names. */
+/* Scratch databases in the private cluster (cluster.h), or in the server that RBTOOL_SCRATCH_URL
+ * names. */
 #include "database/postgres/cluster.h"
 #include "database/postgres/postgres.h"
 
@@ -16,21 +16,23 @@
 
 #include "sql/token.h"
 
-#define KEPT_OPEN 24 /* databases that are not dropped at once: that takes longer than to stop */
+#define KEPT_OPEN                                                                                  \
+    24 /* databases that are left to be removed with the cluster, which is faster than dropping    \
+          them */
 #define SERVER_PREFIX "rbtool_scratch_"
 #define RANDOM_BYTES 6
-#define STATES_KEPT "12" /* in a cluster that the next command may find */
-#define LEAVE_MS 2000    /* for a session that was closed to leave its database */
+#define STATES_KEPT "12" /* states in a cluster that is kept for the next command */
+#define LEAVE_MS 2000    /* milliseconds until a closed session has left its database */
 #define ROLE_LIMIT 1000  /* roles created for one script */
 
-/* RBTOOL_SCRATCH_URL's server, in place of a private cluster. */
+/* The server of RBTOOL_SCRATCH_URL, used instead of a private cluster. */
 static struct {
-    char *url;                         /* NULL: a private cluster */
-    char prefix[32];                   /* of its databases; and its role */
-    char secret[2 * RANDOM_BYTES + 1]; /* that role's password */
-    bool own_role;                     /* the url's role is a superuser: scripts have another one */
-    pid_t owner;                       /* the process that checked it */
-    pid_t guardian;                    /* removes them when owner has ended */
+    char *url;                         /* NULL: a private cluster is used */
+    char prefix[32];                   /* begins the names of rbtool's databases and role */
+    char secret[2 * RANDOM_BYTES + 1]; /* password of rbtool's role */
+    bool own_role;  /* the url's role is a superuser, so that scripts get a role of their own */
+    pid_t owner;    /* the process that checked the server */
+    pid_t guardian; /* the process that drops the databases when `owner` has ended */
     int alive;
 } server;
 
@@ -39,7 +41,8 @@ static const char *prefix(void)
     return server.url ? server.prefix : "scratch";
 }
 
-/* The server's url with another database; with the scripts' own role, if it has one. */
+/* Returns the server's url with another database; scripts: with the role for scripts, if there is
+ * one. */
 static char *server_url(const char *database, bool scripts)
 {
     const char *authority = strstr(server.url, "://") + 3;
@@ -77,8 +80,7 @@ static enum rb_code connect_admin(rb_pg **out, rb_err *err)
     return connect_as(out, "postgres", RB_PG_CLUSTER_ADMIN, err);
 }
 
-/* Of a server that others use, too. */
-
+/* Drops all databases and the role that rbtool created in a server which others use, too. */
 static void drop_all(void)
 {
     RB_AUTO(rb_pg_disconnectp) rb_pg *admin = NULL;
@@ -120,8 +122,8 @@ static enum rb_code start_guardian(rb_err *err)
                                : rb_fail_errno(err, RB_ERROR, "a process cannot be created");
 }
 
-/* The database that the url names is only looked at: it has to be empty, so that an environment's
- * is not taken by mistake. */
+/* Checks that the database of the url is empty, so that an environment's server is not used by
+ * mistake. */
 static enum rb_code check_server(rb_pg *admin, rb_err *err)
 {
     int64_t objects = 0;
@@ -178,8 +180,8 @@ bool rb_pg_scratch_server(const char *url)
     return server.url != NULL;
 }
 
-/* Leaves the cluster as the next command may find it: without this command's databases, with the
- * newest states. */
+/* Prepares the cluster for the next command: drops this command's databases, and keeps the newest
+ * states. False if that fails. */
 static bool tidy_cluster(void)
 {
     RB_AUTO(rb_pg_disconnectp) rb_pg *admin = NULL;
@@ -213,8 +215,7 @@ void rb_pg_scratch_stop(void)
     server.owner = 0;
 }
 
-/* What every scratch database begins with: roles that a script gives its objects to may own them.
- */
+/* Creates roles that exist in every scratch database: scripts may make them owners of objects. */
 static enum rb_code prepare_cluster(rb_err *err)
 {
     RB_AUTO(rb_pg_disconnectp) rb_pg *admin = NULL;
@@ -235,7 +236,8 @@ enum rb_code rb_pg_scratch_start(const rb_db_limits *limits, rb_err *err)
     return started ? prepare_cluster(err) : RB_OK;
 }
 
-/* Waits until no session is in a database: PostgreSQL itself looks every 100 ms only. */
+/* Waits until no session is connected to a database. PostgreSQL itself would check only every 100
+ * ms. */
 static enum rb_code wait_until_left(rb_pg *admin, const char *database, rb_err *err)
 {
     const struct timespec pause = {.tv_nsec = 2000000};
@@ -250,7 +252,8 @@ static enum rb_code wait_until_left(rb_pg *admin, const char *database, rb_err *
     return RB_OK;
 }
 
-/* scripts: it is for them; else a state, which no script can change. */
+/* Creates a database. scripts: owned by the scripts' role; otherwise a state, which scripts cannot
+ * change. */
 static enum rb_code create_database(rb_pg *admin, const char *name, const char *template_,
                                     bool scripts, rb_err *err)
 {
@@ -262,13 +265,14 @@ static enum rb_code create_database(rb_pg *admin, const char *name, const char *
     return rb_pg_exec(admin, sql, err);
 }
 
-/* What a script said with ALTER ROLE ... SET is not in a copy of its database, so it is in none. */
+/* Removes settings made by ALTER ROLE ... SET. They belong to the cluster, so that a copy of a
+ * database would see those of other scripts. */
 static enum rb_code forget_settings(rb_pg *admin, rb_err *err)
 {
     return server.url ? RB_OK : rb_pg_exec(admin, "DELETE FROM pg_db_role_setting", err);
 }
 
-/* state: the name of the database that it is a copy of. */
+/* Opens a copy of the database named `state`. */
 static enum rb_code open_copy(rb_db **out, rb_pg *admin, const char *state, rb_err *err)
 {
     static size_t made;
@@ -327,11 +331,11 @@ static enum rb_code has_state(bool *out, rb_pg *admin, const char *name, rb_err 
     return RB_OK;
 }
 
-/* Copies pg's database to one of that name, for scripts or as a state. */
+/* Copies pg's database to one named `name`, for scripts or as a state. */
 static enum rb_code copy_to(rb_pg *pg, rb_pg *admin, const char *name, bool scripts, rb_err *err)
 {
     RB_AUTO(rb_pg_disconnectp) rb_pg *again = NULL;
-    PQfinish(pg->conn); /* a database that somebody uses is not copied */
+    PQfinish(pg->conn); /* a database with open sessions cannot be copied */
     pg->conn = NULL;
     RB_TRY(wait_until_left(admin, pg->scratch, err));
     RB_TRY(create_database(admin, name, pg->scratch, scripts, err));
@@ -383,10 +387,10 @@ enum rb_code rb_pg_scratch_at(rb_db **out, size_t *which, const rb_strs *keys, r
     return RB_OK;
 }
 
-/* Roles that scripts name. */
+/* Roles that scripts name: */
 
-/* GRANT ... TO x, REVOKE ... FROM x, OWNER TO x, POLICY ... TO x, SET ROLE x, FOR ROLE x,
- * AUTHORIZATION x: what of a statement makes TO and FROM lead to roles. */
+/* The words that show whether TO and FROM in a statement are followed by roles: GRANT ... TO x,
+ * REVOKE ... FROM x, OWNER TO x, POLICY ... TO x, SET ROLE x, FOR ROLE x, AUTHORIZATION x. */
 struct words {
     bool to;
     bool from;
@@ -450,7 +454,7 @@ enum rb_code rb_pg_scratch_roles(rb_pg *pg, const char *text, rb_err *err)
 {
     RB_AUTO(rb_strs_clear) rb_strs names = {0};
     RB_AUTO(rb_pg_disconnectp) rb_pg *admin = NULL;
-    if (server.url) /* its roles are its administrator's */
+    if (server.url) /* on a server of the user's, roles are up to its administrator */
         return RB_OK;
     find_roles(&names, text, strlen(text));
     for (size_t i = 0; i < names.n; i++) {

@@ -1,4 +1,5 @@
-/* Scripts: split into statements, run one by one; what they leave in the session is undone. */
+/* Runs scripts: splits them into statements, runs these one by one, and undoes what they change in
+ * the session. */
 #include "database/postgres/postgres.h"
 
 #include <poll.h>
@@ -15,7 +16,7 @@
 #include "sql/statement.h"
 
 #define SHOWN_SQL 80
-#define CANCEL_SECONDS 30 /* that a server has for ending a statement that was cancelled */
+#define CANCEL_SECONDS 30 /* seconds until a cancelled statement must have ended */
 
 typedef struct statements {
     rb_sql_statement *items;
@@ -38,7 +39,7 @@ static void add_statement(statements *out, const rb_sql_statement *s)
     out->items[out->n++] = *s;
 }
 
-/* As rbtool's own lexer splits them. *code: the text with blanks in place of COPY's data. */
+/* Splits a text with rbtool's own lexer. *code: the text, with COPY's data replaced by spaces. */
 static void split_by_lexer(statements *out, char **code, const char *text)
 {
     rb_sql sql;
@@ -62,8 +63,8 @@ static void take_data(rb_sql_statement *s, const statements *from)
         }
 }
 
-/* The parser knows best where a statement ends. It is PostgreSQL 15's: text that it does not
- * understand, such as the syntax of a later version, is split by the lexer alone. */
+/* Splits a text with libpg_query's parser, which knows exactly where statements end. A text that
+ * this parser (PostgreSQL 15) does not understand, such as newer syntax, is split by the lexer. */
 static void split(statements *out, const char *text)
 {
     RB_AUTO(rb_free_str) char *code = NULL;
@@ -79,7 +80,7 @@ static void split(statements *out, const char *text)
         sql.at = from;
         if (!rb_sql_statement_next(&s, &sql))
             continue;
-        rb_sql_init(&sql, text, end, "postgresql"); /* tokens are borrowed from the text */
+        rb_sql_init(&sql, text, end, "postgresql"); /* tokens point into the text */
         sql.at = s.start;
         (void)rb_sql_statement_next(&s, &sql);
         s.end = end;
@@ -93,7 +94,7 @@ static void split(statements *out, const char *text)
     pg_query_free_split_result(found);
 }
 
-/* The server counts characters from 1; the offset of that one in bytes. */
+/* Converts a position of the server, in characters from 1, into an offset in bytes. */
 static size_t offset_of(const char *text, const char *position)
 {
     long left = position ? strtol(position, NULL, 10) - 1 : 0;
@@ -107,8 +108,8 @@ static size_t offset_of(const char *text, const char *position)
     return at;
 }
 
-/* Why a limit ended the statement, a new string; NULL: none did. The cluster of a scratch database
- * is stopped when its files are too large. */
+/* Returns why a limit ended the statement, as a new string; NULL if none did. The private cluster
+ * stops when its files become too large. */
 static char *limit_hit(rb_pg *pg, const PGresult *result)
 {
     const rb_db_limits *l = &pg->limits;
@@ -131,7 +132,7 @@ static char *limit_hit(rb_pg *pg, const PGresult *result)
                              l->memory, where);
 }
 
-/* s: the statement that failed, or NULL for what follows the last one. */
+/* Reports an error. s: the statement that failed, or NULL for what runs after the last one. */
 static enum rb_code fail_in(rb_pg *pg, const rb_db_text *sql, const rb_sql_statement *s,
                             const PGresult *result, rb_err *err)
 {
@@ -165,8 +166,8 @@ static enum rb_code fail_in(rb_pg *pg, const rb_db_text *sql, const rb_sql_state
                    busy && pg->blockers ? pg->blockers : "", rb_buf_str(&quote), safe_hint);
 }
 
-/* Waits a second at most for what the server sends. look: when to find out who holds the lock that
- * the session waits for; 0: not any more. */
+/* Waits at most a second for data from the server. *look: time to find out which session holds the
+ * lock that this one waits for; 0: done. */
 static bool wait_once(rb_pg *pg, int64_t *deadline, int64_t *look)
 {
     struct pollfd fd = {.fd = PQsocket(pg->conn), .events = POLLIN};
@@ -226,8 +227,8 @@ static bool drop_copied(rb_pg *pg, int64_t *deadline)
     return true;
 }
 
-/* Sent by the extended protocol, in which the server takes one statement and no more: none that
- * ends the transaction hides behind another. */
+/* Runs a statement with the extended protocol, in which the server accepts only one. So a second
+ * one that ends the transaction cannot be hidden in the text. */
 static enum rb_code run_one(json_t *effects, rb_pg *pg, const rb_db_text *sql,
                             const rb_sql_statement *s, int64_t *deadline, rb_err *err)
 {
@@ -245,7 +246,7 @@ static enum rb_code run_one(json_t *effects, rb_pg *pg, const rb_db_text *sql,
         RB_TRY(rb_pg_effects_add(effects, pg, text, err));
     if (!PQsendQueryParams(pg->conn, text, 0, NULL, NULL, NULL, NULL, 0))
         return fail_in(pg, sql, s, NULL, err);
-    PQsetSingleRowMode(pg->conn); /* rows that nobody wants do not fill the memory */
+    PQsetSingleRowMode(pg->conn); /* rows are discarded as they arrive */
     for (;;) {
         if (!rb_pg_wait(pg, deadline))
             return code == RB_OK ? fail_in(pg, sql, s, NULL, err) : code;
@@ -266,11 +267,11 @@ static enum rb_code run_one(json_t *effects, rb_pg *pg, const rb_db_text *sql,
     return code;
 }
 
-/* What a script set, and left behind, must not reach the next one. Deferred constraints are checked
- * here, where the script that broke one is known. The last query gives what is to be run then:
- * temporary objects are dropped, except for rbtool's own, and constraints that are initially
- * deferred are deferred again (by name; SET CONSTRAINTS refuses a name that one that is not
- * deferrable has, too). */
+/* Undoes what a script set or left in the session, so that scripts do not affect each other. First
+ * checks deferred constraints, while the script that violated one is known. The last query returns
+ * the statements to run then: they drop temporary objects except rbtool's own, and defer
+ * constraints again that are initially deferred (by name, unless a constraint of that name is not
+ * deferrable: SET CONSTRAINTS would fail). */
 static const char tidy_sql[] =
     "SET CONSTRAINTS ALL IMMEDIATE; CLOSE ALL; UNLISTEN *; RESET SESSION AUTHORIZATION;"
     " RESET ROLE; RESET ALL;";
@@ -349,14 +350,14 @@ enum rb_code rb_pg_script_outside(rb_pg *pg, const rb_db_text *sql, size_t *ran,
     }
     statements_clear(&all);
     const bool held = pg->held;
-    pg->held = false; /* tidy lets go of advisory locks */
+    pg->held = false; /* advisory locks were released */
     const enum rb_code tidied = tidy(pg, sql, code == RB_OK ? err : RB_IGNORED);
     const enum rb_code taken =
         held && tidied == RB_OK ? rb_pg_hold(&pg->base, code == RB_OK ? err : RB_IGNORED) : tidied;
     return code == RB_OK ? taken : code;
 }
 
-/* Runs a statement of the seed that may fail; then it is undone alone. */
+/* Runs a statement of the seed. If it fails, only that statement is undone. */
 static enum rb_code seed_one(bool *ran, rb_pg *pg, const rb_db_text *sql, const rb_sql_statement *s,
                              int64_t *deadline, char **why, rb_err *err)
 {
@@ -369,7 +370,7 @@ static enum rb_code seed_one(bool *ran, rb_pg *pg, const rb_db_text *sql, const 
         *err = failure;
         return RB_FOUND;
     }
-    if (!strstr(failure.message, "(SQLSTATE 23")) { /* not a broken constraint */
+    if (!strstr(failure.message, "(SQLSTATE 23")) { /* not a constraint violation */
         free(*why);
         *why = rb_strdup(rb_err_line(&failure));
     }

@@ -1,15 +1,15 @@
-/* What a session holds while a transition runs: its name, its locks, its transaction. */
+/* The state of a session during a transition: its name, its locks, its transaction. */
 #include "database/postgres/session.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
-/* "rbtool" as a number: the key of the advisory lock that says that a transition runs. */
+/* "rbtool" as a number: key of the advisory lock that is held while a transition runs. */
 #define LOCK_KEY 0x7262746f6f6cLL
-#define LOCK_TEXT "x'7262746f6f6c'::bigint" /* the same in SQL */
+#define LOCK_TEXT "x'7262746f6f6c'::bigint" /* the same key in SQL */
 
-/* pg_stat_activity in one line: who, from where, how long, doing what. */
+/* SQL: a line about a row of pg_stat_activity: user, address, since when, and its statement. */
 #define ABOUT                                                                                      \
     "'pid ' || pid || ', application \"' || coalesce(application_name, '') || '\", user '"         \
     " || coalesce(usename, '?') || coalesce(', from ' || client_addr, '') || coalesce(', '"        \
@@ -17,9 +17,10 @@
     " backend_start))) || ' s', '')"
 
 /*
- * A pool that lends a server connection for one transaction only would spread the session over
- * several: settings, advisory locks and temporary tables would be another client's. Such a pool
- * gives the connection that is idle now to the next client.
+ * Refuses a connection pooler in transaction mode. It would distribute the session over several
+ * server connections, so that settings, advisory locks and temporary tables would be another
+ * client's. To detect it, opens a second connection, to which such a pooler gives the idle server
+ * session.
  */
 static enum rb_code refuse_pool(rb_pg *pg, rb_err *err)
 {
@@ -69,7 +70,7 @@ enum rb_code rb_pg_label(rb_db *db, const char *label, rb_err *err)
     return rb_pg_settle(pg, err);
 }
 
-/* Who holds the advisory lock of that key; NULL for nobody. */
+/* Returns who holds the advisory lock of that key, or NULL. */
 static enum rb_code holder_of(char **out, rb_pg *pg, const char *key, rb_err *err)
 {
     const char *const params[] = {key};
@@ -134,7 +135,7 @@ enum rb_code rb_pg_commit(rb_db *db, rb_err *err)
     if (!pg->begun)
         return rb_fail(err, RB_ERROR, "database %s: internal error: commit without a transaction",
                        pg->shown);
-    /* Of a transaction that has failed, COMMIT makes a rollback and reports success. */
+    /* COMMIT of a failed transaction rolls back and still reports success. */
     if (PQtransactionStatus(pg->conn) != PQTRANS_INTRANS)
         return rb_fail(err, RB_ERROR, "database %s: the transaction has failed before its commit",
                        pg->shown);
@@ -157,7 +158,7 @@ void rb_pg_rollback(rb_db *db)
         (void)!rb_pg_exec(pg, "ROLLBACK", RB_IGNORED);
 }
 
-/* The sessions with that name but this one. */
+/* SQL: other sessions with the same name. */
 #define OTHERS                                                                                     \
     " FROM pg_stat_activity WHERE application_name = $1 AND datname = current_database()"          \
     " AND pid <> pg_backend_pid()"

@@ -1,14 +1,15 @@
-/* What a session holds while a transition runs: its name, its locks, its transaction. */
+/* The state of a session during a transition: its name, its locks, its transaction. */
 #ifndef RB_DATABASE_POSTGRES_SESSION_H
 #define RB_DATABASE_POSTGRES_SESSION_H
 
 #include "database/postgres/postgres.h"
 
-/* After connecting: refuses a pool in transaction mode, and, unless the session only reads, a
- * standby. */
+/* Checks a new connection: refuses a pooler in transaction mode and, unless the session only reads,
+ * a standby. */
 enum rb_code rb_pg_look(rb_pg *pg, rb_err *err);
 
-/* Names the sessions that hold the lock that this one waits for; a new string, NULL for none. */
+/* Describes the sessions that hold the lock which this one waits for. A new string; NULL if none.
+ */
 char *rb_pg_blockers(const rb_pg *pg);
 
 /* The driver's functions; see driver.h. */

@@ -1,4 +1,4 @@
-/* What scripts may not do. */
+/* Decides what scripts and data tests may do, as SQLite's authorizer. */
 #include "database/sqlite/effects.h"
 
 #include <sqlite3.h>
@@ -37,7 +37,8 @@ static bool deny(rb_sqlite *db, const char *why, const char *what)
 bool rb_sqlite_may_change(rb_sqlite *db, const char *table)
 {
     static const char *const own[] = {"rbtool_applied", "rbtool_journal", "rbtool_checksums"};
-    bool ours = table && strncasecmp(table, "rbtool ", 7) == 0; /* temporary ones: restore.c */
+    bool ours = table && strncasecmp(table, "rbtool ", 7) ==
+                             0; /* rbtool's temporary tables, see restore.c */
     for (size_t i = 0; table && i < sizeof own / sizeof *own; i++)
         ours = ours || strcasecmp(table, own[i]) == 0;
     if (ours)
@@ -51,7 +52,7 @@ bool rb_sqlite_may_call(rb_sqlite *db, const char *function)
            deny(db, "a script may call only functions that work on data; take out ", function);
 }
 
-/* one and two: as the action has them, https://www.sqlite.org/c3ref/c_alter_table.html. */
+/* one, two: arguments of the action, https://www.sqlite.org/c3ref/c_alter_table.html. */
 static bool is_allowed(rb_sqlite *db, int action, const char *one, const char *two)
 {
     switch (action) {
@@ -112,7 +113,7 @@ int rb_sqlite_authorize(void *context, int action, const char *one, const char *
 {
     rb_sqlite_state *state = context;
     rb_sqlite *db = state->db;
-    /* A trigger or a view is the user's code, even if a statement of rbtool's own runs it. */
+    /* Triggers and views are the user's code, even if a statement of rbtool runs them. */
     if (action == SQLITE_FUNCTION && (trigger || state->guard != RB_GUARD_NONE))
         return rb_sqlite_may_call(db, two) ? SQLITE_OK : SQLITE_DENY;
     if (state->guard == RB_GUARD_NONE)

@@ -34,18 +34,18 @@
 #include "database/backup_sql.h"
 #include "database/sqlite/backup_file.h"
 
-#define HASHED 100 /* columns at once: SQLite's functions have at most 127 arguments */
-#define ATTACHED 8 /* SQLite attaches 10, one is the transition's own backup */
-#define FOLDED 4   /* bytes of a column in a hash */
+#define HASHED 100 /* columns in one function call: SQLite allows at most 127 arguments */
+#define ATTACHED 8 /* SQLite attaches at most 10, and one is the transition's own backup */
+#define FOLDED 4   /* bytes of each column at the end of a hash */
 #define REPORT_ROWS 8192
 
 typedef struct backup_file {
     rb_backup_file base;
     rb_sqlite *own;
-    rb_strs noted; /* tables that have notes */
+    rb_strs noted; /* tables with notes */
 } backup_file;
 
-/* Hashes */
+/* Hashes: */
 
 typedef struct hashing {
     rb_sha256 *sha256;
@@ -86,7 +86,8 @@ static void add_value(rb_buf *out, sqlite3_value *value)
     size_t len = number                ? sizeof bits
                  : type == SQLITE_NULL ? 0
                                        : (size_t)sqlite3_value_bytes(value);
-    rb_buf_addc(out, (char)(type == SQLITE_NULL ? 0 : type)); /* SQLite's own numbers: 1 to 4 */
+    rb_buf_addc(
+        out, (char)(type == SQLITE_NULL ? 0 : type)); /* SQLITE_INTEGER to SQLITE_BLOB are 1 to 4 */
     add_big_endian(out, len);
     if (number)
         add_big_endian(out, bits);
@@ -94,7 +95,8 @@ static void add_value(rb_buf *out, sqlite3_value *value)
         rb_buf_add(out, data, len);
 }
 
-/* FNV-1a, folded: says which column differs where the SHA-256 does. */
+/* Appends a short hash (FNV-1a, folded), which shows the column that differs if the SHA-256 does.
+ */
 static void add_folded(rb_buf *out, const char *data, size_t len)
 {
     uint64_t hash = 14695981039346656037u;
@@ -123,7 +125,8 @@ static void hash_values(sqlite3_context *context, int n, sqlite3_value **values)
     sqlite3_result_blob(context, h->out.data, (int)h->out.len, SQLITE_TRANSIENT);
 }
 
-/* Two hashes of rows with that many columns, and the places of those that may differ ("2,5,"). */
+/* Compares two hashes of rows with that many columns, except for the columns whose numbers are
+ * listed ("2,5,"). */
 static void same_values(sqlite3_context *context, int n, sqlite3_value **values)
 {
     const unsigned char *a = sqlite3_value_blob(values[0]);
@@ -166,7 +169,7 @@ static void add_functions(rb_sqlite *db)
                                NULL);
 }
 
-/* ignored: columns that count as NULL; or NULL. */
+/* Appends the hash of a row. ignored: columns that count as NULL; or NULL for none. */
 static void hash_sql(rb_buf *out, const char *row, const json_t *columns, const json_t *ignored)
 {
     bool several = json_array_size(columns) > HASHED;
@@ -208,9 +211,9 @@ void rb_sqlite_same_sql(rb_buf *out, const char *a, const char *b)
     rb_buf_printf(out, "(%s IS %s COLLATE BINARY AND typeof(%s) = typeof(%s))", a, b, a, b);
 }
 
-/* Opening */
+/* Opening: */
 
-/* A file that is not complete is thrown away: it needs no journal. */
+/* An incomplete file is deleted, so that it needs no journal. */
 static const char begin_writing[] =
     "PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; PRAGMA temp_store=FILE; BEGIN";
 
@@ -316,7 +319,7 @@ enum rb_code rb_sqlite_backup_attach(rb_backup_file *file, rb_err *err)
     return RB_OK;
 }
 
-/* Rows */
+/* Rows: */
 
 static enum rb_code prepare(rb_stmt **out, rb_sqlite *db, const char *sql, const char *doing,
                             rb_err *err)
@@ -326,7 +329,7 @@ static enum rb_code prepare(rb_stmt **out, rb_sqlite *db, const char *sql, const
     return rb_stmt_prepare(out, &tail, &offset, db, sql) ? RB_OK : rb_sqlite_fail(db, doing, err);
 }
 
-/* Runs insert for each row that select gives. */
+/* Runs `insert` for each row of `select`. */
 static enum rb_code copy(backup_file *f, const json_t *table, const char *select,
                          const char *insert, rb_err *err)
 {
@@ -358,7 +361,7 @@ static enum rb_code copy(backup_file *f, const json_t *table, const char *select
     return end == RB_STMT_DONE ? RB_OK : rb_sqlite_fail(db, reading, err);
 }
 
-/* The columns of a table's rows between rbtool_row and rbtool_state, and how many these are. */
+/* Returns the columns between rbtool_row and rbtool_state, separated by commas. *n: how many. */
 static char *columns_of(size_t *n, const json_t *table, const char *prefix)
 {
     const json_t *key = json_object_get(table, "key");
@@ -421,7 +424,7 @@ enum rb_code rb_sqlite_backup_note(rb_backup_file *file, const json_t *table, co
     return copy(f, table, select, insert, err);
 }
 
-/* Closing */
+/* Closing: */
 
 static enum rb_code write_value(rb_sqlite *db, const char *name, const char *value, rb_err *err)
 {

@@ -1,4 +1,4 @@
-/* The parts of the driver (driver.h) that backups need: backup_file.c and backup_table.c. */
+/* The driver's functions for backups (driver.h): of backup_file.c and backup_table.c. */
 #ifndef RB_DATABASE_SQLITE_BACKUP_FILE_H
 #define RB_DATABASE_SQLITE_BACKUP_FILE_H
 

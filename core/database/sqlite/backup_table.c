@@ -1,11 +1,11 @@
-/* What backups and restores have to know of a table. SQLite builds the JSON. */
+/* Describes tables for backups and restores. SQLite itself builds the JSON. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "database/sqlite/backup_file.h"
 
-/* The declared key comes first; then unique indexes of NOT NULL columns. INTEGER PRIMARY KEY has no
- * index. A virtual table has no key. */
+/* The declared key comes first, then unique indexes of NOT NULL columns. An INTEGER PRIMARY KEY has
+ * no index. A virtual table has no key. */
 static const char table_sql[] =
     "WITH t AS (SELECT name, sql, sql LIKE 'create virtual%' AS is_virtual FROM"
     " main.sqlite_schema WHERE type = 'table' AND name = ?1 COLLATE NOCASE),"
@@ -41,7 +41,7 @@ static const char keys_sql[] =
 static const char counter_sql[] =
     "SELECT CAST(seq AS TEXT) FROM main.sqlite_sequence WHERE name = ?1 COLLATE NOCASE";
 
-/* The JSON that a query about a table gives; NULL if it gives none. */
+/* Runs a query about a table that returns JSON. *out is NULL if there is no row. */
 static enum rb_code json_of(json_t **out, rb_db *db, const char *sql, const char *name, rb_err *err)
 {
     RB_AUTO(rb_json_freep) json_t *params = json_pack("[s]", name);
@@ -52,7 +52,8 @@ static enum rb_code json_of(json_t **out, rb_db *db, const char *sql, const char
     return text ? rb_json_read(out, text, strlen(text), "what SQLite says of a table", err) : RB_OK;
 }
 
-/* A virtual table that cannot be read, such as an index without content: what it is stored in. */
+/* For a virtual table that cannot be read, such as a full-text index without content, lists the
+ * tables that store its data. */
 static enum rb_code find_stores(json_t *shape, rb_sqlite *db, const char *name, rb_err *err)
 {
     RB_AUTO(rb_strs_clear) rb_strs shadows = {0};

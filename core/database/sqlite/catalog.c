@@ -1,4 +1,4 @@
-/* SQLite's catalog, from the text that its schema table keeps. PRAGMAs would leave out CHECK,
+/* Reads SQLite's catalog from the SQL texts in its schema table, since PRAGMAs do not show CHECK,
  * generated expressions and DEFERRABLE. */
 #include "catalog/catalog.h"
 #include "catalog/name.h"
@@ -11,17 +11,19 @@
 #include <string.h>
 #include <strings.h>
 
-#define MEMO_LIMIT 20000 /* schema rows whose entries are remembered */
+#define MEMO_LIMIT 20000 /* schema rows whose entries are cached */
 
 typedef struct reading {
     json_t *out;
-    rb_strs shadows; /* tables that a virtual table keeps its data in */
+    rb_strs shadows; /* tables in which a virtual table stores its data */
     char *refused;   /* why the schema is refused, or NULL */
     rb_sqlite *db;
-    rb_strs names; /* of everything that a view or trigger can name, once one asks */
+    rb_strs
+        names; /* all names that a view or trigger can use; read when the first one needs them */
 } reading;
 
-/* Rows are data, but the schema is code: SQLite runs it when rows are read or written. */
+/* True if the schema object contains only functions that scripts may call. SQLite runs this code
+ * when rows are read or written. */
 static bool may_run(reading *r, const char *type, const char *name, const char *sql)
 {
     size_t offset;
@@ -39,7 +41,7 @@ static bool left_out(const reading *r, const char *name, const char *table)
            rb_tracking_owns(name) || rb_strs_has(&r->shadows, table);
 }
 
-/* Columns of the table as read before: tables come first. */
+/* Lists the columns of a table that was read already: tables come first. */
 static void columns_of(rb_strs *out, const json_t *catalog, const char *table)
 {
     RB_AUTO(rb_free_str) char *key = rb_catalog_key("order", NULL, table);
@@ -54,9 +56,9 @@ static void add_line(rb_buf *out, const char *text)
 }
 
 /*
- * SQLite takes a double-quoted text that names nothing for a string, and writes it as one when it
- * rewrites a view or trigger for some other ALTER TABLE. The columns of a broken view are not
- * known; its own text gives their names.
+ * Lists the names in the schema. SQLite takes a double-quoted text that is not a name for a string,
+ * and rewrites it as one when ALTER TABLE changes the view or trigger. The columns of a broken view
+ * are unknown, so names in its own text count.
  */
 static const rb_strs *names_of(reading *r)
 {
@@ -73,9 +75,9 @@ static const rb_strs *names_of(reading *r)
     return &r->names;
 }
 
-/* Entries follow from the text alone (an index's from its table's columns too), so they are made
- * once in a process and shared by the catalogs of all connections: a transition reads nearly the
- * same schema five times. */
+/* Returns the entries of a schema row. They depend only on the text (for an index, also on its
+ * table's columns). So they are cached for all connections of the process: a transition reads
+ * nearly the same schema five times. */
 static const json_t *entries_of(reading *r, const char *type, const char *name, const char *table,
                                 const char *sql)
 {
@@ -124,7 +126,8 @@ static bool add_entries(void *context, const rb_cell *cells, size_t n)
     return entries != NULL;
 }
 
-/* REFERENCES p means its primary key: written out, so that it is the same as REFERENCES p (id). */
+/* Writes REFERENCES p as REFERENCES p (id), with the columns of the primary key, since both mean
+ * the same. */
 static void name_implied(json_t *catalog)
 {
     RB_AUTO(rb_strs_clear) rb_strs keys = {0};

@@ -1,4 +1,4 @@
-/* CREATE INDEX, TRIGGER and VIEW, and the entries of any of them. */
+/* Reads CREATE INDEX, TRIGGER and VIEW, and calls the reader of any CREATE statement. */
 #include "database/sqlite/create_index.h"
 
 #include <string.h>
@@ -28,7 +28,8 @@ static bool read_index(rb_sqlreader *r, const char *name, const char *table, con
     return true;
 }
 
-/* Names in scope: the schema's, and those that the statement itself gives, with AS. NULL stays. */
+/* Returns the names in scope: those of the schema, and those that the statement defines with AS.
+ * NULL if `names` is NULL. */
 static const rb_strs *scope_of(rb_strs *out, const rb_sqlreader *r, const rb_strs *names)
 {
     if (!names)
@@ -41,7 +42,7 @@ static const rb_strs *scope_of(rb_strs *out, const rb_sqlreader *r, const rb_str
     return out;
 }
 
-/* FOR EACH ROW and BEFORE are what a trigger has anyway. */
+/* Reads a trigger. FOR EACH ROW and BEFORE are left out, since they are the defaults. */
 static bool read_trigger(rb_sqlreader *r, const char *name, const char *table, const rb_strs *names)
 {
     RB_AUTO(rb_strs_clear) rb_strs own = {0};

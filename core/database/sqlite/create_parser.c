@@ -36,7 +36,7 @@ char *rb_reader_take_name(rb_sqlreader *r)
     return rb_token_name(&r->t[r->at++]);
 }
 
-/* Index behind the ')' that closes the '(' at i; 0 when there is none. */
+/* Returns the index after the ')' that closes the '(' at i; 0 if there is none. */
 size_t rb_reader_group_end(const rb_token *t, size_t n, size_t i)
 {
     size_t depth = 0;
@@ -56,7 +56,7 @@ char *rb_reader_normal(const rb_token *t, size_t n, const rb_strs *columns)
     return rb_buf_detach(&text);
 }
 
-/* "( ... )" at the cursor: its inside, normalised; NULL when it is not there. */
+/* Takes "( ... )" and returns its normalised inside; NULL if something else follows. */
 char *rb_reader_take_group(rb_sqlreader *r)
 {
     if (!rb_reader_peek(r, "("))
@@ -93,7 +93,7 @@ char *rb_reader_upper(char *s)
     return s;
 }
 
-/* ON CONFLICT x; NULL for none or ABORT, which is what none means. */
+/* Takes ON CONFLICT x. Returns NULL if it is missing or ABORT, which is the default. */
 char *rb_reader_take_conflict(rb_sqlreader *r)
 {
     if (!rb_reader_take2(r, "ON", "CONFLICT"))
@@ -104,7 +104,7 @@ char *rb_reader_take_conflict(rb_sqlreader *r)
     return rb_reader_upper(rb_strdup(how));
 }
 
-/* Terms of an index or key: normalised, without the ASC that is meant anyway. */
+/* Returns the normalised terms of an index or key, without ASC, which is the default. */
 json_t *rb_reader_terms(const rb_token *t, size_t n, const rb_strs *columns)
 {
     json_t *list = json_array();
@@ -135,7 +135,7 @@ char *rb_reader_joined(const json_t *list)
     return rb_buf_detach(&out);
 }
 
-/* "(a, b)" at the cursor as terms; NULL when it is not there. */
+/* Takes "(a, b)" and returns its terms; NULL if something else follows. */
 json_t *rb_reader_take_terms(rb_sqlreader *r, bool *autoincrement)
 {
     size_t end = rb_reader_peek(r, "(") ? rb_reader_group_end(r->t, r->n, r->at) : 0;
@@ -151,7 +151,7 @@ json_t *rb_reader_take_terms(rb_sqlreader *r, bool *autoincrement)
     return list;
 }
 
-/* CREATE [TEMP] WHAT [IF NOT EXISTS] [SCHEMA.]NAME: the cursor goes behind it. */
+/* Takes CREATE [TEMP] WHAT [IF NOT EXISTS] [SCHEMA.]NAME. */
 bool rb_reader_take_head(rb_sqlreader *r, const char *what)
 {
     if (!rb_reader_take(r, "CREATE"))

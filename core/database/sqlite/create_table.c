@@ -1,4 +1,4 @@
-/* CREATE TABLE and CREATE VIRTUAL TABLE. */
+/* Reads CREATE TABLE and CREATE VIRTUAL TABLE. */
 #include "catalog/name.h"
 #include "database/sqlite/create_parser.h"
 
@@ -48,7 +48,7 @@ static char *take_action(rb_sqlreader *r)
     return action ? rb_reader_upper(action) : rb_strdup("");
 }
 
-/* [NOT] DEFERRABLE [INITIALLY x]; only one spelling of it defers anything in SQLite. */
+/* Takes [NOT] DEFERRABLE [INITIALLY x]. SQLite defers constraints only for one spelling of it. */
 static bool take_deferrable(rb_sqlreader *r, bool *deferred)
 {
     bool is_not = rb_reader_take(r, "NOT");
@@ -65,7 +65,7 @@ static bool take_deferrable(rb_sqlreader *r, bool *deferred)
     return true;
 }
 
-/* Behind REFERENCES. from: normalised columns. */
+/* Takes what follows REFERENCES. from: normalised columns. */
 static bool take_reference(rb_sqlreader *r, const char *from)
 {
     RB_AUTO(rb_free_str) char *parent = rb_reader_take_name(r);
@@ -102,7 +102,8 @@ static bool take_reference(rb_sqlreader *r, const char *from)
     rb_reader_put(entry, "onUpdate", on_update);
     json_object_set_new(entry, "deferred", json_boolean(deferred));
     if (!to)
-        rb_reader_put(entry, "implied", parent); /* the catalog knows its key */
+        rb_reader_put(entry, "implied",
+                      parent); /* the catalog adds the columns of the parent's key */
     rb_reader_put_entry(r->out, entry, "constraint", r->name, text.data);
     return true;
 }
@@ -133,7 +134,7 @@ static bool take_default(rb_sqlreader *r, json_t *entry)
     if (to == 0 || to > r->n)
         return false;
     r->at = to;
-    /* (0) is 0, ((0)) too */
+    /* (0) and ((0)) mean 0 */
     while (rb_token_is(&r->t[from], "(") && is_literal(r->t + from + 1, to - from - 2)) {
         from++;
         to--;
@@ -183,7 +184,7 @@ static bool take_not_null(rb_sqlreader *r, json_t *entry)
     return true;
 }
 
-/* One constraint beside a column; false when the text is not understood. */
+/* Takes one constraint of a column. False if it cannot be parsed. */
 static bool take_column_constraint(rb_sqlreader *r, json_t *entry, const char *quoted)
 {
     bool ignored;
@@ -256,7 +257,7 @@ static char *take_type(rb_sqlreader *r)
 static char *quoted_name(const char *name)
 {
     RB_AUTO(rb_buf_clear) rb_buf sql = {0};
-    rb_buf_addc(&sql, '`'); /* a quote that never means a string */
+    rb_buf_addc(&sql, '`'); /* a quote that never makes a string */
     for (const char *p = name; *p; p++)
         rb_buf_printf(&sql, *p == '`' ? "``" : "%c", *p);
     rb_buf_addc(&sql, '`');
@@ -316,7 +317,7 @@ static bool at_table_constraint(const rb_sqlreader *r)
            rb_reader_peek(r, "FOREIGN");
 }
 
-/* The names first: expressions need to know them. */
+/* Collects the column names first, since expressions refer to them. */
 static void find_columns(rb_sqlreader *r)
 {
     size_t start = r->at;
@@ -367,7 +368,7 @@ static bool take_options(rb_sqlreader *r, bool *without_rowid, bool *strict)
     return true;
 }
 
-/* NOT NULL that a key brings along, and the one that says nothing on an alias of the rowid. */
+/* Removes NOT NULL where the key implies it, or where it has no effect on an alias of the rowid. */
 static void settle_key(rb_sqlreader *r, bool without_rowid)
 {
     rb_json_each (term, r->key) {

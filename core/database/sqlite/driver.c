@@ -1,4 +1,4 @@
-/* The table of what SQLite does, and the small parts of it. */
+/* The rb_db_driver of SQLite, and its short functions. */
 #include "database/sqlite/sqlite.h"
 
 #include <errno.h>
@@ -63,7 +63,7 @@ static enum rb_code lend(char **url, rb_db *db, const char *dir, rb_err *err)
     return RB_OK;
 }
 
-/* Opening it takes back what an unfinished transaction left. */
+/* *out: the file is empty or does not exist. Opening it rolls back an unfinished transaction. */
 static enum rb_code is_unused(bool *out, const char *path, rb_err *err)
 {
     RB_AUTO(rb_sqlite_closep) rb_sqlite *db = NULL;
@@ -93,7 +93,7 @@ static enum rb_code discard(const char *path, rb_err *err)
 static enum rb_code scratch(rb_db **out, int64_t clock, rb_err *err)
 {
     rb_sqlite *db;
-    /* A temporary file without a name: in memory up to the page cache's size, then on disk. */
+    /* A temporary file without a name: in memory up to the size of the page cache, then on disk. */
     RB_TRY(rb_sqlite_scratch(&db, clock, err));
     free(db->path);
     db->path = rb_strdup(":memory:");
@@ -170,9 +170,11 @@ static enum rb_code begin(rb_db *base, rb_err *err)
     rb_sqlite *db = rb_sqlite_of(base);
     if (db->begun)
         return rb_fail(err, RB_ERROR, "database sqlite:%s is in a transaction already", db->path);
-    /* With enforcement on, a table rebuild would empty the tables that refer to it. */
+    /* With foreign keys enforced, rebuilding a table would delete rows of tables that refer to it.
+     */
     RB_TRY(rb_sqlite_each(db, "PRAGMA foreign_keys=OFF", NULL, NULL, NULL, err));
-    /* Scripts do not depend on how SQLite was built: Debian's has recursive triggers on. */
+    /* Resets PRAGMAs, whose defaults depend on how SQLite was built: Debian turns on recursive
+     * triggers. */
     rb_sqlite_state_of(db)->untidy = true;
     RB_TRY(rb_sqlite_tidy(db, err));
     RB_TRY(rb_sqlite_each(db, "BEGIN IMMEDIATE", NULL, NULL, NULL, err));
@@ -194,7 +196,7 @@ static void rollback(rb_db *base)
 {
     rb_sqlite *db = rb_sqlite_of(base);
     db->begun = false;
-    /* A rollback fails only where SQLite has undone the transaction already. */
+    /* ROLLBACK fails only if SQLite has already rolled back. */
     if (rb_sqlite_active(db))
         (void)!rb_sqlite_each(db, "ROLLBACK", NULL, NULL, NULL, RB_IGNORED);
 }

@@ -22,7 +22,8 @@ void rb_effects_note(rb_sqlite *db, enum rb_write_kind kind, const char *schema,
     if (!state->effects || !table || (schema && strcmp(schema, "main") != 0) ||
         strncasecmp(table, "sqlite_", 7) == 0)
         return;
-    if ((state->write_count & (state->write_count + 1)) == 0) /* full at 0, 1, 3, 7, ... */
+    if ((state->write_count & (state->write_count + 1)) ==
+        0) /* the array is full at 0, 1, 3, 7, ... */
         state->writes =
             rb_realloc(state->writes, state->write_count * 2 + 1, sizeof *state->writes);
     state->writes[state->write_count++] =
@@ -40,12 +41,12 @@ void rb_effects_forget(rb_sqlite_state *state)
     state->write_count = 0;
 }
 
-/* What the words of a statement say. */
+/* Properties of a statement that its words show. */
 typedef struct statement {
     bool replaces; /* OR REPLACE */
-    bool explains; /* it runs nothing */
+    bool explains; /* EXPLAIN: nothing runs */
     bool refers;   /* REFERENCES */
-    bool is_new;   /* it computes values that are others each time: random(), the time */
+    bool is_new;   /* it computes values that differ each time: random(), the time */
     rb_ddl ddl;
 } statement;
 
@@ -68,8 +69,8 @@ static void read_statement(statement *out, const char *sql, size_t len)
     }
 }
 
-/* INSERT into a virtual table may be a command, such as 'delete-all' of a full-text index; and a
- * table can be defined so that a plain INSERT replaces rows. */
+/* *out: an INSERT can destroy rows. In a virtual table it may be a command, such as 'delete-all' of
+ * a full-text index; and a table's definition can make a plain INSERT replace rows. */
 static enum rb_code insert_destroys(bool *out, rb_sqlite *db, const char *table, rb_err *err)
 {
     RB_AUTO(rb_free_str) char *name = rb_sqlite_text(table);
@@ -117,7 +118,7 @@ static void add_alter(json_t *effects, json_t *effect, const rb_ddl *ddl)
     case RB_DDL_DROP_COLUMN:
         set_column(effect, "columns", ddl->column, "drop");
         break;
-    default: /* a column that is added takes nothing away */
+    default: /* adding a column destroys nothing */
         break;
     }
 }
@@ -159,7 +160,7 @@ static enum rb_code add_write(rb_sqlite *db, const struct rb_write *w, const sta
         return RB_OK;
     case RB_WRITE_ALTER:
         add_alter(rb_sqlite_state_of(db)->effects, effect, &s->ddl);
-        if (s->refers) /* a new column's default may have no parent */
+        if (s->refers) /* the default of a new column may have no parent */
             json_object_set_new(effect, "inserts", json_true());
         return RB_OK;
     }

@@ -1,7 +1,7 @@
 /*
- * Which functions and modules of the linked SQLite a script may use. It is an allow-list: what the
- * library has and this file does not name is refused. What a library of rbtool.extension adds is
- * the operator's own choice and is allowed.
+ * Lists the functions and modules of SQLite that scripts may use. The list is an allow-list:
+ * anything else that the linked library has is refused. Functions of the libraries in git config
+ * rbtool.extension are allowed, since the operator chose them.
  */
 #include "database/sqlite/sqlite.h"
 #include "sql/token.h"
@@ -10,7 +10,7 @@
 #include <string.h>
 #include <strings.h>
 
-/* Sorted without regard to case. SQLite 3.37 to 3.51, with every documented build option. */
+/* Sorted, ignoring case. Functions of SQLite 3.37 to 3.51, with every documented build option. */
 // clang-format off
 static const char *const functions[] = {
     "->", "->>", "abs", "acos", "acosh", "asin", "asinh", "atan", "atan2", "atanh", "avg",
@@ -41,15 +41,15 @@ static const char *const functions[] = {
 };
 // clang-format on
 
-/* They load program code, hand out or take addresses in this process, or write to its log. */
+/* Refused because they load program code, use addresses of this process, or write to its log. */
 static const char *const refused_functions[] = {"fts3_tokenizer", "fts5", "load_extension",
                                                 "sqlite_log"};
 
-/* What CREATE VIRTUAL TABLE may name. */
+/* Modules that CREATE VIRTUAL TABLE may name. */
 static const char *const modules[] = {"fts3",      "fts3tokenize", "fts4",  "fts4aux",  "fts5",
                                       "fts5vocab", "geopoly",      "rtree", "rtree_i32"};
 
-/* They show the file, the statements or the tables of the process; only SELECT may name them. */
+/* Modules that show the file, statements or tables of the process; only SELECT may name them. */
 static const char *const refused_modules[] = {"bytecode",      "dbstat",      "json_each",
                                               "json_tree",     "jsonb_each",  "jsonb_tree",
                                               "sqlite_dbpage", "sqlite_stmt", "tables_used"};
@@ -76,7 +76,7 @@ bool rb_sqlite_classified(enum rb_sqlite_part part, const char *name)
            strncasecmp(name, "pragma_", 7) == 0;
 }
 
-/* Names of the library itself: of a connection that loaded no extension. */
+/* Lists the names that the library itself has, from a connection without extensions. */
 static const rb_strs *linked(enum rb_sqlite_part part)
 {
     static rb_strs names[2];
@@ -100,8 +100,8 @@ bool rb_sqlite_usable(enum rb_sqlite_part part, const char *name)
     return names && !rb_strs_has_name(names, name);
 }
 
-/* Behind these a name is a table's or a module's. SQLite allows no subquery, thus no JOIN ... ON,
- * in the expressions of tables and indexes. */
+/* True for a word that is followed by the name of a table or module. Expressions of tables and
+ * indexes have no subqueries, so that JOIN ... ON need not be handled. */
 static bool names_table(const rb_token *token)
 {
     static const char *const words[] = {"TABLE",      "VIEW", "EXISTS", "INTO",

@@ -10,9 +10,11 @@
 
 #define EPOCH 210866760000000 /* 1970-01-01 00:00 UTC, in ms since the Julian epoch */
 
-/* Limits */
+/* Limits: */
 
-#define TICK 1000 /* instructions between two looks at the clock, some 50 us or one large row */
+#define TICK                                                                                       \
+    1000 /* virtual machine instructions between two checks of the clock: about 50 us, or one      \
+            large row */
 
 static int tick(void *context)
 {
@@ -85,8 +87,8 @@ enum rb_code rb_sqlite_limit(rb_db *base, const rb_db_limits *limits, rb_err *er
                          err);
 }
 
-/* A clock that stands still: the same scripts give the same rows. SQLite asks the VFS of a
- * connection for the time, so there is one VFS for each time. */
+/* A VFS whose clock stands still, so that the same scripts give the same rows. SQLite asks a
+ * connection's VFS for the time, so that each time needs a VFS. */
 
 typedef struct standing {
     sqlite3_vfs vfs;
@@ -96,11 +98,12 @@ typedef struct standing {
 
 static int standing_clock(sqlite3_vfs *vfs, sqlite3_int64 *out)
 {
-    *out = ((const standing *)vfs)->now; /* the VFS is its first member */
+    *out = ((const standing *)vfs)->now; /* the VFS is the first member of `standing` */
     return SQLITE_OK;
 }
 
-/* Name of the VFS, registered once and for the life of the process. NULL: the host's clock. */
+/* Returns the name of the VFS for that time, and registers it for the life of the process. NULL:
+ * the host's clock. */
 static const char *vfs_at(int64_t clock)
 {
     char name[sizeof((standing *)0)->name];
@@ -121,11 +124,11 @@ static const char *vfs_at(int64_t clock)
     return s->name;
 }
 
-/* Connections */
+/* Connections: */
 
 rb_sqlite *rb_sqlite_of(const rb_db *db)
 {
-    return ((const rb_sqlite_state *)db)->db; /* the base is its first member */
+    return ((const rb_sqlite_state *)db)->db; /* the rb_db is the first member of the state */
 }
 
 rb_sqlite_state *rb_sqlite_state_of(const rb_sqlite *db)
@@ -153,7 +156,7 @@ static void state_free(void *owner)
 }
 
 static rb_strs extensions;
-static rb_err extensions_fault; /* code RB_OK: none */
+static rb_err extensions_fault; /* code RB_OK: no fault */
 
 void rb_db_extensions_fail(const rb_err *why)
 {
@@ -168,7 +171,7 @@ void rb_db_extensions(const rb_strs *paths)
         rb_strs_add(&extensions, paths->items[i]);
 }
 
-/* Allowed for the time of loading, and to us only: load_extension() in a script stays refused. */
+/* Loading is allowed only here: load_extension() in a script is still refused. */
 static enum rb_code load_extensions(rb_sqlite *db, rb_err *err)
 {
     enum rb_code code = RB_OK;

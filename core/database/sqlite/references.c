@@ -1,7 +1,7 @@
 /*
- * Broken references. Each is known by the values that find no parent, and by its row and
- * constraint: rows get other rowids when their table is rebuilt, and other values while they stay
- * broken.
+ * Finds broken references. Each is identified in two ways: by the values without a parent, since
+ * rows get new rowids when their table is rebuilt; and by its row and constraint, since values may
+ * change.
  */
 #include "database/loss.h"
 #include "database/sqlite/sqlite.h"
@@ -9,11 +9,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CELLS_LIMIT 64 /* of a query of ours */
+#define CELLS_LIMIT 64 /* cells in a row of rbtool's queries */
 
-typedef struct reference { /* of one table */
+typedef struct reference { /* a foreign key of one table */
     char *table;
-    char *parent; /* NULL: not known */
+    char *parent; /* NULL: unknown */
     int64_t id;
 } reference;
 
@@ -51,7 +51,7 @@ static reference *find_reference(finding *f, const char *table, const char *pare
     return &f->items[f->n++];
 }
 
-/* A row of PRAGMA foreign_key_check: table, rowid, parent, number of the constraint. */
+/* Adds a row of PRAGMA foreign_key_check: table, rowid, parent, number of the constraint. */
 static bool add_violation(void *context, const rb_cell *cells, size_t n)
 {
     finding *f = context;
@@ -71,14 +71,14 @@ static bool add_violation(void *context, const rb_cell *cells, size_t n)
     return true;
 }
 
-/* Which rows */
+/* The columns of a reference: */
 
 typedef struct columns {
     rb_strs from;
     rb_strs to;
-    rb_strs key; /* of a table without rowids */
+    rb_strs key; /* key columns of a table without rowids */
     bool has_parent;
-    bool by_query; /* SQLite does not check this table */
+    bool by_query; /* SQLite does not check this table, so that a query does */
 } columns;
 
 static bool add_pair(void *context, const rb_cell *cells, size_t n)
@@ -92,7 +92,7 @@ static bool add_pair(void *context, const rb_cell *cells, size_t n)
     return true;
 }
 
-/* REFERENCES p means its primary key. */
+/* Finds the columns of a reference. REFERENCES p without columns means its primary key. */
 static enum rb_code find_columns(columns *c, rb_sqlite *db, const reference *r, rb_err *err)
 {
     RB_AUTO(rb_free_str) char *table = rb_sqlite_text(r->table);
@@ -119,7 +119,8 @@ static void add_list(rb_buf *out, const rb_strs *names)
         rb_buf_printf(out, ", c.%s", names->items[i]);
 }
 
-/* Rows that PRAGMA foreign_key_check gives no rowid of, or does not look for, are found here. */
+/* Returns a query for broken rows that PRAGMA foreign_key_check lists without a rowid, or does not
+ * check. */
 static char *query(const columns *c, const reference *r)
 {
     rb_buf out = {0};
@@ -151,7 +152,7 @@ static char *query(const columns *c, const reference *r)
 }
 
 #define SEED 0xcbf29ce484222325u
-#define EXACT_BELOW 9007199254740992 /* whole numbers that a double holds */
+#define EXACT_BELOW 9007199254740992 /* integers below this are exact in a double */
 
 static uint64_t mix(uint64_t hash, const void *data, size_t len)
 {
@@ -161,7 +162,7 @@ static uint64_t mix(uint64_t hash, const void *data, size_t len)
     return hash ^ hash >> 29;
 }
 
-/* Text that stands for a number, as a column of a numeric type would store it. */
+/* True if the cell is a number, or text that a column of numeric type would store as one. */
 static bool is_number(double *out, const rb_cell *cell)
 {
     const char *text = cell->data;
@@ -172,7 +173,7 @@ static bool is_number(double *out, const rb_cell *cell)
     return end == text + cell->len;
 }
 
-/* A hash with a value added; a number and its text are the same. */
+/* Returns the hash with a value added. A number and its text have the same hash. */
 static uint64_t mix_cell(uint64_t hash, const rb_cell *cell)
 {
     double number = cell->real;
@@ -194,11 +195,11 @@ static uint64_t mix_cell(uint64_t hash, const rb_cell *cell)
     return mix(hash ^ SEED, cell->data ? cell->data : "", cell->len);
 }
 
-#define LISTED_LIMIT 100000 /* more are compared by their number */
+#define LISTED_LIMIT 100000 /* broken references; if more, only their counts are compared */
 
 typedef struct listing {
     json_t *rows;
-    size_t values; /* how many of a row's cells are the reference's */
+    size_t values; /* how many of a row's cells belong to the reference */
     uint64_t constraint;
 } listing;
 
@@ -253,14 +254,14 @@ static enum rb_code list_reference(finding *f, rb_sqlite *db, const reference *r
     return code;
 }
 
-/* Tables with a foreign key mismatch: SQLite checks none of their references. */
+/* True if the error is a foreign key mismatch. SQLite then checks no reference of the table. */
 
 static bool is_mismatch(const rb_err *err)
 {
     return strstr(err->message, "foreign key mismatch") != NULL;
 }
 
-/* Whether the columns that r refers to are the parent's primary key or a unique index. */
+/* *out: the columns that r refers to are the parent's primary key or a unique index. */
 static enum rb_code is_checkable(bool *out, rb_sqlite *db, const reference *r, rb_err *err)
 {
     RB_AUTO(rb_free_str) char *table = rb_sqlite_text(r->table);
@@ -349,7 +350,7 @@ static enum rb_code check_tables(finding *f, rb_sqlite *db, rb_err *err)
     return RB_OK;
 }
 
-/* A mismatch fails the PRAGMA before its first row or after some. */
+/* Checks all tables. A mismatch makes the PRAGMA fail before its first row or after some. */
 static enum rb_code check_all(finding *f, rb_sqlite *db, rb_err *err)
 {
     enum rb_code code =
@@ -361,7 +362,7 @@ static enum rb_code check_all(finding *f, rb_sqlite *db, rb_err *err)
     return check_tables(f, db, err);
 }
 
-/* Tables whose references scripts may have broken */
+/* Tables whose references scripts may have broken: */
 
 typedef struct touching {
     const json_t *effects;
@@ -384,7 +385,7 @@ static bool touches(const json_t *effect, const rb_cell *column)
            (key ? json_object_get(written, key) != NULL : json_object_size(written) > 0);
 }
 
-/* A row: table, its column, parent, the parent's column. */
+/* Adds a row: table, its column, parent, the parent's column. */
 static bool add_touched(void *context, const rb_cell *cells, size_t n)
 {
     touching *t = context;
@@ -399,8 +400,8 @@ static bool add_touched(void *context, const rb_cell *cells, size_t n)
     return true;
 }
 
-/* What is added or changed in a table, or deleted or changed in its parent, can break a reference;
- * other columns cannot, so that a large table is not read for them. */
+/* Checks only references that can be broken: their columns were added or changed, or rows of the
+ * parent deleted or changed. Other large tables are not read. */
 static enum rb_code check_touched(finding *f, rb_sqlite *db, const json_t *effects, rb_err *err)
 {
     RB_AUTO(rb_strs_clear) rb_strs tables = {0};

@@ -1,7 +1,7 @@
 /*
- * Throw-away copies to run scripts on. A copy with rows is two: one that scripts change, and one of
- * the state before, which is attached only when no script runs any more, since a name that the
- * scripts dropped would otherwise be found there.
+ * Makes temporary copies to run scripts on. With rows, there are two: one that scripts change, and
+ * one with the state before. The second is attached only after all scripts have run: otherwise
+ * names that scripts dropped would be found there.
  */
 #include "database/sqlite/sqlite.h"
 #include "database/sqlite/table_compare.h"
@@ -16,7 +16,7 @@
 #include "base/text.h"
 #include "database/tracking.h"
 
-#define IN_MEMORY (32 << 20) /* bytes of a database whose two copies are kept in memory */
+#define IN_MEMORY (32 << 20) /* bytes of a database up to which both copies are in memory */
 
 enum rb_code rb_sqlite_size(int64_t *out, rb_db *db, rb_err *err)
 {
@@ -26,9 +26,9 @@ enum rb_code rb_sqlite_size(int64_t *out, rb_db *db, rb_err *err)
 }
 
 /*
- * A copy of a database in WAL mode is in WAL mode, which a database in memory does not support: it
- * could not be attached. Sets the read and write version of its header back to 1, as leaving WAL
- * mode does (https://www.sqlite.org/fileformat2.html, offsets 18 and 19).
+ * Sets the read and write version in the header of a database in memory back to 1, as leaving WAL
+ * mode does (https://www.sqlite.org/fileformat2.html, offsets 18 and 19). The copy of a database in
+ * WAL mode is in WAL mode, which memory does not support, and could not be attached.
  */
 static enum rb_code leave_wal_mode(rb_sqlite *memory, rb_err *err)
 {
@@ -45,7 +45,7 @@ static enum rb_code leave_wal_mode(rb_sqlite *memory, rb_err *err)
 
 static enum rb_code copy_in_memory(rb_sqlite **out, rb_sqlite *from, rb_err *err)
 {
-    /* A name that begins with a slash can be attached by every connection of this process. */
+    /* With a name that begins with a slash, every connection of this process can attach it. */
     static const rb_sqlite_options shared = {.vfs = "memdb", .pragmas = "PRAGMA synchronous=OFF"};
     RB_AUTO(rb_sqlite_closep) rb_sqlite *db = NULL;
     RB_TRY(rb_sqlite_connect(&db, ":memory:", RB_SQLITE_CREATE, RB_SQLITE_SCRATCH, err));
@@ -73,13 +73,13 @@ static enum rb_code copy_to(rb_sqlite **out, const char *name, rb_sqlite *from, 
     RB_TRY(rb_sqlite_connect(&db, name, RB_SQLITE_WRITE, RB_SQLITE_SCRATCH, err));
     RB_TRY(rb_sqlite_each(db, "PRAGMA journal_mode=MEMORY", NULL, NULL, NULL, err));
     RB_TRY(rb_sqlite_backup(db, from, err));
-    /* The copy of a database in WAL mode is in it, too. */
+    /* The copy of a database in WAL mode is in WAL mode, too. */
     RB_TRY(rb_sqlite_each(db, "PRAGMA journal_mode=MEMORY", NULL, NULL, NULL, err));
     *out = RB_TAKE(db);
     return RB_OK;
 }
 
-/* *fd is open, and keeps the file from rb_dir_tidy(). */
+/* Makes a temporary file. *fd stays open, so that rb_dir_tidy() does not remove the file. */
 static enum rb_code make_file(char **name, int *fd, const char *dir, rb_err *err)
 {
     *fd = rb_file_temporary(name, dir);
@@ -104,8 +104,9 @@ void rb_sqlite_drop_before(rb_sqlite_state *state)
         drop_file(&state->before_fd, &state->before_file);
 }
 
-/* The file that scripts change loses its name when it is complete: SQLite writes to such a one as
- * long as it needs no other beside it. That of the state before keeps it until it is attached. */
+/* Copies into two files. The one for scripts is unlinked when it is complete: SQLite can still use
+ * it, as long as it needs no other file beside it. The file of the state before is unlinked when it
+ * is attached. */
 static enum rb_code copy_in_files(rb_sqlite **out, rb_sqlite *from, const char *dir, rb_err *err)
 {
     RB_AUTO(rb_sqlite_closep) rb_sqlite *before = NULL;
@@ -134,7 +135,7 @@ static enum rb_code copy_rows(rb_sqlite **out, rb_sqlite *from, const char *dir,
 {
     int64_t size;
     RB_TRY(rb_sqlite_size(&size, rb_sqlite_base(from), err));
-    /* Both copies are of one state. */
+    /* A read transaction, so that both copies have the same state. */
     RB_TRY(rb_sqlite_each(from, "BEGIN; SELECT count(*) FROM main.sqlite_schema", NULL, NULL, NULL,
                           err));
     enum rb_code code =
@@ -157,15 +158,15 @@ enum rb_code rb_sqlite_attach_before(rb_sqlite *db, rb_err *err)
     return RB_OK;
 }
 
-/* A copy of the schema alone */
+/* Copies of the schema only: */
 
 typedef struct sketching {
     rb_strs statements;
-    rb_strs own; /* tables whose rows say what is applied */
+    rb_strs own; /* tables that record applied migrations, whose rows are copied */
     rb_strs shadows;
 } sketching;
 
-/* A row: type, name, sql. */
+/* Adds a row: type, name, sql. */
 static bool add_statement(void *context, const rb_cell *cells, size_t n)
 {
     sketching *s = context;
@@ -180,7 +181,7 @@ static bool add_statement(void *context, const rb_cell *cells, size_t n)
     return true;
 }
 
-/* INSERT statements of all rows of a table. */
+/* Adds INSERT statements for all rows of a table. */
 static enum rb_code add_rows(rb_strs *out, rb_sqlite *from, const char *table, rb_err *err)
 {
     RB_AUTO(rb_strs_clear) rb_strs columns = {0};

@@ -1,4 +1,4 @@
-/* Values of made-up rows, by the declared types of SQLite. */
+/* Chooses values for made-up rows by SQLite's declared types. */
 #include "database/sqlite/sample.h"
 
 #include <stdlib.h>
@@ -24,8 +24,8 @@ static bool is_text(const char *type)
     return has_word(type, "CHAR") || has_word(type, "CLOB") || has_word(type, "TEXT");
 }
 
-/* A value that fits the declared type as an application would fill it; second: another one. Keys
- * are larger than those that scripts give their own rows. */
+/* Returns a value that applications usually write into a column of that type; second: a different
+ * one. Keys are larger than those that scripts usually insert. */
 static const char *value_for(const char *type, const char *name, bool key, bool second)
 {
     if (has_word(type, "BOOL"))

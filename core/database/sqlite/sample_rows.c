@@ -1,5 +1,5 @@
-/* Made-up rows for empty tables, so that a proof meets rows at all. The same tables give the same
- * rows. */
+/* Inserts made-up rows into empty tables, so that a proof runs scripts on rows. The same tables
+ * always get the same rows. */
 #include "database/sqlite/sample.h"
 
 #include <stdlib.h>
@@ -8,7 +8,7 @@
 
 #include "database/tracking.h"
 
-#define ROWS 8 /* of a table, at most */
+#define ROWS 8 /* of one table, at most */
 
 typedef struct table {
     char *name;
@@ -16,21 +16,21 @@ typedef struct table {
     bool is_virtual;
     bool filled;
     bool tried;
-    bool waits; /* for a row in a table that it refers to */
+    bool waits; /* a table that it refers to has no rows yet */
 } table;
 
 typedef struct list {
     table *items;
     size_t n;
     rb_strs shadows;
-    const json_t *known; /* name -> filled */
+    const json_t *known; /* {name of a table: it has rows} */
     const rb_samples *samples;
 } list;
 
 typedef struct reference {
     char *parent;
     char *from;
-    char *to; /* NULL: the parent's key, column number */
+    char *to; /* the parent's column; NULL: the one of its key with the same number */
     int64_t number;
 } reference;
 
@@ -73,7 +73,7 @@ static bool first_text(void *context, const rb_cell *cells, size_t n)
     return false;
 }
 
-/* The value that the parent's row has, or NULL when it has none. */
+/* Returns the value in the parent's first row, or NULL. */
 static enum rb_code parent_value(char **out, rb_sqlite *db, const reference *ref, rb_err *err)
 {
     RB_AUTO(rb_free_str) char *to = rb_strdup(ref->to);
@@ -88,7 +88,7 @@ static enum rb_code parent_value(char **out, rb_sqlite *db, const reference *ref
         return RB_OK;
     RB_AUTO(rb_free_str) char *column_name = rb_sqlite_name(to);
     RB_AUTO(rb_free_str) char *parent = rb_sqlite_name(ref->parent);
-    rb_err ignored; /* a parent that does not exist, or not as the reference has it */
+    rb_err ignored; /* the parent or its column does not exist */
     (void)!rb_sqlite_run(db,
                          rb_format("SELECT quote(%s) FROM main.%s WHERE %s IS NOT NULL LIMIT 1",
                                    column_name, parent, column_name),
@@ -96,7 +96,7 @@ static enum rb_code parent_value(char **out, rb_sqlite *db, const reference *ref
     return RB_OK;
 }
 
-/* *waits: a parent is empty, and the column must have a value. */
+/* Sets the references of a row. *waits: a parent is empty, and the column must have a value. */
 static enum rb_code set_references(bool *waits, rb_sample_row *r, rb_sqlite *db, const char *name,
                                    bool last, rb_err *err)
 {
@@ -128,7 +128,7 @@ static enum rb_code set_references(bool *waits, rb_sample_row *r, rb_sqlite *db,
     return code;
 }
 
-/* Inserting */
+/* Inserting: */
 
 static char *insert_sql(const char *name, const rb_sample_row *r, bool sparse)
 {
@@ -151,7 +151,7 @@ static char *insert_sql(const char *name, const rb_sample_row *r, bool sparse)
     return sql;
 }
 
-/* With the triggers that an application's insert would run, else without them. */
+/* Inserts a row with triggers, as an application does; if that fails, without them. */
 static bool insert(rb_sqlite *db, const char *name, const rb_sample_row *r)
 {
     for (int attempt = 0; attempt < 4; attempt++) {
@@ -183,7 +183,7 @@ static enum rb_code fill_row(rb_sample_row *r, table *t, rb_sqlite *db, bool las
     return RB_OK;
 }
 
-/* One row; of values that scripts name, one row for each. */
+/* Inserts one row, or one for each value that the scripts name. */
 static enum rb_code fill_table(const list *all, table *t, rb_sqlite *db, bool last, rb_err *err)
 {
     enum rb_code code = RB_OK;
@@ -251,8 +251,8 @@ static enum rb_code fill_all(list *all, rb_sqlite *db, rb_err *err)
     RB_TRY(find_filled(all, db, err));
     if (all->samples->kind == RB_SAMPLE_NONE)
         return RB_OK;
-    /* Tables wait for the ones they refer to; when nothing moves any more, for the last time
-     * without (references in a circle). */
+    /* Tables are filled after those that they refer to. When no more table can be filled, the
+     * others are tried without values for references (references in a circle). */
     bool last = false;
     for (;;) {
         bool progress = false;

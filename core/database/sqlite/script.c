@@ -1,4 +1,4 @@
-/* Statements from outside: scripts, seeds, data tests. */
+/* Runs SQL from outside: scripts, seeds, data tests. */
 #include "database/sqlite/sqlite.h"
 
 #include <stdlib.h>
@@ -24,7 +24,7 @@ static size_t line_of(const rb_db_text *sql, size_t offset)
     return line;
 }
 
-/* Where the statement's first word is. */
+/* Returns the offset of the statement's first word. */
 static size_t first_token(const rb_db_text *sql, size_t from)
 {
     rb_token token;
@@ -34,7 +34,7 @@ static size_t first_token(const rb_db_text *sql, size_t from)
     return from;
 }
 
-/* offset: of the error in the text, or -1 for somewhere in the statement at start. */
+/* Reports an error. offset: in the text, or -1 if only the statement at `start` is known. */
 static enum rb_code fail_in(rb_sqlite *db, const rb_db_text *sql, size_t start, long offset,
                             rb_err *err)
 {
@@ -52,8 +52,8 @@ static enum rb_code fail_in(rb_sqlite *db, const rb_db_text *sql, size_t start, 
                    len > SHOWN_SQL ? "..." : "");
 }
 
-/* What no authorizer sees: functions of a DEFAULT, which the next statement may evaluate, and the
- * new name of a table. */
+/* Checks parts of a definition that the authorizer does not see: functions of a DEFAULT, which
+ * later statements evaluate, and the new name of a table. */
 static enum rb_code check_definition(rb_sqlite *db, const rb_db_text *sql, size_t start, size_t end,
                                      rb_err *err)
 {
@@ -73,7 +73,7 @@ static enum rb_code check_definition(rb_sqlite *db, const rb_db_text *sql, size_
     return fail_in(db, sql, start, -1, err);
 }
 
-/* Runs one statement whose rows nobody wants. */
+/* Runs one statement and discards its rows. */
 static enum rb_code run_one(rb_sqlite *db, rb_stmt *stmt, const rb_db_text *sql, size_t start,
                             size_t end, rb_err *err)
 {
@@ -124,7 +124,7 @@ static bool collect_temporary(void *context, const rb_cell *cells, size_t n)
     return true;
 }
 
-/* What a script set or left on the connection is not the next one's business. */
+/* Resets PRAGMAs and drops temporary objects, so that scripts do not affect each other. */
 enum rb_code rb_sqlite_tidy(rb_sqlite *db, rb_err *err)
 {
     static const char *const resets[] = {
@@ -147,8 +147,8 @@ enum rb_code rb_sqlite_tidy(rb_sqlite *db, rb_err *err)
     return RB_OK;
 }
 
-/* SQLite ends the transaction where memory or disk runs out, even in a statement of rbtool's that
- * may fail, such as one that makes up a row. */
+/* Fails if SQLite ended the transaction, as it does when memory or disk is full. That can also
+ * happen in a statement that may fail, such as one that inserts a made-up row. */
 static enum rb_code check_active(rb_sqlite *db, const rb_db_text *sql, rb_err *err)
 {
     const rb_db_limits *l = &rb_sqlite_state_of(db)->limits;
@@ -210,7 +210,8 @@ static enum rb_code seed_one(bool *ran, rb_sqlite *db, rb_stmt *stmt, const rb_d
     return rb_sqlite_each(db, "RELEASE rbtool_seed", NULL, NULL, NULL, err);
 }
 
-/* Behind a statement that cannot be prepared: SQLite leaves *tail there only when it parsed it. */
+/* Returns the end of a statement that cannot be prepared. SQLite sets *tail only if it could parse
+ * it. */
 static const char *statement_end(const char *at)
 {
     const char *end = at + strlen(at);

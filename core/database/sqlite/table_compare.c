@@ -6,14 +6,14 @@
 
 #include "database/sqlite/table_read.h"
 
-#define COLUMNS_AT_ONCE 60 /* a query of ours has at most 64 */
+#define COLUMNS_AT_ONCE 60 /* a row of rbtool's queries has at most 64 cells */
 
-/* Keys */
+/* Keys: */
 
-/* Conditions on a row `o` of the table before and a row `n` of the rb_table now. */
+/* Conditions on a row `o` of the table before and a row `n` of the table now. */
 typedef struct match {
-    char *on;      /* the same row; NULL: rows have no key */
-    char *missing; /* there is no such row now */
+    char *on;      /* both are the same row; NULL: rows have no key */
+    char *missing; /* row o does not exist now */
 } match;
 
 static void match_clear(match *m)
@@ -32,7 +32,8 @@ static const char *cast_name(char affinity)
                              : NULL;
 }
 
-/* An index of another affinity cannot be used, and 'x' cast to a number would match a 0. */
+/* Joins two columns. An index of another affinity cannot be used, and 'x' cast to a number would
+ * match 0. */
 static void add_pair(rb_buf *out, const rb_table_col *was, const rb_table_col *now)
 {
     const char *here = cast_name(now->affinity);
@@ -57,7 +58,8 @@ static enum rb_code any_null(bool *out, rb_sqlite *db, const rb_table *t, const 
     return RB_OK;
 }
 
-/* key: columns of now (safe names) that are unique there. */
+/* Uses a key if the table before has its columns. key: unique columns of the table now (safe
+ * names). */
 static enum rb_code try_key(match *out, rb_sqlite *db, const rb_table *was, const rb_table *now,
                             const rb_strs *key, rb_err *err)
 {
@@ -122,18 +124,18 @@ static enum rb_code find_key(match *out, rb_sqlite *db, const rb_table *was, con
     return RB_OK;
 }
 
-/* Comparing */
+/* Comparing: */
 
 typedef struct comparing {
     rb_sqlite *db;
-    const char *name; /* as catalogs have it */
+    const char *name; /* name as in catalogs */
     rb_table was;
     rb_table now;
     match key;
     json_t *out;
-    int64_t rows;    /* before */
-    int64_t missing; /* of those, not there now */
-    int64_t *values; /* of each column of was: how many are others now */
+    int64_t rows;    /* rows in the state before */
+    int64_t missing; /* of `rows`, those that do not exist now */
+    int64_t *values; /* for each column of `was`, how many values differ now */
     size_t at[COLUMNS_AT_ONCE];
     bool exact;
 } comparing;
@@ -166,7 +168,8 @@ static bool names(const json_t *list, const char *plain)
     return false;
 }
 
-/* A value of a column that does not exist any more counts where it is not the default. */
+/* Appends a condition: the value of a column differs. In a dropped column, values other than the
+ * default count. */
 static void add_difference(rb_buf *sql, const rb_table_col *was, const rb_table_col *now,
                            const char *missing, bool nulls)
 {
@@ -180,7 +183,7 @@ static void add_difference(rb_buf *sql, const rb_table_col *was, const rb_table_
         rb_buf_printf(sql, "o.%s IS NOT (%s))", was->name, was->fresh);
 }
 
-/* One statement for each 60 columns. */
+/* Compares rows by key, with one statement for every 60 columns. */
 static enum rb_code compare_keyed(comparing *c, const json_t *item, rb_err *err)
 {
     const json_t *columns = json_object_get(item, "columns");
@@ -205,7 +208,7 @@ static enum rb_code compare_keyed(comparing *c, const json_t *item, rb_err *err)
     return RB_OK;
 }
 
-/* "a COLLATE BINARY, typeof(a), ...", of the columns that both have. */
+/* Returns "a COLLATE BINARY, typeof(a), ..." for the columns that both states have. */
 static char *all_columns(const comparing *c, const rb_table *of)
 {
     rb_buf out = {0};
@@ -226,7 +229,8 @@ static enum rb_code count_default(comparing *c, size_t i, rb_err *err)
                          err);
 }
 
-/* Rows are alike where all columns that both have are: each before needs one of its own now. */
+/* Compares rows without a key: each row before needs an equal one of its own now, in the columns
+ * that both states have. */
 static enum rb_code compare_multisets(comparing *c, rb_err *err)
 {
     RB_AUTO(rb_free_str) char *was = all_columns(c, &c->was);
@@ -280,7 +284,7 @@ static enum rb_code compare_columns(comparing *c, const json_t *item, rb_err *er
     return compare_multisets(c, err);
 }
 
-/* Rows that were not there before. */
+/* Counts the rows that did not exist before. */
 static enum rb_code add_added(comparing *c, rb_err *err)
 {
     int64_t now = 0;
@@ -340,7 +344,7 @@ enum rb_code rb_sqlite_compare(json_t **out, rb_db *base, const json_t *tables, 
     return RB_OK;
 }
 
-/* Counting */
+/* Counting: */
 
 typedef struct counting {
     int64_t rows;
@@ -356,7 +360,8 @@ static bool take_values(void *context, const rb_cell *cells, size_t n)
     return false;
 }
 
-/* places[from] and those behind it of the same table, as many as one statement takes: *taken. */
+/* Counts places[from] and those after it that are of the same table, up to the limit of one
+ * statement. *taken: how many. */
 static enum rb_code count_columns(json_t *out, size_t *taken, rb_sqlite *db, const rb_table *t,
                                   const json_t *places, size_t from, rb_err *err)
 {

@@ -1,5 +1,5 @@
-/* The state before and the state now, table by table, in SQL: `compare` and `count` of the driver.
- * The state before is attached as RB_SQLITE_BEFORE (rehearsal.c). */
+/* Compares and counts tables of the state before and the state now: `compare` and `count` of the
+ * driver. The state before is attached as RB_SQLITE_BEFORE (rehearsal.c). */
 #ifndef RB_DATABASE_SQLITE_TABLE_COMPARE_H
 #define RB_DATABASE_SQLITE_TABLE_COMPARE_H
 

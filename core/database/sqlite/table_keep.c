@@ -1,6 +1,6 @@
 /*
- * For a proof: copies of tables in an attached database of their own, as the state before. They
- * have names that no script can mean.
+ * Copies tables of a proof into an attached database, as the state before, under names that scripts
+ * cannot use.
  */
 #include <stdlib.h>
 #include <string.h>

@@ -38,7 +38,8 @@ void rb_table_clear(rb_table *t)
     *t = (rb_table){0};
 }
 
-/* SQLite's rules, https://www.sqlite.org/datatype3.html section 3.1: a letter for each affinity. */
+/* Returns a letter for the affinity of a declared type (https://www.sqlite.org/datatype3.html,
+ * 3.1). */
 static char affinity_of(const char *type)
 {
     static const struct {
@@ -54,7 +55,7 @@ static char affinity_of(const char *type)
     return 'n';
 }
 
-/* A row: name, type, default, place in the key, NOT NULL. */
+/* Adds a column from a row: name, type, default, place in the key, NOT NULL. */
 static bool add_column(void *context, const rb_cell *cells, size_t n)
 {
     rb_table *t = context;
@@ -72,10 +73,10 @@ static bool add_column(void *context, const rb_cell *cells, size_t n)
 
 typedef struct search {
     rb_table *t;
-    const char *wanted; /* safe */
+    const char *wanted; /* safe name to find */
 } search;
 
-/* A row: name, sql. */
+/* Handles a row: name, sql. */
 static bool match_table(void *context, const rb_cell *cells, size_t n)
 {
     search *s = context;
@@ -88,7 +89,7 @@ static bool match_table(void *context, const rb_cell *cells, size_t n)
     return false;
 }
 
-/* Whether these two words follow each other. */
+/* True if these two words follow each other in the text. */
 static bool says(const char *sql, const char *first, const char *second)
 {
     rb_token token;
@@ -152,9 +153,9 @@ char *rb_table_before(const rb_sqlite *db, const char *name)
     return rb_format("%s%s", rb_sqlite_state_of(db)->keeps ? "rbtool " : "", name);
 }
 
-/* Virtual tables */
+/* Virtual tables: */
 
-/* content=TABLE of a full-text index: the rows are that table's. */
+/* True for a full-text index with content=TABLE: its rows are those of that table. */
 static bool is_external(const char *sql)
 {
     rb_tokens tokens;
@@ -181,7 +182,7 @@ static enum rb_code shadows_of(rb_strs *out, rb_sqlite *db, const rb_table *t, r
                          rb_sqlite_add_text, out, err);
 }
 
-/* Whether it has data of its own, rather than an index or a view of other tables' data. */
+/* *out: the table has data of its own, and is not just an index or view of other tables. */
 enum rb_code rb_table_has_data(bool *out, rb_sqlite *db, const rb_table *t, rb_err *err)
 {
     RB_AUTO(rb_strs_clear) rb_strs shadows = {0};
@@ -193,7 +194,8 @@ enum rb_code rb_table_has_data(bool *out, rb_sqlite *db, const rb_table *t, rb_e
     return RB_OK;
 }
 
-/* Contentless FTS4 tables cannot be scanned: uses the row count of the largest shadow table. */
+/* Counts rows. A contentless FTS4 table cannot be scanned: uses the row count of its largest shadow
+ * table. */
 enum rb_code rb_table_count(int64_t *rows, bool *exact, rb_sqlite *db, const rb_table *t,
                             rb_err *err)
 {
@@ -218,7 +220,7 @@ enum rb_code rb_table_count(int64_t *rows, bool *exact, rb_sqlite *db, const rb_
 enum rb_code rb_sqlite_shadows(rb_strs *out, rb_sqlite *db, rb_err *err)
 {
     int64_t has_virtual;
-    /* pragma_table_list is slow: it prepares every view. */
+    /* Only if there are virtual tables: pragma_table_list is slow, since it prepares every view. */
     RB_TRY(rb_sqlite_int(&has_virtual, db,
                          rb_strdup("SELECT EXISTS (SELECT 1 FROM main.sqlite_schema WHERE type ="
                                    " 'table' AND sql LIKE 'create virtual%')"),
