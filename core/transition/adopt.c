@@ -15,12 +15,12 @@
 #include "transition/ledger_outbox.h"
 #include "transition/plan.h"
 
-/* Two folders that should be the same. */
+/* Two folders to compare. */
 typedef struct folders {
     json_t *drift;
     const char *expected;
     const char *found;
-    bool whole; /* what only `found` has is drift, too */
+    bool whole; /* files that only `found` has are drift, too */
 } folders;
 
 static void report(const folders *f, const char *below, const char *expected, const char *found)
@@ -102,7 +102,7 @@ static enum rb_code compare(const folders *f, const char *below, rb_err *err)
     return f->whole ? find_others(f, below, &names, err) : RB_OK;
 }
 
-/* found has the files of a checkout: those of every artifact, without a folder of its name. */
+/* Compares a checkout: the files of every artifact, without a folder for each artifact. */
 static enum rb_code compare_checkout(json_t *drift, json_t *notes, const rb_adopt *adopt,
                                      const char *artifacts, const char *found, rb_err *err)
 {
@@ -188,7 +188,7 @@ enum rb_code rb_adopt_look(json_t **out, json_t **notes, rb_adopt *adopt, rb_err
     return RB_OK;
 }
 
-/* As much of a plan as the history and the ledger read. */
+/* Makes the members of a plan that the journal and the ledger read. */
 static json_t *plan_of(const rb_adopt *adopt)
 {
     RB_AUTO(rb_free_str) char *by = rb_transition_by(adopt->session->repo);
@@ -207,7 +207,7 @@ enum rb_code rb_adopt_record(const rb_adopt *adopt, rb_err *err)
     RB_AUTO(rb_free_str) char *id = rb_transition_id();
     RB_AUTO(rb_json_freep) json_t *plan = plan_of(adopt);
     const rb_release *release = adopt->release;
-    rb_live live = {0}; /* borrows */
+    rb_live live = {0}; /* its texts are borrowed */
     const rb_transition_row row = {.id = id,
                                    .kind = "adopt",
                                    .to = release->tag,

@@ -31,7 +31,7 @@ static bool same_text(const char *a, const char *b)
     return a && b ? strcmp(a, b) == 0 : a == b;
 }
 
-/* What the plan says can be lost, and which of it is at risk. */
+/* Sets the items to back up: what the plan says can be lost, and which of it is at risk. */
 static json_t *items_of(const rb_plan_database *d)
 {
     json_t *items = json_array();
@@ -84,10 +84,11 @@ enum rb_code rb_backup_step_write(rb_run *run, const rb_plan_database *d, rb_db 
                                  .proceed = proceed,
                                  .context = &progress};
     if (rb_backup_is_resumed(d) &&
-        rb_file_exists(path)) /* it has what scripts have destroyed since */
+        rb_file_exists(
+            path)) /* written before scripts were committed: it has what they destroyed */
         return RB_OK;
     RB_TRY(rb_dir_make_as(dir, 0700, err));
-    RB_TRY(rb_dir_remove(path, err)); /* of a run that was killed */
+    RB_TRY(rb_dir_remove(path, err)); /* left by a run that was killed */
     return rb_db_backup(&left_out, db, &spec, err);
 }
 
@@ -131,7 +132,7 @@ enum rb_code rb_backup_step_undo(const rb_undo *undo, const rb_plan_database *d,
     return code;
 }
 
-/* Restoring */
+/* Restoring: */
 
 void rb_undone_backups_clear(rb_undone_backups *r)
 {
@@ -146,8 +147,8 @@ void rb_undone_backups_clear(rb_undone_backups *r)
     *r = (rb_undone_backups){0};
 }
 
-/* A backup that is missing or cannot be read does not stop the transition: what it held is missing
- * either way. */
+/* Compares one backup. If it is missing or unreadable, the transition continues: stopping would not
+ * bring its data back. */
 static enum rb_code compare_one(rb_undone_backup *one, rb_db *db, rb_err *err)
 {
     char sha256[RB_SHA256_HEX];
@@ -174,7 +175,7 @@ static enum rb_code compare_one(rb_undone_backup *one, rb_db *db, rb_err *err)
     return code == RB_FOUND ? RB_OK : code;
 }
 
-/* Whether anything is left that is restored automatically. */
+/* True if the backup has items that are restored automatically and were not restored yet. */
 static bool has_more(const rb_backup_row *row)
 {
     rb_json_each (item, row->items) {
@@ -215,7 +216,7 @@ static void add_report(rb_run *run, const rb_undone_backup *one, json_t *entry)
     json_array_append(run->put_back, entry);
 }
 
-/* What cannot be read is missing where this transition undoes the scripts. */
+/* Reports the data of an unreadable backup as missing, if this transition undoes its scripts. */
 static enum rb_code report_missing(json_t **report, const rb_undone_backup *one, rb_db *db,
                                    rb_err *err)
 {

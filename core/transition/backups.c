@@ -14,9 +14,9 @@
 #include "transition/plan.h"
 
 #define DAY 86400
-#define TABLES_LIMIT 200 /* of a restore, in the ledger */
+#define TABLES_LIMIT 200 /* tables of a restore that the ledger entry lists */
 
-/* The live releases, and those that a revert of them would go to. */
+/* Lists the live releases, and those that a revert of them would go to. */
 static enum rb_code in_use(rb_strs *out, rb_state *state, rb_err *err)
 {
     RB_AUTO(rb_live_clear) rb_live live = {0};
@@ -124,7 +124,7 @@ enum rb_code rb_backups_prune(json_t **pruned, const rb_env *env, rb_state *stat
     return RB_OK;
 }
 
-/* Restoring */
+/* Restoring: */
 
 static enum rb_code no_backup(const rb_backup_restore *rq, const rb_backup_row *rows, size_t n,
                               rb_err *err)
@@ -185,7 +185,7 @@ static int64_t total(const json_t *tables, const char *member)
     return sum;
 }
 
-/* What the ledger will say of it. */
+/* Returns what the ledger entry will contain. */
 static json_t *detail_of(const rb_backup_restore *rq, const rb_backup_row *row, const char *id,
                          const json_t *report)
 {
@@ -208,8 +208,8 @@ static json_t *detail_of(const rb_backup_restore *rq, const rb_backup_row *row, 
         (json_int_t)time(NULL), "host", rq->host, "user", rq->user, "version", rq->version);
 }
 
-/* The database's journal gets a row in the same transaction: it knows whether that was committed,
- * should the process end before the environment's journal does. */
+/* Commits with a row in the database's journal. If the process ends before it writes the
+ * environment's journal, that row shows whether the restore was committed. */
 static enum rb_code commit(const rb_backup_restore *rq, const rb_backup_row *row, rb_db *db,
                            const json_t *report, rb_err *err)
 {

@@ -8,7 +8,7 @@
 #include "transition/plan.h"
 
 struct writer {
-    const char *root; /* of the bundle */
+    const char *root; /* folder of the bundle */
     const char *database;
     json_t *scripts;
     rb_manual_sql sql;

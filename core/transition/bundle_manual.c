@@ -1,4 +1,4 @@
-/* The way back by hand: what a bundle has for a person who has no rbtool. */
+/* Writes the parts of a bundle for a person who reverts by hand, without rbtool. */
 #include "transition/bundle.h"
 
 #include <stdlib.h>
@@ -88,7 +88,7 @@ void rb_manual_clear(rb_manual_sql *sql)
     rb_buf_clear(&sql->tool);
 }
 
-/* revert.sh */
+/* revert.sh: */
 
 static const char HEAD[] = "set -eu\n"
                            "cd \"$(dirname \"$0\")\"\n"
@@ -205,9 +205,9 @@ static void add_script(rb_buf *out, const rb_release *from, const rb_release *to
                   to->tag);
 }
 
-/* README.md */
+/* README.md: */
 
-/* The script moves no secret. */
+/* Lists secrets whose version differs, since revert.sh does not restore them. */
 static void add_secrets(rb_buf *out, const rb_release *from, const rb_release *to)
 {
     const char *name;

@@ -37,7 +37,8 @@ static bool proceed(void *context, const rb_db_step *s)
     return true;
 }
 
-/* Data changed since the plan was made, or a script does not do the same each time. */
+/* Refuses a loss that was not agreed to: data changed since the plan was made, or a script has
+ * different effects each time. */
 static enum rb_code refuse_loss(rb_run *run, const rb_plan_database *d, const json_t *at_risk,
                                 rb_err *err)
 {
@@ -52,14 +53,15 @@ static enum rb_code refuse_loss(rb_run *run, const rb_plan_database *d, const js
                    d->name, list, next);
 }
 
-/* Names what differs from the schema of TO, where only its fingerprint was compared. */
+/* Reports what differs from TO's schema. If only fingerprints were compared, first finds the
+ * differences. */
 static enum rb_code fail_schema(const rb_run *run, rb_plan_database *d, rb_db *db, json_t *wrong,
                                 const json_t *catalog, rb_err *err)
 {
     RB_AUTO(rb_json_freep) json_t *named = json_incref(wrong);
     RB_AUTO(rb_json_freep) json_t *left = NULL;
     rb_err ignored;
-    rb_db_rollback(db); /* nothing waits for this */
+    rb_db_rollback(db); /* the error stays the same if this fails */
     if (!d->expected && d->to &&
         rb_rebuilt_catalog(&d->expected, run->request->to, run->request->session->repo, d->to,
                            &ignored) == RB_OK) {
@@ -91,7 +93,7 @@ static enum rb_code verify(rb_run *run, rb_plan_database *d, rb_db *db,
     return RB_OK;
 }
 
-/* What every database of the run is bound to, and which database this one is. */
+/* Returns the pins of the run, with the identity of this database. */
 static enum rb_code pins_of(json_t **out, const rb_run *run, rb_db *db, rb_err *err)
 {
     RB_AUTO(rb_free_str) char *identity = NULL;
@@ -101,9 +103,9 @@ static enum rb_code pins_of(json_t **out, const rb_run *run, rb_db *db, rb_err *
     return RB_OK;
 }
 
-/* Takes the locks that the scripts will need, once and before the backup: a lock that is raised
- * later waits with the weaker one held, and rows that are backed up must not change until the
- * scripts have run. */
+/* Takes the locks that the scripts need, once and before the backup. Raising a lock later would
+ * wait while holding the weaker one, and rows that are backed up must not change until the scripts
+ * have run. */
 static enum rb_code lock_tables(const rb_plan_database *d, rb_db *db, rb_err *err)
 {
     static const char *const weak[] = {"ROW SHARE", "ROW EXCLUSIVE", "SHARE UPDATE EXCLUSIVE",
@@ -138,18 +140,19 @@ static enum rb_code begin(bool *begun, const rb_plan_database *d, rb_db *db, rb_
     return RB_OK;
 }
 
-/* What comes before the first script: under lock, what is at risk, the backup, and what backups
- * have that the scripts bring back. */
+/* Does what comes before the first script, under lock: determines data at risk, writes the backup,
+ * and compares older backups that will be restored. */
 static enum rb_code prepare(rb_undone_backups *restorings, rb_run *run, rb_plan_database *d,
                             rb_db *db, rb_err *err)
 {
     const rb_db_work all = {.steps = d->steps, .n = d->step_count};
-    /* A rehearsal reads the database from another session, which these locks would stop. */
+    /* A rehearsal reads the database in another session, which these locks would block. */
     if (d->proven)
         RB_TRY(lock_tables(d, db, err));
     if (!rb_backup_is_resumed(d))
         RB_TRY(rb_plan_rehearse_again(d, run->request, db, err));
-    /* Without a rehearsal nobody has seen what comes back: then all that leaves counts. */
+    /* Without a rehearsal it is unknown what comes back. An automatic revert, which nobody agreed
+     * to, then counts everything that could be lost. */
     const json_t *lost = run->watch_of && !d->rehearsed ? d->bound : d->at_risk;
     if (!rb_risk_within(lost, d->name, run->agreed))
         return refuse_loss(run, d, lost, err);
@@ -159,7 +162,7 @@ static enum rb_code prepare(rb_undone_backups *restorings, rb_run *run, rb_plan_
     return rb_backup_step_compare(restorings, run, d, db, &all, err);
 }
 
-/* Runs the script of a segment that is outside of transactions. */
+/* Runs the script of a segment outside a transaction. */
 static enum rb_code run_outside(bool *begun, bool *prepared, rb_undone_backups *restorings,
                                 rb_run *run, rb_plan_database *d, rb_db *db, size_t step,
                                 rb_err *err)
@@ -185,7 +188,7 @@ static enum rb_code run_outside(bool *begun, bool *prepared, rb_undone_backups *
     return RB_OK;
 }
 
-/* What a segment did is added to what those before it did. */
+/* Adds the outcome of a segment to that of the segments before it. */
 static void add_outcome(rb_db_outcome *all, rb_db_outcome *part)
 {
     if (!all->before) {
@@ -199,7 +202,7 @@ static void add_outcome(rb_db_outcome *all, rb_db_outcome *part)
     all->bound = rb_loss_bound(all->before, all->after, all->effects);
 }
 
-/* Commits a segment that is not the last one. */
+/* Commits a segment, except the last one. */
 static enum rb_code commit_segment(rb_run *run, rb_plan_database *d, rb_db *db,
                                    const rb_db_outcome *outcome, rb_err *err)
 {
@@ -215,7 +218,7 @@ static enum rb_code commit_segment(rb_run *run, rb_plan_database *d, rb_db *db,
     return RB_OK;
 }
 
-/* Leaves the transaction of the last segment open. */
+/* Runs all segments, and leaves the transaction of the last one open. */
 static enum rb_code run_segments(bool *begun, rb_undone_backups *restorings, rb_run *run,
                                  rb_plan_database *d, rb_db *db, rb_db_outcome *outcome,
                                  rb_err *err)
@@ -250,7 +253,8 @@ static enum rb_code run_segments(bool *begun, rb_undone_backups *restorings, rb_
     }
 }
 
-/* *begun: the transaction is; what another session holds then may be free soon. */
+/* Runs the scripts of one database. *begun: a transaction began; if it failed for a lock, a retry
+ * makes sense. */
 static enum rb_code run_one(bool *begun, rb_run *run, size_t index, rb_err *err)
 {
     rb_plan_database *d = &run->plan->databases[index];
@@ -270,7 +274,7 @@ static enum rb_code run_one(bool *begun, rb_run *run, size_t index, rb_err *err)
     RB_TRY(rb_backup_step_restore(&restorings, run, d, db, err));
     RB_TRY(rb_backup_step_finish(run, d, db, outcome, err));
     RB_TRY(verify(run, d, db, outcome, err));
-    /* What drifted in objects that this transition touches was never FROM's. */
+    /* Drift in objects that this transition changes was never part of FROM. */
     rb_db_outcome known = {.before = d->leaving, .after = outcome->after};
     RB_AUTO(rb_json_freep) json_t *pins = NULL;
     RB_TRY(pins_of(&pins, run, db, err));
@@ -278,8 +282,8 @@ static enum rb_code run_one(bool *begun, rb_run *run, size_t index, rb_err *err)
                              &known, pins, err);
 }
 
-/* Another session holds a lock that the scripts need, or needs one that they hold: gives way, and
- * tries again from the beginning. */
+/* Runs the scripts of one database. If another session holds a lock that they need, or waits for
+ * one that they hold, rolls back and tries again from the beginning. */
 static enum rb_code run_patiently(rb_run *run, size_t index, rb_err *err)
 {
     const double end = rb_clock_seconds() + run->request->env->lock_timeout;
@@ -322,7 +326,8 @@ enum rb_code rb_databases_run(rb_run *run, rb_err *err)
     return RB_OK;
 }
 
-/* A commit that reports a failure may have happened: only the database's own row can tell. */
+/* Commits one database. A commit that reports a failure may still have happened: only the row in
+ * the database's own journal shows it. */
 static enum rb_code commit_one(rb_run *run, size_t index, rb_err *err)
 {
     const rb_plan_database *d = &run->plan->databases[index];
@@ -339,7 +344,7 @@ static enum rb_code commit_one(rb_run *run, size_t index, rb_err *err)
         looked = rb_db_journal_has(&happened, db, run->plan->id, &why);
     if (looked == RB_OK && happened)
         return RB_OK;
-    if (looked != RB_OK) { /* not known: what was done stays until somebody can look */
+    if (looked != RB_OK) { /* unknown: what was done stays until the database can be read */
         run->past = true;
         return rb_err_prefix(err,
                              "database %s: the commit failed, and whether it happened cannot "

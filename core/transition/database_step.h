@@ -1,5 +1,5 @@
 /*
- * The database part of a transition: one open transaction a database, verified before any is
+ * Runs the scripts of a transition: one transaction for each database, all verified before any is
  * committed.
  */
 #ifndef RB_TRANSITION_DATABASE_STEP_H
@@ -7,11 +7,11 @@
 
 #include "transition/execute.h"
 
-/* Runs backup, scripts, restore and verification of each database, and leaves the transactions
- * open. Skips a database whose own journal records that this transition was committed. */
+/* Backs up, runs the scripts, restores and verifies each database, and leaves the transactions
+ * open. Skips a database whose journal records that this transition is committed. */
 enum rb_code rb_databases_run(rb_run *run, rb_err *err);
 
-/* Commits them in order. Sets run->past with the first. */
+/* Commits the databases in order. Sets run->past with the first commit. */
 enum rb_code rb_databases_commit(rb_run *run, rb_err *err);
 
 #endif

@@ -16,11 +16,11 @@
 #include "environment/lock.h"
 #include "environment/observe.h"
 
-#define REPORT_LIMIT (64u << 20) /* bytes of what a process reports */
+#define REPORT_LIMIT (64u << 20) /* bytes of a report of the drill's process */
 
 enum phase { BEGIN, RESUME, ABORT };
 
-/* Reports: from the process that carries the transition out to the one that waits. */
+/* Reports are files, from the process that carries out the transition to the one that waits. */
 
 static enum rb_code put(const rb_drill *drill, const char *name, const json_t *json, rb_err *err)
 {
@@ -30,7 +30,7 @@ static enum rb_code put(const rb_drill *drill, const char *name, const json_t *j
     return rb_file_write(path, rb_buf_str(&text), text.len, 0600, err);
 }
 
-/* *out is NULL if the process ended before it wrote that. */
+/* Reads a report. *out is NULL if the process ended before it wrote it. */
 static enum rb_code take(json_t **out, const rb_drill *drill, const char *name, rb_err *err)
 {
     RB_AUTO(rb_free_str) char *path = rb_path_join(drill->dir, name);
@@ -42,7 +42,7 @@ static enum rb_code take(json_t **out, const rb_drill *drill, const char *name, 
     return rb_json_read(out, rb_buf_str(&text), text.len, name, err);
 }
 
-/* The process */
+/* The process: */
 
 static enum rb_code fault(void *context, const char *step, bool done, rb_err *err)
 {
@@ -80,7 +80,7 @@ static enum rb_code check_step(const rb_drill *drill, const rb_plan *plan, rb_er
                    rb_buf_str(&names));
 }
 
-/* What is known before the first step, also if that kills the process. */
+/* Reports what is known before the first step, since a drill may kill the process in any step. */
 static enum rb_code report_plan(const rb_drill *drill, const rb_transition *t, double took,
                                 rb_err *err)
 {
@@ -132,7 +132,7 @@ static enum rb_code plan_and_execute(json_t **document, rb_drill *drill, rb_stat
     RB_AUTO(rb_live_clear) rb_live live = {0};
     const rb_environment environment = {drill->env, state, &live, drill->journals};
     const bool first = strcmp(kind, "abort") != 0;
-    /* A real revert waits for missing approvals; whether it then works is what is practised. */
+    /* Missing approvals do not stop a drill: it practises the steps of a revert. */
     rb_intent intent = {.kind = kind,
                         .tag = !first          ? NULL
                                : drill->backup ? drill->backup_from
@@ -201,7 +201,7 @@ _Noreturn static void process(rb_drill *drill, enum phase phase)
     _exit(code == RB_OK ? 0 : 1);
 }
 
-/* Runs a phase in a process of its own. *report is NULL if that was killed. */
+/* Runs a phase in a process of its own. *report is NULL if the process was killed. */
 static enum rb_code run_phase(json_t **report, double *took, rb_drill *drill, enum phase phase,
                               rb_err *err)
 {
@@ -226,7 +226,7 @@ static enum rb_code run_phase(json_t **report, double *took, rb_drill *drill, en
     return rb_fail(err, RB_ERROR, "the process that carried out the drill ended without a result");
 }
 
-/* The end state */
+/* The end state: */
 
 static enum rb_code observe(json_t *drift, const rb_drill *drill, const rb_release *release,
                             rb_err *err)
@@ -256,7 +256,7 @@ static void ending_clear(rb_drill_state *e)
     json_decref(e->drift);
 }
 
-/* How the drill's last transition ended: the copy has recorded none of its own in a ledger. */
+/* Reads how the drill's last transition ended, from the copy of the state. */
 static enum rb_code read_ending(rb_drill_state *out, rb_state *state,
                                 const rb_transition_row *pending, rb_err *err)
 {
@@ -270,7 +270,7 @@ static enum rb_code read_ending(rb_drill_state *out, rb_state *state,
     return code;
 }
 
-/* Compares the copies with the release that they are at. */
+/* Compares the copies with their release. */
 static enum rb_code look(rb_drill_state *out, const rb_drill *drill, bool history, rb_err *err)
 {
     RB_AUTO(rb_state_closep) rb_state *state = NULL;
@@ -293,7 +293,7 @@ static enum rb_code look(rb_drill_state *out, const rb_drill *drill, bool histor
     return observe(out->drift, drill, release, err);
 }
 
-/* Carries out the transition, and ends it if it stopped half-way. */
+/* Carries out the transition, and resumes or aborts it if it stopped half-way. */
 static enum rb_code carry_out(json_t **plan, json_t **report, rb_drill_times *t, rb_drill *drill,
                               rb_err *err)
 {
@@ -310,7 +310,7 @@ static enum rb_code carry_out(json_t **plan, json_t **report, rb_drill_times *t,
     return RB_OK;
 }
 
-/* The transition was refused before its first step. */
+/* Returns the error of a transition that was refused before its first step. */
 static enum rb_code refused(const json_t *report, rb_err *err)
 {
     const json_t *error = json_object_get(report, "error");

@@ -1,4 +1,4 @@
-/* The copies that a drill works on. */
+/* Makes the copies that a drill works on. */
 #include "transition/drill.h"
 
 #include <errno.h>
@@ -18,7 +18,7 @@
 #include "base/text.h"
 #include "environment/checks.h"
 
-#define NAME_DIGITS 12 /* of the SHA-256 of ROOT, in the folder's name */
+#define NAME_DIGITS 12 /* digits of ROOT's SHA-256 in the folder's name */
 
 static void say(const rb_drill *drill, const char *text)
 {
@@ -26,7 +26,7 @@ static void say(const rb_drill *drill, const char *text)
         drill->progress(drill->context, "copy", text);
 }
 
-/* Removes what an earlier drill left, which the lock shows to have ended. */
+/* Removes the folder of an earlier drill. Its lock is free, so that it has ended. */
 static enum rb_code clear_folder(const char *dir, rb_err *err)
 {
     RB_AUTO(rb_strs_clear) rb_strs names = {0};
@@ -38,7 +38,8 @@ static enum rb_code clear_folder(const char *dir, rb_err *err)
     return RB_OK;
 }
 
-/* The name can be guessed, and the folder above it is open to all: it has to be ours alone. */
+/* Makes the folder. Its name can be guessed, and anyone can write to the folder above it, so its
+ * owner and mode are checked. */
 static enum rb_code make_folder(rb_drill *drill, rb_err *err)
 {
     char hash[RB_SHA256_HEX];
@@ -60,13 +61,13 @@ static enum rb_code make_folder(rb_drill *drill, rb_err *err)
     if (flock(drill->lock, LOCK_EX | LOCK_NB) == 0)
         return clear_folder(drill->dir, err);
     close(drill->lock);
-    drill->lock = -1; /* its folder is not removed */
+    drill->lock = -1; /* so that rb_drill_end() does not remove the folder of the other drill */
     return rb_fail(err, RB_BUSY,
                    "another drill of %s is running\nwait until it has ended; its copies are in %s",
                    drill->env->name, drill->dir);
 }
 
-/* Copies those that exist into a folder; with links as links, or followed. */
+/* Copies the paths that exist into a folder. follow: copies what symlinks point to. */
 static enum rb_code copy_files(const char *into, bool follow, const rb_strs *from, rb_err *err)
 {
     RB_AUTO(rb_process_result_clear) rb_process_result result = {0};
@@ -96,7 +97,7 @@ static enum rb_code copy_files(const char *into, bool follow, const rb_strs *fro
     return rb_fail(err, RB_ERROR, "cannot copy to %s: %.500s", into, why);
 }
 
-/* What `du` says of both, in bytes; 0 if it is not known. */
+/* Returns the bytes of both folders as `du` counts them; 0 if unknown. */
 static uint64_t size_of(const char *releases, const char *own)
 {
     RB_AUTO(rb_process_result_clear) rb_process_result result = {0};
@@ -111,7 +112,7 @@ static uint64_t size_of(const char *releases, const char *own)
     return total ? strtoull(total, NULL, 10) : 0;
 }
 
-/* A drill that fills the disk would stop what it is to protect. */
+/* Refuses a drill that could fill the disk, which would stop the real service. */
 static enum rb_code check_room(const rb_drill *drill, uint64_t need, rb_err *err)
 {
     struct statvfs fs;
@@ -132,7 +133,7 @@ static enum rb_code check_room(const rb_drill *drill, uint64_t need, rb_err *err
                    drill->dir, room >> 20, (need >> 20) + 1);
 }
 
-/* The files of ROOT/.rbtool but for the state, which may be written at this moment. */
+/* Lists the files of ROOT/.rbtool except the state, which may be written at this moment. */
 static enum rb_code list_own(rb_strs *out, const char *own, rb_err *err)
 {
     RB_AUTO(rb_strs_clear) rb_strs names = {0};
@@ -143,7 +144,7 @@ static enum rb_code list_own(rb_strs *out, const char *own, rb_err *err)
     return RB_OK;
 }
 
-/* What a transition reads and writes of ROOT; uploads and logs beside that stay. */
+/* Copies what a transition reads and writes below ROOT, without uploads or logs. */
 static enum rb_code copy_root(const rb_drill *drill, const char *root, rb_err *err)
 {
     const rb_env *env = drill->env;
@@ -161,7 +162,7 @@ static enum rb_code copy_root(const rb_drill *drill, const char *root, rb_err *e
     return rb_state_copy(root, env->root, err);
 }
 
-/* From here on the environment is the copy. */
+/* Points the environment to the copy of ROOT. */
 static enum rb_code move_root(rb_drill *drill, rb_err *err)
 {
     char *root = rb_path_join(drill->dir, "root");
@@ -174,7 +175,7 @@ static enum rb_code move_root(rb_drill *drill, rb_err *err)
     return rb_state_take_over(taken, root, err);
 }
 
-/* *path becomes that of the copy. */
+/* Copies a host file, and changes *path to the copy. */
 static enum rb_code copy_host_file(char **path, const rb_drill *drill, size_t number, rb_err *err)
 {
     const char *slash = strrchr(*path, '/');
@@ -189,7 +190,7 @@ static enum rb_code copy_host_file(char **path, const rb_drill *drill, size_t nu
     return RB_OK;
 }
 
-/* The file that --from gives for a database, or NULL. */
+/* Returns the file that --from gives for a database, or NULL. */
 static const char *dump_of(const rb_drill *drill, const char *name)
 {
     const size_t len = strlen(name);
@@ -203,7 +204,7 @@ static const char *dump_of(const rb_drill *drill, const char *name)
     return NULL;
 }
 
-/* Each file of --from has its database. */
+/* Checks that each file of --from belongs to a database. */
 static enum rb_code check_dumps(const rb_drill *drill, rb_err *err)
 {
     size_t used = 0;
@@ -256,7 +257,8 @@ static void drop_commands(rb_drill *drill)
     rb_env_drop_commands(drill->env);
 }
 
-/* The newest transition, to see whether another one came between two copies; "" for none. */
+/* Reads the newest transition's id, to detect one that runs between two copies; "" if there is
+ * none. */
 static enum rb_code newest(char **out, rb_state *state, rb_err *err)
 {
     RB_AUTO(rb_transition_row_freep) rb_transition_row *pending = NULL;
@@ -269,8 +271,8 @@ static enum rb_code newest(char **out, rb_state *state, rb_err *err)
     return RB_OK;
 }
 
-/* The newest backup can be restored by the deploy that undoes its transition, if nothing came after
- * that. */
+/* Finds the newest backup. The deploy that undoes its transition restores it, if no other
+ * transition followed. */
 static enum rb_code find_backup(rb_drill *drill, rb_state *state, rb_err *err)
 {
     RB_AUTO(rb_live_clear) rb_live live = {0};
@@ -314,7 +316,7 @@ static enum rb_code find_backup(rb_drill *drill, rb_state *state, rb_err *err)
     return code;
 }
 
-/* Since when the release is live. */
+/* Finds since when the release is live. */
 static enum rb_code find_since(rb_drill *drill, rb_state *state, rb_err *err)
 {
     rb_transition_row **rows = NULL;

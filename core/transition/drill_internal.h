@@ -6,25 +6,26 @@
 
 #include "transition/drill.h"
 
-/* What the copies are at. */
+/* The state of the copies. */
 typedef struct rb_drill_state {
-    const char *release; /* that is live in every part; NULL: parts differ */
+    const char *release; /* the release that is live in every part; NULL: parts differ */
     char *outcome;
     json_t *steps;
     json_t *drift;
     rb_live live;
 } rb_drill_state;
 
-/* Seconds. */
+/* Durations in seconds. */
 typedef struct rb_drill_times {
     double plan;
     double transition;
     double recovery;
 } rb_drill_times;
 
-json_t *rb_drill_seconds(double value); /* whole milliseconds as a decimal number */
+json_t *rb_drill_seconds(double value); /* returns seconds with three decimals, as a JSON number */
 
-/* What a drill showed. plan and report: of the process that carried it out; report may be NULL. */
+/* The result of a drill. plan and report come from the process that carried it out; report may be
+ * NULL. */
 typedef struct rb_drill_result {
     const rb_drill *drill;
     const rb_drill_state *before;
@@ -35,9 +36,9 @@ typedef struct rb_drill_result {
     time_t began;
 } rb_drill_result;
 
-/* What is wrong, or NULL. A new string. */
+/* Returns what is wrong, as a new string, or NULL. */
 char *rb_drill_judge(const rb_drill_result *result);
-/* The document, with what the ledger gets as "record". wrong: as above. */
+/* Returns the document, with "record" for the ledger. wrong: from rb_drill_judge(). */
 json_t *rb_drill_document(const rb_drill_result *result, const char *wrong);
 
 #endif

@@ -1,4 +1,4 @@
-/* What a drill showed: whether it worked, its document, its entry in the ledger. */
+/* Judges a drill's result, and makes its document and its ledger entry. */
 #include "transition/drill_internal.h"
 
 #include <stdlib.h>
@@ -24,9 +24,9 @@ static json_t *objective(int wanted, const json_t *measured, bool met)
                         measured, wanted < 0 ? NULL : json_boolean(met));
 }
 
-/* What would be lost, as the time in which it was entered: nothing, if a revert has nothing at
- * risk; else all since the release went live, until it is restored from its backup. Of a backup,
- * all since it was made. NULL: not known. */
+/* Returns how many seconds of data would be lost. Zero if a revert puts nothing at risk; otherwise
+ * the time since the release went live. For a backup, the time since it was made. Null if unknown.
+ */
 static json_t *lost_seconds(const rb_drill *drill, const json_t *plan)
 {
     if (!drill->backup && json_array_size(json_object_get(plan, "dataAtRisk")) == 0)
@@ -50,8 +50,8 @@ static const char *fault_of(const rb_drill *drill)
     return drill->fail_at ? "fail" : drill->kill_at ? "kill" : NULL;
 }
 
-/* What is wrong with the end, or NULL: the state is that of a release, with no more drift than
- * before, and the outcome is what the drill leads to. A new string. */
+/* Returns what is wrong with the end state, or NULL: it must be a release without new drift, with
+ * the outcome that the drill's fault leads to. A new string. */
 static char *judge(const rb_drill *drill, const rb_drill_state *before, const rb_drill_state *end,
                    const json_t *plan, double took)
 {
@@ -79,7 +79,7 @@ static char *judge(const rb_drill *drill, const rb_drill_state *before, const rb
     return NULL;
 }
 
-/* What of the backup did not come back, or NULL. A new string. */
+/* Returns what was not restored from the backup, or NULL. A new string. */
 static char *judge_backup(const rb_drill *drill, const json_t *put_back)
 {
     rb_json_each (item, drill->items) {

@@ -58,7 +58,7 @@ static void prepare(rb_run *run)
     run->down = false;
 }
 
-/* Whole milliseconds as a decimal number: the document's only fractions. */
+/* Returns seconds with three decimals. The document has no other fractions. */
 static json_t *seconds(double value)
 {
     return json_real((double)(int64_t)(value * 1000 + 0.5) / 1000);
@@ -76,7 +76,7 @@ static void add_result(rb_run *run, enum rb_step_kind kind, const char *outcome,
     json_array_append_new(run->results, item);
 }
 
-/* [{"database","path"}]: copies of what the transition destroyed. */
+/* Returns [{"database","path"}]: the transition's backups. */
 static json_t *backups(const rb_run *run)
 {
     json_t *list = json_array();
@@ -90,7 +90,7 @@ static json_t *backups(const rb_run *run)
     return list;
 }
 
-/* Those of the plan's recovery points that were reached. */
+/* Returns the plan's recovery points that were created. */
 static json_t *recovery(const rb_run *run)
 {
     json_t *list = json_array();
@@ -130,15 +130,17 @@ static enum rb_code look(rb_run *run, rb_err *err)
     return RB_OK;
 }
 
-/* Since a run was cut off its transaction is gone, files may have been changed, and the host may
- * have been booted, which starts a service that was stopped: what the journal calls done is done
- * again. Only a database's own row says that its commit needs nothing more. */
+/* True if a step needs no repetition when a transition is continued. After an interruption, open
+ * transactions are lost, files may have changed, and a reboot may have started the service. So
+ * steps that the journal calls done are repeated, except a commit that the database's own row
+ * records. */
 static bool already_done(const rb_run *run, enum rb_step_kind kind, enum rb_step_state state)
 {
     if (kind == RB_DO_STOP)
-        return run->past; /* what would run is the new release already */
+        return run->past; /* if it runs, it is the new release */
     if (kind == RB_DO_STAGE)
-        return run->past && state == RB_STEP_DONE; /* it runs there, and may have written there */
+        return run->past &&
+               state == RB_STEP_DONE; /* the release is live, and may have changed files there */
     if (kind != RB_DO_DATABASE && kind != RB_DO_COMMIT)
         return false;
     for (size_t i = 0; i < run->plan->database_count; i++)
@@ -158,7 +160,8 @@ static enum rb_code one_step(rb_run *run, enum rb_step_kind kind, rb_err *err)
     }
     if (run->progress)
         run->progress(run->context, name, "");
-    if (state != RB_STEP_DONE) /* once done it stays so, for who asks whether it can be undone */
+    if (state != RB_STEP_DONE) /* a done step stays recorded as done, which decides whether it can
+                                  be undone */
         RB_TRY(rb_state_step(run->state, run->plan->id, name, RB_STEP_INTENT, err));
     if (!run->begun && run->begins)
         run->begins(run->context);
@@ -174,7 +177,7 @@ static enum rb_code one_step(rb_run *run, enum rb_step_kind kind, rb_err *err)
     add_result(run, kind, code == RB_OK ? "done" : "failed", took,
                code == RB_OK ? NULL : err->message);
     rb_err why;
-    if (code != RB_OK) /* what cannot be written is on the terminal */
+    if (code != RB_OK) /* if that cannot be written, the terminal has it */
         (void)!rb_state_said_set(run->state, run->plan->id, name, err->message, run->output, &why);
     enum rb_code noted = rb_state_step_ended(run->state, run->plan->id, name,
                                              code == RB_OK ? RB_STEP_DONE : RB_STEP_FAILED,
@@ -191,7 +194,7 @@ static bool ends_unhealthy(const rb_run *run, enum rb_step_kind kind, enum rb_co
     return run->past && code == RB_FOUND && (kind == RB_DO_START || kind == RB_DO_CHECKS);
 }
 
-/* What to do next about a release that is live and does not work. */
+/* Returns a hint about a release that is live and does not work. */
 static char *way_out(const rb_run *run)
 {
     const rb_plan_request *rq = run->request;
@@ -207,7 +210,7 @@ static char *way_out(const rb_run *run)
 
 static enum rb_code interrupted(json_t **out, rb_run *run, rb_err *err)
 {
-    rb_err ignored; /* what cannot be written is done once more by resume */
+    rb_err ignored; /* if this fails, `resume` does it */
     (void)!rb_state_flush(run->state, &ignored);
     err->code = RB_HALFWAY;
     *out = document(run, "interrupted", err);
@@ -223,7 +226,7 @@ static enum rb_code interrupted(json_t **out, rb_run *run, rb_err *err)
 
 static enum rb_code finish(json_t **out, rb_run *run, const rb_err *unhealthy, rb_err *err)
 {
-    rb_live live = {0}; /* borrows */
+    rb_live live = {0}; /* its texts are borrowed */
     for (int part = 0; part < RB_PARTS; part++)
         if (run->plan->parts[part]) {
             live.tag[part] = run->request->to->tag;
@@ -244,8 +247,8 @@ static enum rb_code finish(json_t **out, rb_run *run, const rb_err *unhealthy, r
                             unhealthy ? unhealthy->message : NULL, &live, err);
     if (code != RB_OK)
         return interrupted(out, run, err);
-    /* Backups of host files are removed, unless they hold a file that had drifted: it is not in any
-     * release. */
+    /* Removes backups of host files, except those of files that had drifted, which no release has.
+     */
     rb_err ignored;
     RB_AUTO(rb_json_freep) json_t *kept = rb_host_files_kept(run);
     RB_AUTO(rb_free_str) char *app = rb_step_kept_app(run);
@@ -270,7 +273,7 @@ static enum rb_code finish(json_t **out, rb_run *run, const rb_err *unhealthy, r
     return code;
 }
 
-/* As it stands in the journal; borrows. */
+/* Returns the run as a row of the journal. Borrows from it. */
 static rb_transition_row row_of(const rb_run *run)
 {
     const rb_plan_request *rq = run->request;
@@ -285,7 +288,7 @@ static rb_transition_row row_of(const rb_run *run)
     };
 }
 
-/* Before the point of no return: the inverses, and the environment is where it was. */
+/* Undoes a transition before its point of no return, by running the inverses. */
 static enum rb_code put_all_back(json_t **out, rb_run *run, rb_err *err)
 {
     for (size_t i = 0; i < run->plan->database_count; i++) {
@@ -293,10 +296,11 @@ static enum rb_code put_all_back(json_t **out, rb_run *run, rb_err *err)
         run->dbs[i] = NULL;
     }
     rb_host_files_unstage(run->request->env);
-    rb_process_go_on();              /* a signal that ended a step does not end its inverse */
-    json_array_clear(run->put_back); /* rolled back, too */
+    rb_process_go_on();              /* the signal that ended a step must not end its inverse */
+    json_array_clear(run->put_back); /* the restored rows were rolled back */
     rb_err why = *err;
-    if (run->begun && why.code == RB_ERROR) /* a step failed; RB_ERROR means that none was begun */
+    if (run->begun &&
+        why.code == RB_ERROR) /* a step failed; RB_ERROR would mean that no step began */
         why.code = RB_FOUND;
     rb_err line = why;
     rb_transition_row row = row_of(run);
@@ -305,7 +309,7 @@ static enum rb_code put_all_back(json_t **out, rb_run *run, rb_err *err)
     enum rb_code code = run->begun ? rb_undo_all(&undo, err) : RB_OK;
     if (code == RB_OK)
         code = rb_state_end(run->state, run->plan->id, outcome, rb_err_line(&line), NULL, err);
-    /* A transition whose row could not be written has begun no step: nothing is half-way. */
+    /* If the row could not be written, no step has begun, and nothing is half-way. */
     if (code != RB_OK && run->begun) {
         (void)rb_err_prefix(err, "%s; and putting %s back failed", why.message,
                             run->request->env->name);
@@ -315,8 +319,8 @@ static enum rb_code put_all_back(json_t **out, rb_run *run, rb_err *err)
     (void)!rb_host_backup_remove(run->request->env->root, run->plan->id,
                                  !rb_segments_in(run->plan->json), &ignored);
     if (strcmp(run->plan->kind, "abort") == 0) {
-        /* What it was to undo is still half-way. A decision stays one: with it the same command
-         * succeeds. */
+        /* The transition that the abort was to undo is still half-way. RB_DECIDE stays: with the
+         * decision, the same command succeeds. */
         const rb_plan_request *rq = run->request;
         const char *env = rq->env->name;
         code = rb_fail(err, why.code == RB_DECIDE ? RB_DECIDE : RB_HALFWAY,
@@ -340,15 +344,15 @@ static enum rb_code put_all_back(json_t **out, rb_run *run, rb_err *err)
                    stays, why.hint);
 }
 
-/* Where it goes from a failed step: only forward past the point of no return. What cannot be undone
- * stays half-way. */
+/* Handles a failed step: undoes all steps before the point of no return. After it, or if that is
+ * impossible, the transition stays half-way. */
 static enum rb_code fail(json_t **out, rb_run *run, rb_err *err)
 {
     const bool stays = run->past || err->code == RB_HALFWAY;
     return stays && run->begun ? interrupted(out, run, err) : put_all_back(out, run, err);
 }
 
-/* A pause that could not be written is a step that failed. */
+/* Ends a run that pauses. If the pause could not be recorded, it counts as a failed step. */
 static enum rb_code pause_or_fail(json_t **out, rb_run *run, rb_err *err)
 {
     if (!rb_paused(run->plan->json) || err->code != RB_HALFWAY)
@@ -376,8 +380,8 @@ static enum rb_code carry_out(json_t **out, rb_run *run, rb_err *err)
         if (code != RB_OK && run->control && run->control->cancelled && !run->past)
             code = rb_fail(err, RB_FOUND, "stopped by a signal");
         if (ends_unhealthy(run, kind, code) && !(run->control && run->control->cancelled))
-            unhealthy = unhealthy.message[0] ? unhealthy : *err; /* checks that fail because the
-                                                                  service is down add nothing */
+            unhealthy = unhealthy.message[0] ? unhealthy
+                                             : *err; /* after "down", failed checks add nothing */
         else if (code != RB_OK)
             return fail(out, run, err);
         if (code != RB_OK && kind == RB_DO_START) {
@@ -389,7 +393,8 @@ static enum rb_code carry_out(json_t **out, rb_run *run, rb_err *err)
     return finish(out, run, unhealthy.message[0] ? &unhealthy : NULL, err);
 }
 
-/* What only who goes on with it or undoes it needs; in the journal's plan, not in what is shown. */
+/* Returns the plan's "before": what continuing or undoing the transition needs. The journal has it,
+ * the plan that is shown does not. */
 static json_t *before(const rb_run *run)
 {
     const rb_plan *plan = run->plan;
@@ -422,7 +427,7 @@ static json_t *before(const rb_run *run)
     return json;
 }
 
-/* What its entry in the ledger will say besides the journal. */
+/* Returns what the user agreed to, for the ledger entry. */
 static json_t *accepted(const rb_run *run)
 {
     json_t *json = json_object();
@@ -446,7 +451,8 @@ enum rb_code rb_execute(json_t **out, rb_run *run, rb_err *err)
     rb_transition_row row = row_of(run);
     row.data = data;
     if (rb_state_begin(run->state, &row, err) != RB_OK)
-        return put_all_back(out, run, err); /* an abort leaves what it was to undo half-way */
+        return put_all_back(out, run,
+                            err); /* an abort that fails leaves its own transition half-way */
     return carry_out(out, run, err);
 }
 

@@ -13,7 +13,7 @@
 
 #define FILE_LIMIT (64u << 20)
 #define NOTE_LIMIT (64u << 10)
-#define OWN "own" /* in place of a transition's id */
+#define OWN "own" /* used instead of a transition's id */
 #define RESTORED "restored"
 
 static char *folder_of(const char *root, const char *transition)
@@ -30,7 +30,7 @@ char *rb_host_backup_path(const char *root, const char *transition, const char *
     return rb_format("%s/%s-%.32s", folder, part, sha256);
 }
 
-/* The two files of a backup. */
+/* Paths of the two files of a backup. */
 typedef struct backup {
     char *content;
     char *note;
@@ -87,7 +87,7 @@ enum rb_code rb_host_backup_save(const char *root, const char *transition, const
         rb_json_set(note, "mode:i user:i group:i", (int64_t)(st.st_mode & 07777),
                     (int64_t)st.st_uid, (int64_t)st.st_gid);
     }
-    /* The note comes last: with it the backup is complete. */
+    /* The note is written last: a backup with a note is complete. */
     return write_note(b.note, note, err);
 }
 
@@ -107,7 +107,8 @@ static enum rb_code restore_one(const char *root, const char *transition, const 
     RB_AUTO(rb_free_str) char *path = rb_json_bytes(note, "path");
     RB_AUTO(rb_free_str) char *link = rb_json_bytes(note, "link");
     RB_AUTO(backup_clear) backup b = backup_of(root, transition, part, path ? path : "");
-    if (!path || strcmp(b.note, note_path) != 0) /* its name is made from the path */
+    if (!path ||
+        strcmp(b.note, note_path) != 0) /* the note's file name is derived from the path in it */
         return rb_fail(err, RB_ERROR,
                        "%s does not say where the file came from: it is damaged\nput the file in "
                        "its place by hand, and move the note away",
@@ -146,7 +147,8 @@ enum rb_code rb_host_backup_own(const char *root, const char *transition, const 
     RB_AUTO(rb_buf_clear) rb_buf content = {0};
     char sha256[RB_SHA256_HEX];
     RB_TRY(read_note(&note, from.note, err));
-    /* An attempt that is undone leaves what was restored as it was. */
+    /* If the restored file was overwritten by a transition that is undone, it still counts as
+     * restored. */
     bool restored = rb_sha256_file(sha256, from.content, RB_IGNORED) == RB_OK &&
                     rb_host_backup_own_restored(root, part, path, sha256);
     bool has_content = json_object_get(note, "mode") != NULL;
@@ -188,7 +190,7 @@ enum rb_code rb_host_backup_stage_own(const char *root, const char *part, const 
     RB_AUTO(rb_json_freep) json_t *note = NULL;
     RB_AUTO(rb_buf_clear) rb_buf content = {0};
     RB_TRY(read_note(&note, own.note, err));
-    /* A symlink that has to be made first leads elsewhere. */
+    /* A symlink that was removed since must be made before the file can be written through it. */
     bool leads_elsewhere = rb_json_str(note, "link") && !rb_file_exists(path);
     if (json_object_get(note, "mode") && !leads_elsewhere) {
         const rb_file_access access = access_of(note);
@@ -214,6 +216,6 @@ enum rb_code rb_host_backup_remove(const char *root, const char *transition, boo
     if (databases)
         return rb_dir_remove(parent, err);
     RB_TRY(rb_dir_remove(folder, err));
-    (void)rb_dir_remove_empty(parent); /* stays where it holds backups of databases */
+    (void)rb_dir_remove_empty(parent); /* fails if it still has backups of databases */
     return RB_OK;
 }

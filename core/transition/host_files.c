@@ -13,7 +13,8 @@
 #include "transition/host_file_backup.h"
 #include "transition/parts.h"
 
-/* Adds a file, of which the plan gets copies. One that neither release has is not ours. */
+/* Adds a file to the plan, which gets copies of its strings. Ignores a path at which neither
+ * release has a file. */
 static void add(rb_plan *plan, rb_host_file file)
 {
     if (!file.had && !file.brings)
@@ -61,7 +62,7 @@ void rb_host_files_find(rb_plan *plan, const rb_plan_request *rq)
     }
 }
 
-/* The way to a place, as far as it is there, leads over no symlink of somebody else. */
+/* Checks that no other user owns a symlink on the way to a path, as far as it exists. */
 static enum rb_code look_at_way(const char *path, rb_err *err)
 {
     RB_AUTO(rb_free_str) char *standing = rb_strdup(path);
@@ -90,7 +91,7 @@ enum rb_code rb_host_files_observe(rb_plan *plan, json_t *taken, const rb_plan_r
         if (!place->had && access(place->path, F_OK) != 0 && (errno == ENOENT || errno == ENOTDIR))
             continue;
         RB_TRY(rb_observe_file(found, place->path, err));
-        /* What was given back, and nobody touched since, is kept already. */
+        /* The operator's own file was restored and has not changed since: a copy exists already. */
         if (rq->from && !place->had &&
             rb_host_backup_own_restored(rq->env->root, rb_part_name(part), place->path, found))
             continue;
@@ -111,7 +112,7 @@ char *rb_host_files_describe(const rb_plan *plan, const rb_plan_request *rq, enu
 {
     const char *to = rq->to->tag;
     rb_buf out = {0};
-    size_t counts[3] = {0}; /* written, removed, restored */
+    size_t counts[3] = {0}; /* number of files written, removed, restored */
     for (size_t i = 0; i < plan->file_count; i++) {
         const rb_host_file *file = &plan->files[i];
         if (file->part != part)
@@ -157,7 +158,8 @@ static rb_file_access access_of(const rb_host_file *place)
                             .group = getegid()};
 }
 
-/* Nothing is left but a rename: a deploy writes flags when its database is committed already. */
+/* Writes the new content beside the file, so that only a rename is left. A deploy writes flags when
+ * its databases are committed already. */
 static enum rb_code stage(const rb_run *run, const rb_host_file *place, rb_err *err)
 {
     const rb_plan_request *rq = run->request;
@@ -202,7 +204,7 @@ void rb_host_files_unstage(const rb_env *env)
         rb_file_unstage(env->config[i].value);
 }
 
-/* A release without a file, after one with it, has what was there before. */
+/* Writes a file, or removes it. If TO has no file there, restores the operator's own one. */
 static enum rb_code fill(const rb_run *run, const rb_host_file *place, rb_err *err)
 {
     const rb_plan_request *rq = run->request;
@@ -241,7 +243,7 @@ static bool lists(const json_t *list, const char *part, const char *path)
     return false;
 }
 
-/* The last one is the folder of a release that was repaired. */
+/* The last item is the folder of a release that was repaired. */
 json_t *rb_host_files_kept(const rb_run *run)
 {
     const char *root = run->request->env->root;

@@ -5,7 +5,7 @@
 
 #include "base/text.h"
 
-#define MAX_SHOWN 5 /* candidates in the line that asks a person to decide */
+#define MAX_SHOWN 5 /* candidates that an error lists */
 
 static const bool all_parts[RB_PARTS] = {true, true, true, true};
 
@@ -30,7 +30,7 @@ bool rb_known_reached(const rb_transition_row *row)
     return rb_outcome_reached(row->outcome);
 }
 
-/* The verdict of this row on a release. A partial deploy has none. */
+/* Returns the verdict on a release that follows from a row. A partial deploy gives none. */
 static enum rb_verdict said_by(const rb_transition_row *row, const char *tag, bool whole)
 {
     if (json_is_true(json_object_get(row->plan, "marksBad")) && rb_text_same(row->from, tag) &&
@@ -42,7 +42,7 @@ static enum rb_verdict said_by(const rb_transition_row *row, const char *tag, bo
     return RB_VERDICT_NONE;
 }
 
-/* Newest first: the first verdict on a tag counts. */
+/* rows: newest first, so that the first verdict on a tag counts. */
 const char *rb_known_good_recorded(rb_transition_row *const *rows, size_t count, const char *from)
 {
     for (size_t i = 0; i < count; i++) {
@@ -58,7 +58,7 @@ const char *rb_known_good_recorded(rb_transition_row *const *rows, size_t count,
     return NULL;
 }
 
-/* Whether that row moved this part: it, or a later row of an interrupted one, left it at its TO. */
+/* True if the row, or the part of it done before an interruption, moved this part to its TO. */
 static bool moved(const rb_transition_row *row, int part)
 {
     const char *name = rb_part_name((enum rb_part)part);
@@ -69,9 +69,9 @@ static bool moved(const rb_transition_row *row, int part)
     return false;
 }
 
-/* Returns true if all of parts were at rows[at]'s TO when it had ended. Partial transitions leave
- * the rest at other releases: two halves that never ran together are not a release. Nor are two
- * that a tag named before and after it was moved. */
+/* True if all these parts were at rows[at]'s TO when that transition had ended. Parts that reached
+ * it at different times, and never ran together, do not count as the release. The same holds for
+ * parts that came from the tag before and after it was moved. */
 static bool live_together(rb_transition_row *const *rows, size_t count, size_t at,
                           const bool parts[RB_PARTS])
 {
@@ -111,7 +111,7 @@ static void pending_verdict(rb_verdict_summary *out, const rb_journals *known, c
     }
 }
 
-/* In words. */
+/* Returns the reason for a verdict as text. */
 static char *why_of(const rb_verdict_decision *judgement)
 {
     const rb_entry *entry = judgement->entry;
@@ -142,7 +142,7 @@ void rb_known_verdict(rb_verdict_summary *out, const rb_session *session,
                   tag, object);
     if (journals)
         pending_verdict(out, journals, tag, object);
-    /* That it was deployed does not lift what was said of it since. */
+    /* A deploy does not cancel a bad verdict that was written later. */
     if (out->verdict == RB_VERDICT_GOOD && judgement.verdict == RB_VERDICT_BAD && judgement.entry &&
         judgement.entry->at >= out->at)
         rb_verdict_summary_clear(out);
@@ -164,8 +164,8 @@ char *rb_known_bad(const void *context, const char *tag, const char *object)
     return found.verdict == RB_VERDICT_BAD ? rb_strdup(found.why ? found.why : "") : NULL;
 }
 
-/* By the policy's rules on signers. With a root and no policy under it nothing can be judged, and
- * the transition will be refused for that. */
+/* True if the policy's rules allow the release's signer. If a root key exists without a policy,
+ * every signer counts here: the transition will be refused for that. */
 static bool allowed(const rb_known_request *rq, const rb_release *release)
 {
     const rb_policy *policy = rq->session->policy;
@@ -225,7 +225,7 @@ static void among_live(rb_known_good *out, rb_transition_row *const *rows, size_
         rb_release *release = rb_session_release_is(rq->session, tag, rows[i]->to_object);
         if (!release || !allowed(rq, release))
             continue;
-        size_t last = 0; /* its last run here */
+        size_t last = 0; /* index of its last run here */
         while (last < i && !(rb_known_reached(rows[last]) &&
                              rb_text_same(rows[last]->to_object, rows[i]->to_object)))
             last++;
@@ -247,7 +247,8 @@ typedef struct seeking {
     enum rb_verdict wanted;
 } seeking;
 
-/* Takes the first that has that verdict and whose signer may release; the others are candidates. */
+/* Takes the first release with the wanted verdict and an allowed signer. Adds others to the
+ * candidates. */
 static bool is_not_it(void *context, const rb_release *release)
 {
     const seeking *s = context;

@@ -10,19 +10,19 @@
 #include "transition/known_good.h"
 #include "transition/parts.h"
 
-#define ERROR_LIMIT 500  /* bytes of an error's line */
-#define ITEMS_LIMIT 200  /* tables and columns that were agreed to lose */
-#define SAMPLED_LIMIT 16 /* checks whose values in a watch have points */
-#define ENTRIES 2        /* of one transition */
+#define ERROR_LIMIT 500  /* bytes of an error in an entry */
+#define ITEMS_LIMIT 200  /* tables and columns at risk that an entry lists */
+#define SAMPLED_LIMIT 16 /* checks of a watch whose values an entry has point by point */
+#define ENTRIES 2        /* entries of one transition, at most */
 
 typedef struct recorder {
     rb_repo *repo;
     rb_state *state;
     const char *environment;
     const rb_ledger *ledger;
-    rb_transition_row **rows; /* the whole history, newest first */
+    rb_transition_row **rows; /* all rows of the journal, newest first */
     size_t count;
-    bool signs; /* this host has a key */
+    bool signs; /* this host has a key to sign with */
 } recorder;
 
 char *rb_record_public(const char *error)
@@ -42,7 +42,7 @@ char *rb_record_public(const char *error)
     return cut;
 }
 
-/* What a person agreed to lose, as far as an entry has room; the digest covers all of it. */
+/* Returns the losses that were agreed to, up to the limit. The digest covers all of them. */
 static json_t *accepted_items(const json_t *accepted)
 {
     json_t *list = json_array();
@@ -56,7 +56,7 @@ static json_t *accepted_items(const json_t *accepted)
     return list;
 }
 
-/* The backups that the transition wrote. */
+/* Lists the backups that the transition wrote. */
 static enum rb_code backups_of(json_t **out, rb_state *state, const char *id, rb_err *err)
 {
     rb_backup_row *rows = NULL;
@@ -70,7 +70,7 @@ static enum rb_code backups_of(json_t **out, rb_state *state, const char *id, rb
         const char *last = "";
         if (!rb_text_same(row->transition, id))
             continue;
-        rb_json_each (item, row->items) { /* sorted by table */
+        rb_json_each (item, row->items) { /* items are sorted by table */
             const char *table = rb_json_str(item, "table");
             if (rb_text_same(table, last))
                 continue;
@@ -87,7 +87,7 @@ static enum rb_code backups_of(json_t **out, rb_state *state, const char *id, rb
     return RB_OK;
 }
 
-/* Adds the recovery points that were reached, if there are any. */
+/* Adds the recovery points that were created, if any. */
 static void add_recovery(json_t *detail, const json_t *points)
 {
     RB_AUTO(rb_json_freep) json_t *list = json_array();
@@ -103,7 +103,7 @@ static void add_recovery(json_t *detail, const json_t *points)
         json_object_set(detail, "recovery", list);
 }
 
-/* A number as text: an entry has no fractions. NULL: null. */
+/* Returns a number as text, since an entry has no fractions. NULL gives null. */
 static json_t *number_text(const json_t *number)
 {
     RB_AUTO(rb_buf_clear) rb_buf text = {0};
@@ -112,7 +112,7 @@ static json_t *number_text(const json_t *number)
     return number ? json_string(rb_buf_str(&text)) : json_null();
 }
 
-/* Adds the values of checks before and after the transition, if there are any. */
+/* Adds the values of checks before and after the transition, if any. */
 static void add_values(json_t *detail, const json_t *plan)
 {
     const json_t *before = json_object_get(json_object_get(plan, "before"), "values");
@@ -131,7 +131,8 @@ static void add_values(json_t *detail, const json_t *plan)
     json_decref(list);
 }
 
-/* The same whenever it is made: by that an entry which was written already is known again. */
+/* Makes the entry's detail from the journal only. It must always be the same, since find() compares
+ * it to recognise an entry that is in the ledger already. */
 static enum rb_code transition_detail(json_t **out, const recorder *r, const rb_transition_row *row,
                                       rb_err *err)
 {
@@ -190,8 +191,9 @@ static const rb_entry *find(const recorder *r, const rb_draft *draft)
     return NULL;
 }
 
-/* Found in the ledger, or appended together; then noted. silent: the verdict, too, is noted as
- * written, by the first of them. */
+/* Appends those entries of a transition that the ledger lacks, in one write, and records in the
+ * state which entry each one has. silent: the first entry also stands for the verdict, which gets
+ * no entry of its own. */
 static enum rb_code write_entries(rb_recording *out, const recorder *r, const char *transition,
                                   const rb_draft *drafts, size_t n, bool silent, rb_err *err)
 {
@@ -220,13 +222,13 @@ static enum rb_code write_entries(rb_recording *out, const recorder *r, const ch
     return rb_state_flush(r->state, err);
 }
 
-/* Its subject is the release that it brings, not one that it undoes. */
+/* True for a transition whose entry is about TO. The entry of a revert is about FROM. */
 static bool is_forward(const rb_transition_row *row)
 {
     return rb_text_same(row->kind, "deploy") || rb_text_same(row->kind, "adopt");
 }
 
-/* " (flags only)" of a transition that moved some of the parts, else "". */
+/* Returns " (flags only)" for a transition that moved some parts, else "". */
 static char *only_of(const json_t *plan)
 {
     const json_t *only = json_object_get(plan, "only");
@@ -256,7 +258,8 @@ static char *title_of(const rb_transition_row *row, const char *environment, rb_
     bool forward = is_forward(row);
     const char *other = forward ? row->from : row->to;
     RB_AUTO(rb_free_str) char *only = only_of(row->plan);
-    /* Several people may use a host: who began it, if not who writes the entry. */
+    /* Several people may use a host: name the one who began it, unless the same person writes the
+     * entry. */
     const char *began = rb_json_str(json_object_get(row->plan, "before"), "by");
     RB_AUTO(rb_free_str) char *now = rb_transition_by(repo);
     RB_AUTO(rb_free_str)
@@ -286,7 +289,7 @@ static enum rb_code write_one(rb_recording *out, const recorder *r, const rb_out
     RB_AUTO(rb_free_str) char *bad = rb_format("bad: %s", why);
     RB_AUTO(rb_json_freep)
     json_t *verdict = rb_json_make("verdict:s why:s transition:s", "bad", why, row->id);
-    /* Servers refuse unsigned verdicts, and the transition has the same information. */
+    /* Servers refuse unsigned verdicts. The transition's entry contains the same information. */
     const bool silent = item->verdict && !r->signs;
     if (item->transition || silent) {
         RB_TRY(transition_detail(&detail, r, row, err));
@@ -304,7 +307,7 @@ static enum rb_code write_one(rb_recording *out, const recorder *r, const rb_out
     return write_entries(out, r, row->id, drafts, n, silent, err);
 }
 
-/* Of a restore by hand. */
+/* Writes the entry of a `rbtool restore`. */
 static enum rb_code write_restore(rb_recording *out, const recorder *r, const json_t *restore,
                                   rb_err *err)
 {
@@ -321,7 +324,7 @@ static enum rb_code write_restore(rb_recording *out, const recorder *r, const js
     return write_entries(out, r, rb_json_str(restore, "id"), &draft, 1, false, err);
 }
 
-/* How long it took from `from` to `to`, or null where one of them did not happen. */
+/* Returns the time from `from` to `to`, or null if one of them did not happen. */
 static json_t *between(const json_t *watch, const char *from, const char *to)
 {
     const int64_t begin = rb_json_int(watch, from, 0);
@@ -329,7 +332,7 @@ static json_t *between(const json_t *watch, const char *from, const char *to)
     return begin > 0 && end > 0 ? json_integer(end - begin) : json_null();
 }
 
-/* [{"name","first","last","min","max","count","points"}] of the values in a watch. */
+/* Returns [{"name","first","last","min","max","count","points"}] for the values in a watch. */
 static json_t *watched_values(const json_t *values)
 {
     static const char *const keys[] = {"first", "last", "min", "max"};
@@ -352,7 +355,7 @@ static json_t *watched_values(const json_t *values)
     return list;
 }
 
-/* Of a watch that has ended. */
+/* Writes the entry of a watch that has ended. */
 static enum rb_code write_watch(rb_recording *out, const recorder *r, const json_t *watch,
                                 rb_err *err)
 {
@@ -380,7 +383,7 @@ static enum rb_code write_watch(rb_recording *out, const recorder *r, const json
     return write_entries(out, r, rb_json_str(watch, "transition"), &draft, 1, false, err);
 }
 
-/* The outbox is not empty: what writing its entries needs. */
+/* Loads what writing entries needs. Called only if the outbox is not empty. */
 static enum rb_code prepare(recorder *r, rb_recording *out, rb_session *session, rb_err *err)
 {
     RB_AUTO(rb_free_str) char *fetched = NULL;

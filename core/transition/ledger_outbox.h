@@ -1,13 +1,14 @@
 /*
- * What an environment's transitions leave in the ledger (design section 11): an entry "transition"
- * each when it has ended, whatever its outcome, and an entry "verdict" of a revert that reached
- * its TO: its FROM is bad; and an entry "watch" of a watch that has ended. They are written after
- * the journal has the end, so that a ledger that cannot be written never turns a transition into a
- * failure: what is left is written by the next command that holds the environment's lock. Never
- * twice: the ledger is asked for the transition's id first.
+ * Writes an environment's transitions to the ledger (design section 11): an entry "transition" for
+ * each one that ended, an entry "verdict" (bad) about FROM for a revert that reached its TO, and an
+ * entry "watch" for a watch that ended.
  *
- * What commands of the environment print and rows of its databases are not written: they may hold
- * what is nobody else's business.
+ * Entries are written after the journal has recorded the end, so that a ledger that cannot be
+ * written never makes a transition fail. The next command that holds the environment's lock writes
+ * what is missing. The ledger is searched first, so that no entry is written twice.
+ *
+ * Output of the environment's commands and rows of its databases are left out: they may be
+ * confidential.
  */
 #ifndef RB_TRANSITION_LEDGER_OUTBOX_H
 #define RB_TRANSITION_LEDGER_OUTBOX_H
@@ -16,22 +17,22 @@
 #include "session/session.h"
 
 typedef struct rb_recording {
-    size_t written; /* entries */
-    bool begins;    /* there was no ledger here, nor at the remote: the first of them begins one */
-    size_t left;    /* transitions whose entries are not all written */
+    size_t written; /* number of entries written */
+    bool begins;    /* no ledger existed here or at the remote: the first entry begins one */
+    size_t left;    /* transitions that still lack an entry */
 } rb_recording;
 
-/* Writes what is left. Needs the environment's lock. An entry is unsigned where no key is
- * configured. *out is filled whatever the result. */
+/* Writes the missing entries. Needs the environment's lock. Entries are unsigned if no key is
+ * configured. *out is always set. */
 enum rb_code rb_record(rb_recording *out, rb_session *session, const char *environment,
                        rb_state *state, rb_err *err);
 
-/* Returns a message as one line for everyone to read: what commands printed and what rows hold is
- * left out. NULL gives NULL. */
+/* Returns an error message as one line that may be public: without output of commands and values of
+ * rows. NULL gives NULL. */
 char *rb_record_public(const char *error);
 
-/* Who git would commit as, "Name <email>", or NULL: what a transition's journal says who began it.
- */
+/* Returns git's committer, "Name <email>", whom a transition's journal names as the one who began
+ * it. NULL if not configured. */
 char *rb_transition_by(rb_repo *repo);
 
 #endif

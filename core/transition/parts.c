@@ -46,7 +46,8 @@ void rb_parts_note(rb_plan *plan, const rb_plan_request *rq)
     }
 }
 
-/* Without --only a deploy moves what is empty too, and a revert has nothing to move there. */
+/* Without --only, a deploy also moves parts where nothing is live; a revert has nothing to move
+ * there. */
 static bool is_left_out(const json_t *plan, const json_t *item)
 {
     const char *to = rb_json_str(item, "to");
@@ -102,7 +103,8 @@ char *rb_parts_live(const json_t *plan)
                                         rb_json_str(plan, "environment"));
 }
 
-/* Parts under the tags that tags has of each (NULL: leave out), those of one tag together. */
+/* Groups parts by tag, as text. tags: of each part; NULL: leave it out. Returns the number of
+ * groups. */
 static size_t group(rb_buf *out, const char *const tags[RB_PARTS], const char *const verbs[2])
 {
     bool told[RB_PARTS] = {false};

@@ -5,7 +5,7 @@
 #include "base/text.h"
 #include "transition/ledger_outbox.h"
 
-/* The names of the steps that a plan can pause before. */
+/* Lists the steps that a plan can pause before. */
 static void pauses(rb_strs *names, const rb_plan *plan)
 {
     bool open = false;

@@ -1,4 +1,4 @@
-/* What stands in the way of scripts in a database, and what to do about it. */
+/* Explains what makes scripts fail in a database, and what to do about it. */
 #include <string.h>
 
 #include "catalog/name.h"
@@ -21,8 +21,8 @@ char *rb_plan_list_differences(const json_t *differences)
 }
 
 /*
- * How to record what another tool or a person applied, so that it is not applied again. Such
- * objects hold data that no release made, so the advice is never to remove them.
+ * Returns how to record what another tool or a person applied, so that it is not applied again.
+ * Such objects may hold data that no release made, so the advice is never to remove them.
  */
 static char *take_over_advice(const rb_plan_database *d)
 {

@@ -1,4 +1,4 @@
-/* What a transition will back up, and what it will restore. */
+/* Plans the backups of a transition, and what it will restore. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -57,7 +57,7 @@ static void add_restores(rb_plan *plan, const rb_plan_database *d, const rb_back
     }
 }
 
-/* From the backups of the transitions that it undoes. */
+/* Finds what will be restored from the backups of transitions that this one undoes. */
 static enum rb_code find_restores(rb_plan *plan, const rb_plan_database *d,
                                   const rb_backup_row *rows, size_t n, rb_db *db, rb_err *err)
 {

@@ -1,11 +1,11 @@
-/* Whether a plan may be carried out, with what was agreed to. */
+/* Decides whether a plan may be carried out with what the user agreed to. */
 #include <string.h>
 
 #include "base/text.h"
 #include "environment/drift.h"
 #include "transition/plan.h"
 
-#define LISTED 5 /* tables and columns at risk that a refusal names */
+#define LISTED 5 /* tables and columns at risk that a refusal lists */
 
 char *rb_plan_list_losses(const json_t *losses)
 {
@@ -26,7 +26,7 @@ char *rb_plan_list_losses(const json_t *losses)
     return rb_buf_detach(&out);
 }
 
-/* What is to be agreed to with the digest. */
+/* Returns what the user has to agree to with the digest. */
 static char *at_stake(const rb_plan *plan)
 {
     const json_t *losses = json_object_get(plan->json, "dataAtRisk");
@@ -48,7 +48,7 @@ static char *at_stake(const rb_plan *plan)
                      list, plan->backups);
 }
 
-/* asked: the digest is to be given, too. */
+/* Refuses drift. asked: the digest must be given, too. */
 static enum rb_code refuse_drift(const rb_plan *plan, bool asked, rb_err *err)
 {
     const json_t *first = json_array_get(plan->drift, 0);
@@ -75,7 +75,7 @@ static enum rb_code refuse_drift(const rb_plan *plan, bool asked, rb_err *err)
                    asked ? "; also, " : "", asked ? stake : "", own ? replace : look);
 }
 
-/* A prefix will do: there is one plan that it can be about. */
+/* A prefix of the digest is enough. */
 bool rb_plan_agrees(const rb_plan *plan, const char *loss)
 {
     size_t len = loss ? strlen(loss) : 0;

@@ -96,7 +96,7 @@ enum rb_code rb_plan_database_sets(rb_plan_database *d, const rb_manifest_databa
     return RB_OK;
 }
 
-/* A down, from the override scripts first, then from the FROM release. */
+/* Adds a down script: from the override scripts if they have it, else from FROM. */
 static void add_down(rb_plan *plan, rb_plan_database *d, const rb_plan_request *rq, const char *id)
 {
     const rb_migration *m = d->override_set ? rb_migrations_find(d->override_set, id) : NULL;
@@ -132,8 +132,8 @@ static bool same_scripts(const rb_migration *a, const rb_migration *b)
            (!a->down.present || strcmp(a->down.sha256, b->down.sha256) == 0);
 }
 
-/* The one applied migration that TO lacks and has, under m's id, byte for byte; NULL when there is
- * none, or more than one on either side. */
+/* Returns the applied migration that TO lacks and whose scripts are those of m, under another id.
+ * NULL if there is none, or if the match is not unique on both sides. */
 static const rb_migration *renumbered(const rb_plan_database *d, const rb_applied *applied,
                                       const rb_migration *m)
 {
@@ -153,7 +153,8 @@ static const rb_migration *renumbered(const rb_plan_database *d, const rb_applie
     return count == 1 ? found : NULL;
 }
 
-/* What each new migration of TO was applied as; borrowed, as many as TO has. */
+/* Returns, for each migration of TO, the one that it was applied as, or NULL. The items are
+ * borrowed; the caller frees the array. */
 static const rb_migration **find_renumbered(rb_plan *plan, const rb_plan_database *d,
                                             const rb_applied *applied, rb_strs *ids)
 {
@@ -214,7 +215,7 @@ static void applied_drift(rb_plan *plan, rb_plan_database *d, const rb_applied *
         rb_observe_applied(plan->drift, applied, from, d->to_set, d->step_count > 0);
 }
 
-/* Released migrations whose bytes changed are shown, never run again. */
+/* Notes applied migrations whose scripts changed in TO. They are never run again. */
 static void changed_notes(rb_plan *plan, const rb_plan_database *d)
 {
     for (size_t i = 0; d->from_set && i < d->from_set->n; i++) {
@@ -230,7 +231,7 @@ static void changed_notes(rb_plan *plan, const rb_plan_database *d)
     }
 }
 
-/* What another major version did in the proof, this one may do otherwise. */
+/* Notes that the engine's major version differs from the proof's, since results may differ. */
 static void engine_note(rb_plan *plan, const rb_plan_database *d, const rb_manifest_database *from,
                         const rb_db *db)
 {
@@ -251,7 +252,7 @@ enum rb_code rb_plan_database_make(rb_plan *plan, rb_plan_database *d, const rb_
                                    const char *name, rb_err *err)
 {
     const rb_manifest_database *from;
-    size_t refusals = plan->refusals; /* of other parts */
+    size_t refusals = plan->refusals; /* refusals of other parts */
     d->name = rb_strdup(name);
     d->residual = json_array();
     d->unproven = json_array();
@@ -265,8 +266,7 @@ enum rb_code rb_plan_database_make(rb_plan *plan, rb_plan_database *d, const rb_
     RB_TRY(rb_plan_database_sets(d, &from, rq, err));
     const rb_manifest_database *any = d->to ? d->to : from;
     RB_AUTO(rb_db_closep) rb_db *db = NULL;
-    /* A database that is missing is created where the environment has no history; else it must
-     * exist. */
+    /* A missing database is created only if the environment has no history. */
     rb_db_target target;
     RB_TRY(rb_db_inspect(&target, d->url, err));
     d->create = !target.exists && !rq->from;
@@ -297,7 +297,8 @@ enum rb_code rb_plan_database_make(rb_plan *plan, rb_plan_database *d, const rb_
     if (!stands || rq->only_drift)
         return RB_OK;
     RB_TRY(rb_plan_rehearse(plan, d, rq, db, any->engine, err));
-    if (!d->create) { /* kept open: it can tell whether others write before the lock is held */
+    if (!d->create) { /* kept open: rb_db_data_version() needs the same connection to detect writes
+                       */
         d->seen = RB_TAKE(db);
     }
     return RB_OK;

@@ -1,4 +1,4 @@
-/* The places on the host that a transition will write to, looked at before anything is touched. */
+/* Checks the paths on the host that a transition will write, before anything is changed. */
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,7 +14,7 @@
 #include "transition/parts.h"
 #include "transition/service.h"
 
-/* The nearest folder above path that is there. */
+/* Returns the nearest folder above path that exists. */
 static char *standing_folder(const char *path)
 {
     char *dir = rb_path_dir(path);
@@ -26,8 +26,8 @@ static char *standing_folder(const char *path)
     return dir;
 }
 
-/* What stands where the release is delivered to is moved aside, which only a folder of our own can
- * be without a loss: a symlink or a file there is somebody's work. */
+/* Checks the release's folder. A folder of rbtool's own there is moved aside; a symlink or a file
+ * is refused, since another person made it. */
 static enum rb_code look_at_release(const rb_plan_request *rq, const char *path, rb_err *err)
 {
     struct stat st;
@@ -44,8 +44,7 @@ static enum rb_code look_at_release(const rb_plan_request *rq, const char *path,
                : RB_OK;
 }
 
-/* The folders that the new release and the switch are written into; an old folder of the release
- * makes room for it. */
+/* Checks the folders that the release and the switch are written to. */
 static enum rb_code look_at_root(const rb_plan_request *rq, rb_err *err)
 {
     RB_AUTO(rb_free_str) char *release = rb_format("%s/releases/%s", rq->env->root, rq->to->tag);
@@ -62,8 +61,7 @@ static enum rb_code look_at_root(const rb_plan_request *rq, rb_err *err)
     return RB_OK;
 }
 
-/* What was delivered and what is backed up is recorded in folders of rbtool's own: a file or a
- * symlink in their place would leave an undo half-way. */
+/* Checks rbtool's own folders: a file or symlink in their place would leave an undo half-way. */
 static enum rb_code look_at_own(const rb_plan_request *rq, rb_err *err)
 {
     static const char *const names[] = {"delivered", "backups"};
@@ -77,8 +75,8 @@ static enum rb_code look_at_own(const rb_plan_request *rq, rb_err *err)
     return RB_OK;
 }
 
-/* Git has no two tags of which one's name is a folder of the other's, but one of them may have been
- * deleted since it was deployed: its files must neither be replaced nor mixed with these. */
+/* Refuses a release whose folder would contain or be inside another one's. git has no tags "a" and
+ * "a/b" at the same time, but one may have been deleted after it was deployed. */
 static enum rb_code look_for_nested(const rb_plan_request *rq, rb_err *err)
 {
     static const char refused[] =
@@ -103,7 +101,7 @@ static enum rb_code look_for_nested(const rb_plan_request *rq, rb_err *err)
     return rb_fail(err, RB_ERROR, refused, tag, other, "below", rq->env->root);
 }
 
-/* Only a symlink can be switched, and switched back. */
+/* Checks that ROOT/current is a symlink or missing: nothing else can be switched. */
 static enum rb_code look_at_current(rb_plan *plan, const rb_plan_request *rq, rb_err *err)
 {
     RB_AUTO(rb_free_str) char *link = rb_format("%s/current", rq->env->root);
@@ -120,7 +118,7 @@ static enum rb_code look_at_current(rb_plan *plan, const rb_plan_request *rq, rb
     return look_at_root(rq, err);
 }
 
-/* Whether a file that takes this one's place can be given to the same owner and group. */
+/* True if a new file can get the same owner and group. */
 static bool can_give(const struct stat *st)
 {
     gid_t groups[NGROUPS_MAX];
@@ -133,8 +131,8 @@ static bool can_give(const struct stat *st)
     return false;
 }
 
-/* What there is room for a new name in: the folder of a file that is written by renaming, or of a
- * database's journal. */
+/* Checks that new files can be made in the folder of a file that is replaced by renaming, or of a
+ * database with its journal. */
 static enum rb_code look_at_folder(const rb_env *env, const char *what, const char *path,
                                    rb_err *err)
 {
@@ -157,8 +155,7 @@ static enum rb_code look_at_folder(const rb_env *env, const char *what, const ch
     return RB_OK;
 }
 
-/* A deploy writes flags when its database is committed already: what cannot be written must show
- * before. */
+/* A deploy writes flags after its databases are committed, so that errors must be found before. */
 enum rb_code rb_host_file_check(const rb_env *env, const char *what, const char *path, rb_err *err)
 {
     struct stat st;
@@ -179,7 +176,7 @@ enum rb_code rb_host_file_check(const rb_env *env, const char *what, const char 
 enum rb_code rb_host_database_check(const rb_env *env, const char *url, rb_err *err)
 {
     const char *path = rb_url_file(url);
-    /* One that is missing, or is not a file, has a line of its own. */
+    /* A missing file, or one that is not a file, is reported elsewhere. */
     struct stat st;
     if (!path || stat(path, &st) != 0 || !S_ISREG(st.st_mode))
         return RB_OK;
@@ -198,7 +195,7 @@ static enum rb_code look_at_files(const rb_plan *plan, const rb_plan_request *rq
         RB_TRY(rb_host_file_check(rq->env,
                                   file->part == RB_PART_FLAGS ? "the flag file" : "config file",
                                   file->path, err));
-        /* LFS content may be absent here, and flags are written after the commit. */
+        /* flags are written after the commit, and LFS content may be missing here */
         if (file->brings)
             RB_TRY(
                 rb_release_file(&text, rq->to, rq->session->repo, file->source, file->brings, err));

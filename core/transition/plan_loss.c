@@ -1,11 +1,12 @@
-/* What a transition loses: the list of a plan, its digest, and what is found under lock only. */
+/* Lists what a transition loses, computes the plan's digest, and stores losses that were found only
+ * under lock. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/text.h"
 #include "transition/plan.h"
 
-#define FOUND "underLock" /* the pin that keeps what a run found */
+#define FOUND "underLock" /* name of the pin that stores what a run found */
 
 static bool is_same(const json_t *a, const json_t *b, const char *key)
 {
@@ -27,8 +28,8 @@ bool rb_risk_within(const json_t *lost, const char *database, const json_t *agre
     return true;
 }
 
-/* What a plan does, whatever it loses: two plans with the same scripts between the same releases
- * are the same to what was found under lock. */
+/* Computes a digest of what a plan does, without its losses. Losses found under lock apply to later
+ * plans with the same digest: the same scripts between the same releases. */
 static void subject_of(char out[RB_SHA256_HEX], const rb_plan *plan, const rb_plan_request *rq)
 {
     RB_AUTO(rb_json_freep)
@@ -38,8 +39,8 @@ static void subject_of(char out[RB_SHA256_HEX], const rb_plan *plan, const rb_pl
     rb_json_hash(subject, out);
 }
 
-/* [{"database","table","column","rows","values","exact"}] that an earlier run of the same plan
- * found under lock; an empty array where none did. A new reference. */
+/* Reads the losses that an earlier run of the same plan found under lock: [{"database","table",
+ * "column","rows","values","exact"}], or an empty array. A new reference. */
 static enum rb_code found_before(json_t **out, const rb_plan *plan, const rb_plan_request *rq,
                                  rb_err *err)
 {
@@ -48,7 +49,7 @@ static enum rb_code found_before(json_t **out, const rb_plan *plan, const rb_pla
     *out = NULL;
     if (rq->state)
         RB_TRY(rb_state_pin(&text, rq->state, FOUND, err));
-    rb_err unreadable; /* an empty text, too */
+    rb_err unreadable; /* an empty text is unreadable, too */
     RB_AUTO(rb_json_freep) json_t *pinned = NULL;
     if (text && *text &&
         rb_json_read(&pinned, text, strlen(text), "what was found under lock", &unreadable) !=
@@ -62,7 +63,7 @@ static enum rb_code found_before(json_t **out, const rb_plan *plan, const rb_pla
     return RB_OK;
 }
 
-/* Into a list of the plan's document, whose items name their database. */
+/* Adds items to a list of the plan's document, with the name of their database. */
 static void add_named(json_t *list, const char *database, const json_t *items)
 {
     rb_json_each (item, items) {
@@ -73,7 +74,7 @@ static void add_named(json_t *list, const char *database, const json_t *items)
     }
 }
 
-/* Into the database's own list: what is on it is backed up. */
+/* Adds items to the database's own list, so that they are backed up. */
 static void add_found(rb_plan_database *d, const json_t *found)
 {
     rb_json_each (item, found) {
@@ -83,7 +84,8 @@ static void add_found(rb_plan_database *d, const json_t *found)
         if (!d->at_risk || !rb_text_same(rb_json_str(item, "database"), d->name) ||
             rb_risk_within(one, d->name, known))
             continue;
-        json_t *longer = json_copy(d->at_risk); /* the rehearsal's outcome shares it */
+        json_t *longer =
+            json_copy(d->at_risk); /* a copy, since the rehearsal's outcome shares the list */
         json_t *copy = json_copy(item);
         json_object_del(copy, "database");
         json_array_append_new(longer, copy);
@@ -129,7 +131,7 @@ enum rb_code rb_plan_losses(rb_plan *plan, const rb_plan_request *rq, rb_err *er
     return RB_OK;
 }
 
-/* Each place once and in one order, wherever it was found. */
+/* Returns the places of both lists, each once and sorted. */
 static json_t *places_of(const json_t *lost, const json_t *also)
 {
     RB_AUTO(rb_strs_clear) rb_strs texts = {0};
@@ -151,7 +153,7 @@ static json_t *places_of(const json_t *lost, const json_t *also)
     return places;
 }
 
-/* Counts may move between looking and doing; which tables and columns lose data may not. */
+/* The digest covers tables and columns, not counts: these may change between plan and run. */
 void rb_plan_digest(char out[RB_SHA256_HEX], const rb_plan *plan, const rb_plan_request *rq,
                     const json_t *also)
 {
@@ -163,7 +165,7 @@ void rb_plan_digest(char out[RB_SHA256_HEX], const rb_plan *plan, const rb_plan_
     rb_json_each (item, json_object_get(plan->json, "decisions"))
         if (rb_text_same(rb_json_str(item, "code"), "residual"))
             json_array_append(left, json_object_get(item, "message"));
-    /* Places of the bound that are empty now, too: rows may come. */
+    /* Empty places of the bound, too, since rows may be added. */
     for (size_t i = 0; i < plan->database_count; i++)
         add_named(bound, plan->databases[i].name, plan->databases[i].places);
     RB_AUTO(rb_json_freep)
@@ -172,7 +174,7 @@ void rb_plan_digest(char out[RB_SHA256_HEX], const rb_plan *plan, const rb_plan_
                                json_object_get(plan->json, "databases"),
                                places_of(json_object_get(plan->json, "dataAtRisk"), also), left,
                                places_of(bound, NULL));
-    if (rq->no_backup) /* consent of its own */
+    if (rq->no_backup) /* needs consent of its own */
         json_object_set_new(all, "noBackup", json_true());
     rb_json_hash(all, out);
 }

@@ -18,11 +18,11 @@
 #include "transition/secrets.h"
 #include "transition/service.h"
 
-#define RUN_SHOWN 8 /* scripts one after the other that a plan names each */
+#define RUN_SHOWN 8 /* consecutive scripts that a plan's text names individually */
 
 static const struct {
     const char *name;
-    const char *inverse; /* NULL: it has none */
+    const char *inverse; /* NULL: the step has no inverse */
 } kinds[] = {[RB_DO_STAGE] = {"stage", "remove it"},
              [RB_DO_FLAGS] = {"flags", "put the previous file back"},
              [RB_DO_STOP] = {"stop", "start the service"},
@@ -35,8 +35,8 @@ static const struct {
              [RB_DO_CHECKS] = {"checks", NULL},
              [RB_DO_RECORD] = {"record", NULL}};
 
-/* Design section 10: a revert turns flags off first, a deploy turns them on last. Without a
- * database the switch is the commit: all that may fail comes before it. */
+/* Orders of steps (design section 10): a revert turns flags off first, a deploy turns them on last.
+ * Without a database the switch is the commit, so that all steps that may fail come before it. */
 static const enum rb_step_kind revert_order[] = {
     RB_DO_STAGE,   RB_DO_FLAGS,  RB_DO_STOP,  RB_DO_DATABASE, RB_DO_SWITCH, RB_DO_CONFIG,
     RB_DO_SECRETS, RB_DO_COMMIT, RB_DO_START, RB_DO_CHECKS,   RB_DO_RECORD};
@@ -116,7 +116,7 @@ char *rb_transition_id(void)
     return rb_format("%s-%s", when, hex);
 }
 
-/* A part that cannot be read: a plan that is only shown names it and continues. */
+/* Handles an error in reading a part: a plan that is only shown adds a decision and continues. */
 static enum rb_code part_read(rb_plan *plan, const rb_plan_request *rq, enum rb_code code,
                               const rb_err *why)
 {
@@ -126,7 +126,7 @@ static enum rb_code part_read(rb_plan *plan, const rb_plan_request *rq, enum rb_
     return RB_OK;
 }
 
-/* Flags and config are compared with what the file holds before anything is touched. */
+/* Compares flag and config files with what they should hold, before anything is changed. */
 static enum rb_code observe_files(rb_plan *plan, const rb_plan_request *rq, rb_err *err)
 {
     json_t *taken = json_array();
@@ -194,8 +194,8 @@ static const char *direction(const rb_db_step *step)
     return step->was ? "renumber" : step->up ? "up" : "down";
 }
 
-/* Describes the scripts that go the same way as the first: all of few; of many the first two and
- * the last, because the plan's JSON lists them with their paths. Returns their number. */
+/* Describes consecutive scripts of one direction. If there are many, only the first two and the
+ * last, since the plan's JSON lists all with their paths. Returns their number. */
 static size_t describe_run(rb_buf *out, const rb_db_step *steps, size_t n)
 {
     size_t run = 1;
@@ -216,7 +216,7 @@ static size_t describe_run(rb_buf *out, const rb_db_step *steps, size_t n)
     return run;
 }
 
-/* "one transaction: up 1, up 2", "2 commits: up 1; outside of a transaction: up 2". */
+/* Appends "one transaction: up 1, up 2", or "2 commits: up 1; outside of a transaction: up 2". */
 static void describe_segments(rb_buf *out, const rb_plan_database *d)
 {
     const size_t count = rb_db_segment_count(d->steps, d->step_count);
@@ -312,7 +312,7 @@ static void add_steps(rb_plan *plan, const rb_plan_request *rq)
     }
 }
 
-/* The scripts as they will run: ids, directions and hashes. */
+/* Returns the scripts in the order of execution: ids, directions and hashes. */
 static json_t *scripts(const rb_plan *plan)
 {
     json_t *list = json_array();
@@ -338,8 +338,7 @@ static json_t *scripts(const rb_plan *plan)
     return list;
 }
 
-/* One commit is the point of no return; with more than one there is a time in which a part of the
- * scripts is committed. */
+/* Adds a note if the scripts need more than one commit: for a time, only some are committed. */
 static void decide_commits(rb_plan *plan)
 {
     for (size_t i = 0; i < plan->database_count; i++) {
@@ -376,7 +375,7 @@ void rb_plan_database_names(rb_strs *out, const rb_release *from, const rb_relea
     rb_strs_sort(out);
 }
 
-/* Down scripts, schema and proofs are those of the release that the databases are at. */
+/* Uses the down scripts, schema and proofs of the release that the databases are at. */
 static enum rb_code plan_databases(rb_plan *plan, const rb_plan_request *request, rb_err *err)
 {
     rb_plan_request own = *request;
@@ -396,7 +395,7 @@ static enum rb_code plan_databases(rb_plan *plan, const rb_plan_request *request
     return RB_OK;
 }
 
-/* --rehearse, besides the databases: rebuilds and verifies every artifact. */
+/* With --rehearse, rebuilds and verifies every artifact as well. */
 static enum rb_code rehearse_artifacts(rb_plan *plan, const rb_plan_request *rq, rb_err *err)
 {
     const int64_t began = rb_clock_ms();
@@ -414,7 +413,7 @@ static enum rb_code rehearse_artifacts(rb_plan *plan, const rb_plan_request *rq,
     return RB_OK;
 }
 
-/* Which verdict a revert will write. */
+/* Notes the verdict that a revert will write. */
 static void note_verdict(rb_plan *plan, const rb_plan_request *rq)
 {
     if (strcmp(rq->kind, "revert") != 0 || !rq->from)

@@ -10,7 +10,7 @@
 #include <sys/statvfs.h>
 #include <time.h>
 
-#define JOURNAL_ROOM (1u << 20) /* bytes for the journal and copies of flags and config */
+#define JOURNAL_ROOM (1u << 20) /* bytes for the journal and for copies of flags and config */
 
 void rb_plan_note(rb_plan *plan, const char *fmt, ...)
 {
@@ -23,7 +23,8 @@ void rb_plan_note(rb_plan *plan, const char *fmt, ...)
     json_array_append_new(json_object_get(plan->json, "notes"), json_string(safe));
 }
 
-/* Notes what takes more than half of the free space, and refuses what does not fit. */
+/* Adds a note if something needs more than half of the free space. Refuses the plan if it does not
+ * fit. */
 static void check_room(rb_plan *plan, const char *path, const char *what, uint64_t need)
 {
     struct statvfs fs;
@@ -39,7 +40,7 @@ static void check_room(rb_plan *plan, const char *path, const char *what, uint64
         rb_plan_decide(plan, "space", RB_ERROR, "not enough room: %s", note);
 }
 
-/* ROOT/.rbtool may be a file system of its own. */
+/* ROOT/.rbtool may be on a file system of its own. */
 static void space_notes(rb_plan *plan, const rb_plan_request *rq)
 {
     RB_AUTO(rb_free_str) char *own = rb_path_join(rq->env->root, ".rbtool");
@@ -59,13 +60,14 @@ static void space_notes(rb_plan *plan, const rb_plan_request *rq)
     }
 }
 
-/* A flag that a rule switches by time does not come back to what it was when TO was live. */
+/* Notes flags with rules that depend on time: they do not return to their state when TO was live.
+ */
 static void rollout_notes(rb_plan *plan, const rb_plan_request *rq)
 {
     const rb_manifest *m = rq->to->manifest;
     RB_AUTO(rb_buf_clear) rb_buf text = {0};
     RB_AUTO(rb_json_freep) json_t *flags = NULL;
-    rb_err ignored; /* a file that cannot be read is refused elsewhere */
+    rb_err ignored; /* an unreadable file is refused elsewhere */
     if (!plan->parts[RB_PART_FLAGS] || !m->flags_path || !rq->env->flags ||
         rb_release_file(&text, rq->to, rq->session->repo, m->flags_path, m->flags_sha256,
                         &ignored) != RB_OK ||

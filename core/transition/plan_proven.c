@@ -1,8 +1,8 @@
 /*
- * What a plan takes from the proofs in the manifests. Where a rehearsal would take a server, they
- * stand for it: a proof has measured what its scripts write and lock, on the schema that the
- * database has, and that the way back restores it. Nothing is copied then. The transaction measures
- * the same again, and is rolled back if it finds more.
+ * Uses the proofs in manifests instead of a rehearsal, if a rehearsal would need a server. A proof
+ * has measured what scripts write and lock on the same schema, and that the inverse restores it, so
+ * that nothing needs to be copied. The transaction measures the same again, and is rolled back if
+ * it finds more.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -12,7 +12,7 @@
 #include "database/url.h"
 #include "transition/plan.h"
 
-/* The proofs in a manifest, by id; the first of each. */
+/* Returns the proofs in a manifest by id; the first one for each id. */
 static json_t *proofs_by_id(const rb_manifest *manifest, const char *database)
 {
     const rb_manifest_database *d = rb_manifest_database_find(manifest, database);
@@ -25,7 +25,7 @@ static json_t *proofs_by_id(const rb_manifest *manifest, const char *database)
     return proofs;
 }
 
-/* What one down is known to leave, and whether it is known to fail. */
+/* Takes from a proof what a down script leaves, and whether it fails. */
 static void use_proof(rb_plan *plan, rb_plan_database *d, const rb_plan_request *rq,
                       const json_t *proof, const char *id)
 {
@@ -52,12 +52,12 @@ typedef struct gathering {
     rb_plan *plan;
     rb_plan_database *d;
     const rb_plan_request *rq;
-    bool up;    /* proofs of ups, else of downs */
-    bool *seen; /* of each step: it needs no such proof, or has it */
+    bool up;    /* looks for proofs of up scripts; otherwise of down scripts */
+    bool *seen; /* for each step: it has a proof, or needs none */
     size_t open;
 } gathering;
 
-/* Whether a release has a migration with the same scripts: only then its proof is about them. */
+/* True if a release has a migration with the same scripts, so that its proof applies. */
 static bool is_of(const rb_manifest_database *of, const rb_migration *m)
 {
     for (size_t i = 0; of && i < of->migration_count; i++)
@@ -67,7 +67,8 @@ static bool is_of(const rb_manifest_database *of, const rb_migration *m)
     return false;
 }
 
-/* Takes the proofs that a release has of steps that are still open. True while any are. */
+/* Takes proofs from a release for the steps that lack one. Returns true while any step lacks one.
+ */
 static bool take_proofs(void *context, const rb_release *release)
 {
     gathering *g = context;
@@ -95,7 +96,7 @@ static bool take_proofs(void *context, const rb_release *release)
     return g->open > 0;
 }
 
-/* Proofs are in the manifest of the release that brought the migration: follow the chain back. */
+/* The proof of a migration is in the release that brought it: follows the chain back. */
 void rb_plan_gather_proofs(rb_plan *plan, rb_plan_database *d, const rb_plan_request *rq)
 {
     d->step_proofs = json_array();
@@ -119,7 +120,7 @@ void rb_plan_gather_proofs(rb_plan *plan, rb_plan_database *d, const rb_plan_req
     }
 }
 
-/* Effects */
+/* Effects: */
 
 static bool comes_back(const json_t *proof)
 {
@@ -128,7 +129,7 @@ static bool comes_back(const json_t *proof)
            json_is_true(json_object_get(proof, "reapplies"));
 }
 
-/* Adds what the script of a step writes, or that of its inverse. False where that is not known. */
+/* Adds the effects of a step's script, or of its inverse. False if they are unknown. */
 static bool add_effects(json_t *effects, const rb_plan_database *d, size_t step, bool inverse)
 {
     const rb_db_step *s = &d->steps[step];
@@ -152,15 +153,15 @@ static void add_locks(json_t *locks, const rb_plan_database *d, size_t step)
                                                       rb_json_str(lock, "mode")));
 }
 
-/* What the steps that are left write and lock, and what their inverse writes: {"scripts","locks",
- * "inverse"}, without "inverse" where there is none. NULL where a proof is missing. */
+/* Returns what the remaining steps write and lock, and what their inverse writes: {"scripts",
+ * "locks","inverse"}; without "inverse" if none exists. NULL if a proof is missing. */
 static json_t *combine(const rb_plan_database *d)
 {
     RB_AUTO(rb_json_freep) json_t *scripts = json_object();
     RB_AUTO(rb_json_freep) json_t *inverse = d->inverse_count > 0 ? json_object() : NULL;
     RB_AUTO(rb_json_freep) json_t *locks = json_array();
     rb_db_segment next;
-    bool in_transactions = true; /* else they are not the locks of a proof */
+    bool in_transactions = true; /* the locks of a proof are taken in transactions */
     (void)rb_db_segment_at(&next, d->steps, d->step_count, d->done);
     for (size_t i = next.from; i < d->step_count; i++) {
         if (!add_effects(scripts, d, i, false))
@@ -200,7 +201,7 @@ enum rb_code rb_plan_use_proofs(rb_plan_database *d, const rb_plan_request *rq, 
         d->override_set || json_array_size(d->residual) > 0 || !has_schema_of(from, now->catalog))
         return RB_OK;
     RB_TRY(rb_db_journal_catalog(&target, db, rq->to->tag, now, err));
-    if (target && !rb_plan_is_promised(d, target)) /* it was left with accepted drift */
+    if (target && !rb_plan_is_promised(d, target)) /* it went live with accepted drift */
         return RB_OK;
     rb_plan_inverse(d, rq);
     RB_AUTO(rb_json_freep) json_t *effects = combine(d);

@@ -1,4 +1,4 @@
-/* The scripts of a plan are run on a copy, and then their inverse: design section 9.6. */
+/* Rehearses the scripts of a plan on a copy, and then their inverse (design section 9.6). */
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,7 +8,7 @@
 #include "environment/checks.h"
 #include "transition/plan.h"
 
-#define REHEARSED_BYTES (64 << 20) /* a larger database is copied only when that is asked for */
+#define REHEARSED_BYTES (64 << 20) /* larger databases are copied only with --rehearse */
 
 static void judge_rehearsal(rb_plan *plan, rb_plan_database *d, const rb_plan_request *rq,
                             const rb_db_outcome *outcome)
@@ -50,9 +50,8 @@ static void judge_rehearsal(rb_plan *plan, rb_plan_database *d, const rb_plan_re
                        d->name, list);
 }
 
-/* Finds the steps that undo those of the plan: as the source release would be deployed again, or
- * taken back. All or none: what some of the scripts bring back alone is nowhere the source release.
- */
+/* Finds the steps that undo those of the plan, by redeploying the source release or undoing it. If
+ * one cannot be undone, finds none: undoing some of them would not lead to the source release. */
 void rb_plan_inverse(rb_plan_database *d, const rb_plan_request *rq)
 {
     bool all = true;
@@ -81,7 +80,7 @@ void rb_plan_inverse(rb_plan_database *d, const rb_plan_request *rq)
     rb_db_segments(d->inverse, d->inverse_count, rb_url_engine(d->url, NULL));
 }
 
-/* What is left to do. */
+/* Returns the work that is left to do. */
 static rb_db_work work_of(const rb_plan_database *d)
 {
     rb_db_segment next;
@@ -92,7 +91,7 @@ static rb_db_work work_of(const rb_plan_database *d)
                         .order = d->to_set};
 }
 
-/* A database of nobody's, or a copy of one, with what its scripts may cost; begun. */
+/* Opens a scratch database, or a copy of one, with limits for scripts, and begins a transaction. */
 static enum rb_code open_copy(rb_db **out, rb_plan_database *d, const rb_plan_request *rq,
                               rb_db *db, const char *engine, bool rows, rb_err *err)
 {
@@ -129,7 +128,7 @@ void rb_plan_take_losses(rb_plan_database *d, const rb_db_outcome *outcome, rb_d
     losses->no_way_back = NULL;
 }
 
-/* The inverse, on the copy on which the scripts have run. */
+/* Runs the inverse on the copy after the scripts, and finds losses. */
 static enum rb_code find_losses(rb_plan_database *d, rb_db *copy, rb_db *db, bool rows,
                                 const rb_db_outcome *outcome, rb_err *err)
 {
@@ -152,8 +151,8 @@ static enum rb_code find_losses(rb_plan_database *d, rb_db *copy, rb_db *db, boo
     return RB_OK;
 }
 
-/* Runs the scripts on the copy, and learns what they lock. A script that only runs outside
- * transactions would not want the locks that it has in this one. */
+/* Runs the scripts on the copy, and records their locks. Locks of scripts that run outside
+ * transactions are left out, since they take others in this transaction. */
 static enum rb_code run_on_copy(rb_db_outcome *outcome, rb_plan_database *d, rb_db *copy,
                                 rb_err *err)
 {
@@ -172,7 +171,7 @@ static enum rb_code run_on_copy(rb_db_outcome *outcome, rb_plan_database *d, rb_
     return RB_OK;
 }
 
-/* *ran: false where a script failed on a copy of the schema alone; then rows may be the reason. */
+/* *ran is false if a script failed on a copy of the schema only: missing rows may be the reason. */
 static enum rb_code rehearse_on(bool *ran, rb_plan *plan, rb_plan_database *d,
                                 const rb_plan_request *rq, rb_db *db, const char *engine, bool rows,
                                 rb_err *err)
@@ -204,7 +203,7 @@ static enum rb_code rehearse_on(bool *ran, rb_plan *plan, rb_plan_database *d,
     return find_losses(d, copy, db, rows, &outcome, err);
 }
 
-/* What else uses the database: it waits for the transition, or makes it wait. */
+/* Notes what uses the database and would block the transition, or be blocked by it. */
 static enum rb_code note_obstacles(rb_plan *plan, const rb_plan_database *d, rb_db *db, rb_err *err)
 {
     RB_AUTO(rb_json_freep) json_t *lines = NULL;

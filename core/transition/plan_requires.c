@@ -1,4 +1,4 @@
-/* Whether the target release goes together with other applications as they run: "requires". */
+/* Checks the target release's "requires": versions of other applications that must be running. */
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,7 +9,7 @@
 #include "transition/plan.h"
 #include "transition/transition.h"
 
-/* Numbers of a version as they follow each other: "v1.10.2" is 1, 10, 2. */
+/* Compares versions by their numbers: "v1.10.2" is 1, 10, 2. */
 static int compare_versions(const char *a, const char *b)
 {
     while (*a || *b) {
@@ -29,7 +29,7 @@ static int compare_versions(const char *a, const char *b)
     return 0;
 }
 
-/* One of ">=2.3", ">2", "<=3", "<3", "=2.3". */
+/* True if a version meets a condition: ">=2.3", ">2", "<=3", "<3" or "=2.3". */
 static bool holds(const char *version, const char *condition)
 {
     const char *number = condition + strspn(condition, "<>=");
@@ -51,8 +51,8 @@ bool rb_version_within(const char *version, const char *range)
     return true;
 }
 
-/* The newest transition that ended with its target live in the environment, by an allowed signer,
- * or by a host without a key. */
+/* Returns the newest transition that reached its target in the environment, written by an allowed
+ * signer or by a host without a key. */
 static const rb_entry *newest(const rb_ledger *ledger, const char *environment)
 {
     for (size_t i = ledger->n; i-- > 0;) {
@@ -67,7 +67,8 @@ static const rb_entry *newest(const rb_ledger *ledger, const char *environment)
     return NULL;
 }
 
-/* What the other repository's ledger says that runs; *version is NULL where it says nothing. */
+/* Reads from the other repository's ledger which release runs. *version is NULL if it does not
+ * record one. */
 static enum rb_code running(char **version, char **tag, rb_session *other, const char *environment,
                             rb_err *err)
 {
@@ -115,7 +116,7 @@ static void check(rb_plan *plan, const rb_plan_request *rq, const json_t *item)
 void rb_plan_requires(rb_plan *plan, const rb_plan_request *rq)
 {
     RB_AUTO(rb_config_freep) rb_config *config = NULL;
-    rb_err ignored; /* a release whose settings are not in its commit requires nothing */
+    rb_err ignored; /* without settings in its commit, a release requires nothing */
     if (!plan->parts[RB_PART_APP] ||
         rb_config_at(&config, rq->session->repo, &rq->to->commit, &ignored) != RB_OK)
         return;

@@ -1,15 +1,14 @@
 /*
- * A plan in the journal, and back. What is shown of a plan is the row's own JSON; what carrying it
- * out takes besides stands in the row's data until the transition has ended:
+ * Stores a plan in the journal and reads it back. The row's own JSON has what is shown of a plan.
+ * The row's data has what carrying it out needs besides, until the transition has ended:
  *
- *   { "files":     [{"part","path","had","held","brings","source","fresh","mode"}],
- *     "databases": [{"name","tracking","expected","leaving","residual","atRisk",
- *                    "bound","backedUp","places","unproven","proofs","rehearsed",
- *                    "steps": [{"id","set","up","sha256","was"}]}] }
+ * {"files": [{"part","path","had","held","brings","source","fresh","mode"}], "databases": [{"name",
+ * "tracking","expected","leaving","residual","atRisk","bound","backedUp","places","unproven",
+ * "proofs","rehearsed","steps": [{"id","set","up","sha256","was"}]}]}
  *
- * Paths of the host and urls are bytes (rb_json_set_bytes). "set" is the release that a step's
- * migration is taken from: "from", "to" or "overrides". Its script is read from that release, which
- * is verified again, and must have the SHA-256 that was planned.
+ * Paths of the host and urls are bytes (rb_json_set_bytes). "set" is the release of a step's
+ * migration: "from", "to" or "overrides". Its script is read from that release, which is verified
+ * again, and must have the SHA-256 that was planned.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -47,7 +46,7 @@ static json_t *write_step(const rb_plan_database *d, const rb_db_step *step)
                         step->was ? step->was->id : NULL);
 }
 
-/* What of a database is stored as it is. */
+/* Members of a database that are stored as they are. */
 static const struct stored {
     const char *key;
     size_t at;
@@ -138,7 +137,7 @@ static enum rb_code read_step(rb_plan *plan, rb_plan_database *d, const rb_plan_
     return was && !step->was ? damaged(plan, d, "a migration's earlier id is unknown", err) : RB_OK;
 }
 
-/* Whether a catalog is the one to come out at, but for the order of columns. */
+/* True if a catalog is the expected one, ignoring the order of columns. */
 static bool is_end(const rb_plan_database *d, const json_t *catalog)
 {
     RB_AUTO(rb_json_freep) json_t *left = NULL;
@@ -150,9 +149,9 @@ static bool is_end(const rb_plan_database *d, const json_t *catalog)
 }
 
 /*
- * Only the database itself records whether it was committed. Since the interruption somebody may
- * have run the scripts by hand: then the schema is TO's, what tracks migrations does not know it,
- * and the scripts are recorded only.
+ * Finds out what the database has committed, which only its own journal records. If a person ran
+ * the scripts by hand after the interruption, the schema is TO's but the migrations are not
+ * recorded: the scripts are then only recorded, not run.
  */
 static enum rb_code look_at_database(const rb_plan *plan, rb_plan_database *d, const rb_env *env,
                                      rb_err *err)
@@ -168,7 +167,7 @@ static enum rb_code look_at_database(const rb_plan *plan, rb_plan_database *d, c
     RB_TRY(rb_db_journal_has(&d->committed, db, plan->id, err));
     if (!d->committed)
         RB_TRY(rb_segments_look(d, db, plan->id, err));
-    /* A schema does not show whether a later segment has run. */
+    /* The schema alone does not show whether a later segment has run. */
     if (d->committed || !d->leaving || is_end(d, d->leaving) ||
         rb_db_segment_count(d->steps, d->step_count) > 1)
         return RB_OK;
@@ -209,7 +208,7 @@ enum rb_code rb_plan_read(rb_plan **out, const rb_transition_row *row, const jso
                           const rb_plan_request *request, rb_err *err)
 {
     RB_AUTO(rb_plan_freep) rb_plan *plan = rb_calloc(1, sizeof *plan);
-    rb_plan_request at = *request; /* scripts are those of the release that the databases are at */
+    rb_plan_request at = *request; /* the scripts belong to the release that the databases are at */
     const json_t *databases = json_object_get(data, "databases");
     at.from = rb_parts_from(request, RB_PART_DB);
     plan->kind = rb_strdup(row->kind);

@@ -1,4 +1,4 @@
-/* A plan in one line, and the command that carries it out. */
+/* Summarises a plan in one line, and makes the command that carries it out. */
 #include <inttypes.h>
 #include <string.h>
 
@@ -8,7 +8,7 @@
 
 char *rb_plan_command(const rb_plan *plan, bool drift)
 {
-    bool takes = drift && strcmp(plan->kind, "abort") != 0; /* which goes back over any */
+    bool takes = drift && strcmp(plan->kind, "abort") != 0; /* an abort needs no consent to drift */
     return rb_format("%s%s%s%.*s", plan->command ? plan->command : "repeat it with",
                      takes ? " --accept-drift" : "", plan->consent ? " --accept-data-loss " : "",
                      RB_DIGEST_PREFIX, plan->consent ? plan->digest : "");
@@ -19,8 +19,7 @@ char *rb_plan_with(const rb_plan_request *rq, const char *option)
     return rq->command ? rb_format("`%s %s`", rq->command, option) : rb_strdup(option);
 }
 
-/* Flags of one that the other has not, and those that both have in different states when counted.
- */
+/* Counts the flags that only `one` has; changed: also those that have another state in `other`. */
 static size_t count_other(const rb_manifest *one, const rb_manifest *other, bool changed)
 {
     size_t n = 0;
@@ -36,7 +35,7 @@ static size_t count_other(const rb_manifest *one, const rb_manifest *other, bool
     return n;
 }
 
-/* Files of a part whose content changes. */
+/* Counts the files of a part whose content changes. */
 static size_t count_files(const rb_plan *plan, enum rb_part part)
 {
     size_t n = 0;
@@ -46,7 +45,7 @@ static size_t count_files(const rb_plan *plan, enum rb_part part)
     return n;
 }
 
-/* A flag file that is written has at least one change in it: the targeting of a flag, perhaps. */
+/* Counts changed flags. If the file changes, at least one: the targeting of a flag may differ. */
 static size_t count_flags(const rb_plan *plan, const rb_plan_request *rq)
 {
     if (count_files(plan, RB_PART_FLAGS) == 0)

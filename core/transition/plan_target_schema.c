@@ -1,4 +1,4 @@
-/* Which schema a transition has to come out at, object by object (design section 9). */
+/* Determines the schema that a transition must produce, object by object (design section 9). */
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -20,7 +20,7 @@ static enum rb_code promised(json_t **out, rb_db *db, const rb_release *release,
     return RB_OK;
 }
 
-/* What lives on a table that the transition drops goes with it. */
+/* True if an object belongs to a table that the transition drops. */
 static bool loses_table(const char *object, const json_t *base, const json_t *found,
                         const json_t *target)
 {
@@ -28,7 +28,7 @@ static bool loses_table(const char *object, const json_t *base, const json_t *fo
     return table && json_object_get(base, table) && !json_object_get(target, table);
 }
 
-/* Adds each object that drifted to the drift of the plan, with what the transition does to it. */
+/* Adds each object that drifted to the plan's drift, with what the transition does to it. */
 static void tell_drift(rb_plan *plan, rb_plan_database *d, const json_t *base, const json_t *found,
                        const json_t *target)
 {
@@ -47,7 +47,8 @@ static void tell_drift(rb_plan *plan, rb_plan_database *d, const json_t *base, c
     }
 }
 
-/* catalog, with what is there in place of an object that drifted and is not touched. */
+/* Replaces the entry of an object that drifted, and that the transition does not change, by the one
+ * that was found. */
 static void keep_drifted(json_t *catalog, const char *object, const json_t *base,
                          const json_t *found, const json_t *target)
 {
@@ -63,14 +64,14 @@ static void keep_drifted(json_t *catalog, const char *object, const json_t *base
 }
 
 /*
- * Three-way: base is what FROM promised, found what is there, target what TO promised. The end to
- * come out at is the target, with what drifted in objects that the transition does not touch; what
- * FROM will have been is the base with the same.
+ * Merges three catalogs: base is what FROM promised, found what exists, target what TO promised.
+ * The expected catalog is the target, and the catalog to record for FROM is the base, each with the
+ * drift of objects that the transition does not change.
  */
 static void expect_end(rb_plan_database *d, const json_t *base, const json_t *found,
                        const json_t *target)
 {
-    /* Objects are changed as a whole, so that what is in them can be shared. */
+    /* Objects are replaced as a whole, so that a shallow copy is enough. */
     d->expected = json_copy((json_t *)target);
     d->leaving = json_copy((json_t *)base);
     for (int side = 0; side < 2; side++)
@@ -81,8 +82,8 @@ static void expect_end(rb_plan_database *d, const json_t *base, const json_t *fo
 }
 
 /*
- * What this environment was left with when FROM went live, against FROM's own promise (a known
- * residual), stays as it is where the transition does not touch it.
+ * Keeps known residuals: differences from FROM's promise that existed when FROM went live, in
+ * objects that the transition does not change.
  */
 static enum rb_code keep_residual(rb_plan_database *d, const rb_plan_request *rq,
                                   const rb_manifest_database *from, const json_t *lived,
@@ -101,8 +102,9 @@ static enum rb_code keep_residual(rb_plan_database *d, const rb_plan_request *rq
 }
 
 /*
- * A database that another tool migrated before the first deploy: what TO's own scripts give for
- * those that are applied. Where they do not run by themselves, what is there has to do.
+ * For the first deploy to a database that another tool migrated, sets *base to what TO's own
+ * scripts produce for the applied migrations. If these do not run by themselves, uses the existing
+ * schema.
  */
 static void adopt(json_t **base, const rb_plan_database *d, const rb_plan_request *rq,
                   const rb_applied *applied, const json_t *found)
@@ -112,8 +114,8 @@ static void adopt(json_t **base, const rb_plan_database *d, const rb_plan_reques
         *base = json_deep_copy(found);
 }
 
-/* FROM's migrations, those that TO has too with the bytes of prefer, and then the steps. NULL when
- * they do not run. */
+/* Returns the catalog after running FROM's migrations and the steps. Scripts that TO has, too, are
+ * taken from `prefer`. NULL if they do not run. */
 static json_t *outcome_of(const rb_plan_database *d, const rb_migrations *prefer,
                           const char *engine)
 {
@@ -135,12 +137,11 @@ static json_t *outcome_of(const rb_plan_database *d, const rb_migrations *prefer
 }
 
 /*
- * Releases whose scripts were edited after they had been released (RB004, accepted): a database
- * that was made by the old bytes does not come out as a new one does, and proofs were made on other
- * bytes than it has. Runs the steps in scratch databases, on the bytes of both releases, and adds
- * what comes out otherwise than target to d->residual, and the migrations' ids to d->edited. A
- * history that does not run in a scratch database adds nothing, and neither do override scripts:
- * they must come out exactly.
+ * Handles releases whose scripts were edited after they had been released (RB004, accepted). A
+ * database made by the old scripts differs from a new one, and proofs used other scripts. Runs the
+ * steps in scratch databases with the scripts of both releases, and adds the differences from
+ * target to d->residual, and the migrations' ids to d->edited. Adds nothing for a history that does
+ * not run in a scratch database, or for override scripts, whose result must match exactly.
  */
 static void add_edited(rb_plan_database *d, const json_t *target, const char *engine)
 {
@@ -200,7 +201,7 @@ enum rb_code rb_plan_expect(rb_plan *plan, rb_plan_database *d, const rb_plan_re
     return RB_OK;
 }
 
-/* A comment or a string that has the name in it does not name the object. */
+/* True if a script names an object, outside comments and strings. */
 static bool names(const rb_script *script, const char *engine, const char *name)
 {
     rb_token token;

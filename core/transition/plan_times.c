@@ -1,10 +1,10 @@
-/* How long a transition will take, and how long the service will be down, as in earlier ones. */
+/* Forecasts the duration of a transition and its downtime, from earlier transitions. */
 #include <stdint.h>
 #include <stdlib.h>
 
 #include "transition/plan.h"
 
-#define RUNS 5 /* transitions that are looked at */
+#define RUNS 5 /* earlier transitions that are used */
 
 static int compare(const void *a, const void *b)
 {
@@ -13,7 +13,7 @@ static int compare(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
-/* The one in the middle: one slow run does not make a forecast. */
+/* Returns the median: one slow run must not determine the forecast. */
 static double median(double *values, size_t n)
 {
     qsort(values, n, sizeof *values, compare);
@@ -28,7 +28,7 @@ static size_t position(const rb_plan *plan, enum rb_step_kind kind)
     return 0;
 }
 
-/* Seconds that the steps from first to last, counted from 1, took in a run. */
+/* Returns the seconds that steps first to last, counted from 1, took in a run. */
 static double seconds_of(const rb_plan *plan, const json_t *run, size_t first, size_t last)
 {
     double sum = 0;
@@ -42,13 +42,13 @@ static json_t *rounded(double seconds)
     return json_real((double)(int64_t)(seconds * 10 + 0.5) / 10);
 }
 
-/* One that began with another step did something else, such as the checks alone. */
+/* True if the run began with the same step. Otherwise it did less, such as only the checks. */
 static bool is_alike(const rb_plan *plan, const json_t *run)
 {
     return plan->order_count > 0 && json_object_get(run, rb_step_kind_name(plan->order[0])) != NULL;
 }
 
-/* What users see. */
+/* Appends the forecast as text. */
 static void describe(rb_buf *out, size_t stop, size_t start, size_t runs, double down,
                      const char *kind)
 {
@@ -64,7 +64,7 @@ static void describe(rb_buf *out, size_t stop, size_t start, size_t runs, double
         rb_buf_printf(out, "; how long is not known yet: no %s is recorded here", kind);
 }
 
-/* Whether a transition that moves only those parts has this step. */
+/* True if a transition that moves only those parts has this step. */
 static bool has_step(enum rb_step_kind kind, const bool parts[RB_PARTS])
 {
     switch (kind) {
@@ -106,8 +106,7 @@ static void add_run(double *all, double *down, const rb_plan *plan, const json_t
     }
 }
 
-/* Files take as long to deploy as to revert, so that deploys are looked at too where no revert is
- * known. */
+/* Without an earlier revert, uses deploys: files take the same time in both directions. */
 void rb_plan_time_of(json_t *way, const rb_plan *plan, const rb_plan_request *rq,
                      const bool parts[RB_PARTS])
 {
@@ -117,7 +116,7 @@ void rb_plan_time_of(json_t *way, const rb_plan *plan, const rb_plan_request *rq
     size_t n = 0;
     for (size_t k = 0; k < (parts[RB_PART_DB] ? 1 : 2) && n == 0 && rq->state; k++) {
         RB_AUTO(rb_json_freep) json_t *runs = NULL;
-        rb_err ignored; /* a plan without a forecast is a plan */
+        rb_err ignored; /* the plan then has no forecast */
         (void)!rb_state_times(&runs, rq->state, kinds[k], RUNS, &ignored);
         rb_json_each (run, runs) {
             add_run(&all[n], &down[n], plan, run, parts);
@@ -132,7 +131,7 @@ void rb_plan_times(rb_plan *plan, const rb_plan_request *rq)
 {
     RB_AUTO(rb_json_freep) json_t *runs = NULL;
     RB_AUTO(rb_buf_clear) rb_buf text = {0};
-    rb_err ignored; /* a plan without a forecast is a plan */
+    rb_err ignored; /* the plan then has no forecast */
     double all[RUNS] = {0};
     double down[RUNS] = {0};
     size_t stop = position(plan, RB_DO_STOP);

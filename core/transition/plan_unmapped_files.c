@@ -1,7 +1,7 @@
 /*
- * What an environment names and no release has, and what a release has and the environment gives
- * no place. Either alone is as it should be: an environment serves older releases and coming ones,
- * and not every file belongs on every host. Both together are a misspelt path.
+ * Finds files that only the environment or only the releases name. One side alone is normal: an
+ * environment serves older and later releases, and a host need not have every file. Both together
+ * suggest a misspelt path.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -11,14 +11,14 @@
 #include "git/tree.h"
 #include "transition/parts.h"
 
-#define NAMED 3 /* files that a note names */
+#define NAMED 3 /* files that a note lists */
 
 static bool has_config(const rb_release *release, const char *path)
 {
     return release && rb_manifest_config_find(release->manifest, path);
 }
 
-/* Among what the repository has now: a path that a coming release will have. */
+/* True if HEAD has the path, so that a later release will have it. */
 static bool is_committed(rb_repo *repo, const char *path)
 {
     rb_oid commit;
@@ -31,7 +31,8 @@ static bool is_committed(rb_repo *repo, const char *path)
     return found;
 }
 
-/* TO's config files that have no place here; borrows, NULL at its end. */
+/* Returns TO's config files that have no path here, as an array that ends with NULL. Borrows the
+ * names. */
 static const char **find_left_out(size_t *n, const rb_plan_request *rq)
 {
     const rb_manifest *to = rq->to->manifest;
@@ -76,7 +77,7 @@ static void note_unknown(rb_plan *plan, const rb_plan_request *rq, const rb_rele
 static enum rb_code look_at_config(rb_plan *plan, const rb_plan_request *rq,
                                    const char *const *left_out, rb_err *err)
 {
-    /* Later an earlier release may be what the path is for. */
+    /* Otherwise the path may be for an earlier release. */
     const rb_release *from = rb_parts_from(rq, RB_PART_CONFIG);
     bool first = strcmp(rq->kind, "deploy") == 0 && !from;
     for (size_t i = 0; i < rq->env->config_count; i++) {

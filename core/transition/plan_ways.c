@@ -1,4 +1,4 @@
-/* The ways back that a person can choose from, each with what it costs and its command. */
+/* Lists the ways back that a person can choose from, with cost and command. */
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,7 +9,7 @@
 #include "ledger/release_entry.h"
 #include "transition/parts.h"
 
-#define NEXT_TAGS 1000 /* names that are tried for a fix release */
+#define NEXT_TAGS 1000 /* names that are tried for a release with a fix */
 
 static const bool flags_only[RB_PARTS] = {[RB_PART_FLAGS] = true};
 static const bool application[RB_PARTS] = {
@@ -23,7 +23,7 @@ static bool has_scripts(const rb_plan *plan)
     return false;
 }
 
-/* Whether the content of the flag file changes. */
+/* True if the content of the flag file changes. */
 static bool writes_flags(const rb_plan *plan)
 {
     for (size_t i = 0; i < plan->file_count; i++)
@@ -33,7 +33,7 @@ static bool writes_flags(const rb_plan *plan)
     return false;
 }
 
-/* The parts of a way that this plan moves. */
+/* Returns the names of those of the parts that this plan moves. */
 static json_t *list_parts(const rb_plan *plan, const bool parts[RB_PARTS])
 {
     json_t *list = json_array();
@@ -43,7 +43,8 @@ static json_t *list_parts(const rb_plan *plan, const bool parts[RB_PARTS])
     return list;
 }
 
-/* Names the target: without --to, a revert of some parts could choose another one. */
+/* Returns the command of a way. It names the target: without --to, a partial revert could choose
+ * another one. */
 static char *command_of(const rb_plan_request *rq, const json_t *parts)
 {
     rb_buf out = {0};
@@ -55,7 +56,7 @@ static char *command_of(const rb_plan_request *rq, const json_t *parts)
     return rb_buf_detach(&out);
 }
 
-/* A way that moves files only, and therefore loses no data. */
+/* Returns a way that moves only files, so that no data is lost. */
 static json_t *file_way(const rb_plan *plan, const rb_plan_request *rq, const char *name,
                         const bool parts[RB_PARTS])
 {
@@ -82,7 +83,7 @@ static char *flag_value(const rb_manifest_flag *flag)
     return rb_format("%s %s", flag->state, flag->default_ ? flag->default_ : "without a default");
 }
 
-/* Adds what the flag says about one migration, if the plan takes that migration back. */
+/* Adds a feature flag's data about one migration, if the plan undoes that migration. */
 static void add_feature(json_t *out, const rb_plan *plan, const rb_plan_request *rq,
                         const char *name, const char *migration)
 {
@@ -102,8 +103,8 @@ static void add_feature(json_t *out, const rb_plan *plan, const rb_plan_request 
     }
 }
 
-/* Which flags switch what the migrations brought, as the settings of FROM say. A release whose
- * settings are not in its commit has none. */
+/* Returns the flags that switch what the undone migrations brought, from FROM's settings. None if
+ * the settings are not in its commit. */
 static json_t *features_of(const rb_plan *plan, const rb_plan_request *rq)
 {
     RB_AUTO(rb_config_freep) rb_config *config = NULL;
@@ -127,7 +128,7 @@ static json_t *flags_way(const rb_plan *plan, const rb_plan_request *rq)
     return way;
 }
 
-/* What the ledger says of TO's application on FROM's schema; NULL: it was not tried. */
+/* Returns the ledger's record of a test of TO's application on FROM's schema; NULL: not tested. */
 static const json_t *tried(const rb_plan_request *rq)
 {
     const rb_release *from = rb_parts_from(rq, RB_PART_DB);
@@ -158,7 +159,7 @@ static json_t *application_way(const rb_plan *plan, const rb_plan_request *rq)
     return way;
 }
 
-/* Values and rows at risk; null where a database could not be counted. */
+/* Adds the values and rows at risk; null if a database could not be counted. */
 static void add_stake(json_t *way, const rb_plan *plan)
 {
     int64_t n[2] = {0};
@@ -186,7 +187,7 @@ static json_t *whole_way(const rb_plan *plan, const rb_plan_request *rq)
     return way;
 }
 
-/* The tag with its last number raised until no such tag exists: "v1.4.1" after "v1.4.0". */
+/* Returns the tag with its last number incremented until it is unused: "v1.4.1" after "v1.4.0". */
 static char *next_tag(const rb_plan_request *rq)
 {
     const char *tag = rq->from->tag;

@@ -5,7 +5,7 @@
 #include "base/text.h"
 #include "transition/known_good.h"
 
-#define ABLE_SHOWN 5 /* people in the line that names who can approve */
+#define ABLE_SHOWN 5 /* people that a line of possible approvers lists */
 
 static enum rb_code check_signer(const rb_policy *policy, const rb_release *release, rb_err *err)
 {
@@ -34,7 +34,7 @@ void rb_policy_name(rb_plan *plan, const rb_policy *policy)
         json_decref(list);
 }
 
-/* Whether the whole environment was at this very release, by its own history. */
+/* True if the whole environment was at exactly this release before, by its own journal. */
 static bool was_live(rb_transition_row *const *rows, size_t count, const rb_release *release)
 {
     for (size_t i = 0; i < count; i++)
@@ -85,7 +85,7 @@ void rb_policy_needs_clear(rb_policy_needs *needs)
     *needs = (rb_policy_needs){0};
 }
 
-/* "alice@example.com or bob@example.com can give one" */
+/* Appends "alice@example.com or bob@example.com can give one". */
 static void say_who(rb_buf *out, const rb_strs *able)
 {
     for (size_t i = 0; i < able->n && i < ABLE_SHOWN; i++)

@@ -1,4 +1,4 @@
-/* Rules of the policy that ask for evidence: drills, looks at backups, reviews. */
+/* Checks the policy's rules about evidence: drills, looks at backups, reviews. */
 #include "transition/policy_check.h"
 
 #include <stdlib.h>
@@ -47,7 +47,7 @@ void rb_policy_check_evidence(rb_policy_needs *needs, rb_plan *plan, const rb_po
 {
     const int64_t most = rb_policy_limit(policy, rq->env->name, NULL, "maxRowsAtRisk");
     const int64_t stake = rb_plan_at_stake(plan);
-    /* Who goes back cannot wait for a drill; before the first deploy none can be made. */
+    /* A revert must not wait for a drill, and before the first deploy no drill is possible. */
     if (strcmp(rq->kind, "deploy") == 0 && rq->from) {
         check_age(needs, plan, policy, rq, passed, "drill", "a drill",
                   "run `rbtool drill --env %s`, then `rbtool sync`");
@@ -68,7 +68,7 @@ void rb_policy_check_evidence(rb_policy_needs *needs, rb_plan *plan, const rb_po
            "take another way back, which `rbtool plan` lists, or add --break-glass -m WHY");
 }
 
-/* The newest drill, whether it worked or not; a tabletop exercise is none. */
+/* Returns the newest drill, whether it succeeded or not. A tabletop exercise does not count. */
 static const rb_entry *newest_drill(const rb_ledger *ledger, const char *environment)
 {
     for (size_t i = ledger->n; i > 0; i--) {

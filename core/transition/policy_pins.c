@@ -24,9 +24,9 @@ enum rb_code rb_policy_pinned(json_t *pins, rb_state *state, rb_err *err)
     return RB_OK;
 }
 
-/* A copy of another environment's database binds nothing: its pins are replaced by the next
- * transition. A database that cannot be opened now is judged by the plan. The state has the last
- * word: a database that another transition moved has the same pins or older ones. */
+/* Adds the pins from the databases. The copy of another environment's database is not bound by its
+ * pins: the next transition replaces them. A database that cannot be opened now is handled by the
+ * plan. Pins of the state take precedence: those of a database are the same or older. */
 static void add_database_pins(json_t *pins, const rb_env *env)
 {
     for (size_t i = 0; i < env->database_count; i++) {
@@ -46,7 +46,7 @@ static const rb_entry *find(const rb_ledger *ledger, const char *hex)
     return hex && rb_oid_parse(&id, hex) ? rb_ledger_find(ledger, &id) : NULL;
 }
 
-/* The oldest policy entry that an allowed signer signed; NULL: none. */
+/* Returns the oldest policy entry with an allowed signer; NULL: none. */
 static const rb_entry *first_policy(const rb_ledger *ledger)
 {
     for (size_t i = 0; i < ledger->n; i++)
@@ -55,7 +55,7 @@ static const rb_entry *first_policy(const rb_ledger *ledger)
     return NULL;
 }
 
-/* No ledger is here. */
+/* Handles a clone without a ledger: asks the remote whether it has one. */
 static enum rb_code check_remote(const rb_env *env, const rb_session *session, const json_t *pins,
                                  rb_err *err)
 {
@@ -100,7 +100,8 @@ static enum rb_code check_pinned_entries(const rb_session *session, const json_t
     return RB_OK;
 }
 
-/* The ledger has a policy, or the environment is bound to one, and no root is configured. */
+/* Fails because no root is configured, although the ledger has a policy or the environment is bound
+ * to one. */
 static enum rb_code refuse_no_root(const rb_env *env, const rb_entry *first, const char *pinned,
                                    rb_err *err)
 {
@@ -121,8 +122,8 @@ static enum rb_code refuse_no_root(const rb_env *env, const rb_entry *first, con
                    env->name, name, key ? key : "(unknown)", name);
 }
 
-/* Whether each new root set a policy under the pinned ones. A key is replaced by keys only: which
- * key belongs to a principal is what this host's allowed signers file says. */
+/* True if each new root set a policy under the pinned ones. A key can be replaced only by keys:
+ * this host's allowed signers file decides which key belongs to a principal. */
 static bool are_let_in(const rb_policy *old, const rb_strs *pinned, const rb_strs *now)
 {
     bool keys = pinned->n > 0;
@@ -135,8 +136,8 @@ static bool are_let_in(const rb_policy *old, const rb_strs *pinned, const rb_str
     return true;
 }
 
-/* Another root than the pinned one: what is in force under it must be in force under the pinned one
- * too, and each root that is new must have set a policy under that. */
+/* Checks a root that differs from the pinned one. The policy under it must be in force under the
+ * pinned root, too, and each new root must have set a policy under that. */
 static enum rb_code check_rotation(const rb_env *env, const rb_session *session,
                                    const json_t *pinned, rb_err *err)
 {

@@ -1,19 +1,19 @@
 /*
- * What binds an environment to its ledger (design section 7), so that a policy cannot be skipped:
- * the first entry of the ledger, the root (git config rbtool.root) and the newest policy entry are
- * pinned in the environment's state and in every database's journal row. A clone without that
- * ledger, with an older one, or with another root does not move the environment.
+ * Binds an environment to its ledger, so that a policy cannot be skipped (design section 7). The
+ * ledger's first entry, the root (git config rbtool.root) and the newest policy entry are pinned in
+ * the environment's state and in every database's journal row. A clone without that ledger, with an
+ * older one, or with another root cannot move the environment.
  *
  * Pins: "ledger" and "policy" are ids of entries; "root" is JSON, {"key": fingerprint of the key
  * that signed the policy, "principals": [values of rbtool.root]}. A root may be replaced or added
- * where the policy that is in force under the new one is in force under the pinned one too, and
- * each new root has set a policy under it. A root that is a key is replaced by keys only.
+ * if the policy under the new one is in force under the pinned one, too, and each new root has set
+ * a policy under it. A root that is a key can be replaced only by keys.
  *
- * A transition pins what the ledger holds when it begins. A ledger that is begun by the
- * transition's own entry, and a policy that is set after it, are pinned by the next transition:
- * until then the environment is bound to neither, and a clone without that ledger may move it.
+ * A transition pins what the ledger holds when it begins. A ledger that begins with the
+ * transition's own entry, and a policy that is set later, are pinned by the next transition. Until
+ * then, a clone without them may move the environment.
  *
- * The session's ledger is open; state is NULL where the environment has none yet.
+ * The session's ledger must be open. state is NULL if the environment has none yet.
  */
 #ifndef RB_TRANSITION_POLICY_PINS_H
 #define RB_TRANSITION_POLICY_PINS_H
@@ -22,15 +22,16 @@
 #include "environment/state.h"
 #include "session/session.h"
 
-/* RB_ERROR with what to do where the ledger, the policy or the root here is not the one that the
- * environment is bound to, or where there should be one and it is not here. Without a ledger here
- * the remote is asked for one. */
+/* Checks that this clone has the ledger, policy and root that the environment is bound to. Without
+ * a ledger here, asks the remote for one. RB_ERROR with a hint if something is missing or another
+ * one. */
 enum rb_code rb_policy_bound(const rb_env *env, rb_state *state, const rb_session *session,
                              rb_err *err);
 
-/* Adds the members to pins, and sets them in the state. Those that nothing is known of stay. */
+/* Adds the pins of this clone's ledger to `pins`, and stores them in the state. Unknown ones are
+ * left as they are. */
 enum rb_code rb_policy_pin(json_t *pins, rb_state *state, const rb_session *session, rb_err *err);
-/* Adds what the state has: for a transition that is continued. */
+/* Adds the pins of the state, for a transition that is continued. */
 enum rb_code rb_policy_pinned(json_t *pins, rb_state *state, rb_err *err);
 
 #endif

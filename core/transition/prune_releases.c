@@ -14,7 +14,7 @@ static void keep(rb_strs *kept, const char *tag)
         rb_strs_add(kept, tag);
 }
 
-/* releases/a/b leaves releases/a behind, when nothing else is in it. */
+/* Removes empty parent folders: releases/a after releases/a/b. */
 static void remove_parents(const char *releases, const char *folder)
 {
     RB_AUTO(rb_free_str) char *parent = rb_path_dir(folder);

@@ -1,6 +1,6 @@
 /*
- * Old releases go from ROOT/releases. What is live in any part, what a revert would go to, and the
- * newest others up to the environment's "keep" stay.
+ * Removes old releases from ROOT/releases. Releases that are live in any part or that a revert
+ * would go to stay, and the newest others up to the environment's "keep".
  */
 #ifndef RB_TRANSITION_PRUNE_RELEASES_H
 #define RB_TRANSITION_PRUNE_RELEASES_H
@@ -8,9 +8,8 @@
 #include "config/environment.h"
 #include "environment/state.h"
 
-/* Removes release folders that are not needed. Ignores failures: a folder that stays costs only
- * space.
- */
+/* Removes release folders that are not needed. Ignores failures: a folder that remains only takes
+ * space. */
 void rb_prune(const rb_env *env, rb_state *state);
 
 #endif

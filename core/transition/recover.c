@@ -43,14 +43,15 @@ static enum rb_code open_same(rb_release **out, rb_session *session, const char 
                    tag, object, (*out)->object, back, env);
 }
 
-/* Whether it was committed stands in the databases that it began with, and only there; and an undo
- * removes what the transition made, and nothing but databases of this environment. */
+/* Checks that the databases are those that the transition began with. Only they record whether it
+ * was committed, and an undo must not remove a database of another environment. */
 static enum rb_code same_databases(const rb_transition_row *row, const rb_env *env, rb_err *err)
 {
     rb_json_each (item, rb_plan_before(row->plan, "databases")) {
         const char *name = rb_json_str(item, "name");
         const char *url = rb_env_database(env, name);
-        RB_AUTO(rb_free_str) char *now = url ? rb_url_public(url) : NULL; /* without a password */
+        RB_AUTO(rb_free_str)
+        char *now = url ? rb_url_public(url) : NULL; /* urls are compared without passwords */
         RB_AUTO(rb_free_str) char *began = rb_json_bytes(item, "url");
         if (!now)
             return rb_fail(err, RB_HALFWAY,
@@ -66,14 +67,14 @@ static enum rb_code same_databases(const rb_transition_row *row, const rb_env *e
     return RB_OK;
 }
 
-/* Until a transition has ended, what its parts come from is what is live. */
+/* Reads the live releases, which a transition's parts come from until it has ended. */
 static enum rb_code read_live(rb_transition *out, rb_state *state, rb_session *session, rb_err *err)
 {
     rb_plan_request *rq = &out->request;
     RB_TRY(rb_state_live(&out->live, state, err));
     for (int part = 0; part < RB_PARTS; part++)
         if (rq->parts[part] && rb_text_same(rq->kind, "abort")) {
-            /* An abort's parts come from where the transition that it goes back from left them. */
+            /* for an abort: what the transition that it undoes left there */
             free(out->live.tag[part]);
             free(out->live.object[part]);
             out->live.tag[part] = rb_strdup(out->row->from);
@@ -92,14 +93,14 @@ static enum rb_code read_live(rb_transition *out, rb_state *state, rb_session *s
     return RB_OK;
 }
 
-/* Whether the plan is whole and of this transition: it is carried out as it was written. */
+/* Checks that the stored plan is complete and belongs to this transition. */
 static enum rb_code check_plan(const rb_transition_row *row, const rb_env *env, rb_err *err)
 {
     const char *from = rb_json_str(row->plan, "from");
     if (json_array_size(json_object_get(row->plan, "steps")) > 0 &&
         json_array_size(json_object_get(row->plan, "only")) > 0 &&
         rb_json_str(row->plan, "environment") &&
-        (row->from ? rb_text_same(from, row->from) : !from) && /* a first deploy has none */
+        (row->from ? rb_text_same(from, row->from) : !from) && /* a first deploy has no FROM */
         rb_text_same(rb_json_str(row->plan, "to"), row->to))
         return RB_OK;
     return rb_fail(err, RB_HALFWAY,
@@ -147,7 +148,7 @@ enum rb_code rb_transition_load(rb_transition *out, rb_session *session, const r
     return read_live(out, state, session, err);
 }
 
-/* A database that cannot be reached leaves the transition half-way. */
+/* Turns an unreachable database into RB_HALFWAY with a hint. */
 static enum rb_code stays_halfway(enum rb_code code, const rb_env *env, const char *command,
                                   rb_err *err)
 {
@@ -214,7 +215,7 @@ enum rb_code rb_transition_committed(bool *out, const rb_transition *transition,
     return RB_OK;
 }
 
-/* True if the transition brought what was found: `current`, or one of its files. */
+/* True if the transition itself caused a difference: in ROOT/current, or in one of its files. */
 static bool is_own_change(const json_t *item, const rb_transition_row *row, const json_t *files)
 {
     const char *part = rb_json_str(item, "part");

@@ -3,7 +3,7 @@
 #include <string.h>
 #include <time.h>
 
-/* Adds what a person needs to go there. name: of the restore point, or NULL. */
+/* Adds what a person needs for a restore to that point. name: of the restore point, or NULL. */
 static void add_ways(json_t *item, const json_t *at, const char *name, const char *lsn)
 {
     const char *stanza = rb_json_str(at, "stanza");
@@ -51,8 +51,8 @@ static enum rb_code number_of(size_t *out, const rb_plan_request *rq, rb_err *er
     return RB_OK;
 }
 
-/* The digest and the number of transitions before it: known when the plan is made, and of this
- * transition alone. */
+/* The name has the digest and the number of earlier transitions: both are known when the plan is
+ * made, and together unique. */
 enum rb_code rb_recovery_points_plan(rb_plan *plan, const rb_plan_request *rq, rb_err *err)
 {
     json_t *list = json_array();
@@ -93,7 +93,7 @@ static enum rb_code create_one(json_t *item, rb_run *run, size_t index, rb_err *
     add_ways(item, at, made, rb_json_str(at, "lsn"));
     rb_json_set(item, "lsn:s timeline:i system:s", rb_json_str(at, "lsn"),
                 rb_json_int(at, "timeline", 0), rb_json_str(at, "system"));
-    RB_AUTO(rb_free_str) char *kept = rb_strdup(made); /* name may be the item's own */
+    RB_AUTO(rb_free_str) char *kept = rb_strdup(made); /* name may belong to the item */
     rb_json_set(item, "restorePoint:s", kept);
     return RB_OK;
 }

@@ -11,10 +11,10 @@
 #include "environment/drift.h"
 #include "transition/parts.h"
 
-#define TIMEOUT 60              /* seconds of a command */
-#define OUTPUT_LIMIT 256        /* bytes of a version */
-#define SEEN "secrets"          /* a pin: {NAME: {"version","at"}} */
-#define BEFORE "secrets.before" /* a pin: {"transition", "versions": {NAME: version}} */
+#define TIMEOUT 60              /* seconds for one command */
+#define OUTPUT_LIMIT 256        /* bytes of a version that are read */
+#define SEEN "secrets"          /* name of a pin: {NAME: {"version","at"}} */
+#define BEFORE "secrets.before" /* name of a pin: {"transition", "versions": {NAME: version}} */
 
 static const rb_env_secret *find(const rb_env *env, const char *name)
 {
@@ -29,7 +29,7 @@ static const char *version_in(const rb_release *release, const char *name)
     return release ? rb_json_str(release->manifest->secrets, name) : NULL;
 }
 
-/* What a person does about a secret that rbtool does not move. */
+/* Notes what a person has to do about a secret that rbtool does not move. */
 static void note_by_hand(rb_plan *plan, const rb_plan_request *rq, const char *name,
                          const char *from, const char *to)
 {
@@ -58,7 +58,8 @@ void rb_plan_secrets(rb_plan *plan, const rb_plan_request *rq)
         rb_json_each_member (name, ignored, sides[side] ? sides[side]->manifest->secrets : NULL) {
             const char *from = version_in(sides[0], name);
             const char *to = version_in(sides[1], name);
-            if (rb_text_same(from, to) || (side == 1 && from)) /* of both: at the first */
+            if (rb_text_same(from, to) ||
+                (side == 1 && from)) /* a secret of both releases is handled once */
                 continue;
             const rb_env_secret *secret = find(rq->env, name);
             if (to && secret && secret->restore.n > 0)
@@ -79,8 +80,8 @@ char *rb_secrets_describe(const rb_plan *plan)
     return rb_buf_detach(&out);
 }
 
-/* Runs a command, with `last` as its last argument if it is not NULL. What it printed is in no
- * message: it may be a value. */
+/* Runs a command. last: an additional last argument, or NULL. Messages never show its output, which
+ * could be a secret value. */
 static enum rb_code run_command(rb_buf *output, const rb_env *env, const rb_strs *command,
                                 const char *last, const char *what, rb_err *err)
 {
@@ -120,7 +121,7 @@ static enum rb_code ask(char **out, const rb_env *env, const rb_env_secret *secr
     return RB_OK;
 }
 
-/* Makes that version live, unless it is. */
+/* Makes a version live, unless it is live already. */
 static enum rb_code bring(const rb_env *env, const char *name, const char *version, rb_err *err)
 {
     RB_AUTO(rb_free_str) char *what = rb_format("secrets.%s.restore", name);
@@ -143,7 +144,7 @@ static enum rb_code bring(const rb_env *env, const char *name, const char *versi
                    live, what, version);
 }
 
-/* Reads a pin; an empty object where there is none, or it is damaged. */
+/* Reads a pin. An empty object if it is missing or damaged. */
 static enum rb_code read_pin(json_t **out, rb_state *state, const char *pin, rb_err *err)
 {
     RB_AUTO(rb_free_str) char *text = NULL;
@@ -160,8 +161,8 @@ static enum rb_code write_pin(rb_state *state, const char *pin, const json_t *js
     return rb_state_pin_set(state, pin, rb_buf_str(&text), err);
 }
 
-/* What was live before this transition touched it is written down once: a step that runs again
- * finds what its first run brought. */
+/* Stores once what was live before the transition. A step that is repeated would find the version
+ * that its first run made live. */
 static enum rb_code remember(rb_run *run, const char *name, rb_err *err)
 {
     RB_AUTO(rb_json_freep) json_t *pin = NULL;
@@ -199,7 +200,7 @@ enum rb_code rb_secrets_undo(const rb_undo *undo, rb_err *err)
     RB_TRY(read_pin(&pin, undo->state, BEFORE, err));
     json_t *versions = json_object_get(pin, "versions");
     if (!rb_text_same(rb_json_str(pin, "transition"), undo->row->id))
-        return RB_OK; /* it had not touched any */
+        return RB_OK; /* the transition changed none */
     rb_json_each_member (name, version, versions)
         RB_TRY(bring(undo->env, name, json_string_value(version), err));
     return rb_secrets_record(undo->state, versions, err);

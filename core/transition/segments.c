@@ -9,7 +9,8 @@
 #include "transition/parts.h"
 
 #define NO_STEP (-1)
-#define BEGUN "outside" /* the pin that notes a script before it runs outside of transactions */
+#define BEGUN                                                                                      \
+    "outside" /* name of the pin that records a script before it runs outside a transaction */
 
 static bool has_segments(const rb_plan_database *d)
 {
@@ -51,9 +52,10 @@ enum rb_code rb_segments_look(rb_plan_database *d, rb_db *db, const char *transi
     return RB_OK;
 }
 
-/* Scripts outside of transactions */
+/* Scripts outside transactions: */
 
-/* {"transition","database","step","undo","had"}, or NULL if none of this transition is noted. */
+/* Reads the record {"transition","database","step","undo","had"}. NULL if this transition has none.
+ */
 static enum rb_code noted(json_t **out, const rb_segments *s, const rb_plan_database *d,
                           rb_err *err)
 {
@@ -90,7 +92,7 @@ enum rb_code rb_segment_begun(bool *out, const rb_segments *s, const rb_plan_dat
     return RB_OK;
 }
 
-/* Durable when it returns. */
+/* Writes the record to disk. */
 static enum rb_code write_note(const rb_segments *s, const rb_plan_database *d, int64_t step,
                                bool undo, json_t *had, rb_err *err)
 {
@@ -102,7 +104,8 @@ static enum rb_code write_note(const rb_segments *s, const rb_plan_database *d, 
     return rb_state_pin_set(s->state, BEGUN, rb_buf_str(&text), err);
 }
 
-/* A wait for a lock stops nobody else there: it may take as long as a transition waits in all. */
+/* Sets the lock timeout. Waiting here blocks no other session, so that it may take as long as all
+ * attempts of a transition together. */
 static enum rb_code wait_for_locks(const rb_segments *s, rb_db *db, bool longer, rb_err *err)
 {
     rb_db_limits limits = rb_env_limits(s->env);
@@ -120,7 +123,7 @@ static enum rb_code ask_person(const rb_segments *s, rb_err *err)
                    why, s->env->name);
 }
 
-/* step: a step of the plan, or the inverse of one; number: the one of the plan. */
+/* Runs the script of a step of the plan, or of an inverse. number: the index of the plan's step. */
 static enum rb_code run_alone(const rb_segments *s, const rb_plan_database *d, rb_db *db,
                               const rb_db_step *step, size_t number, bool undo, rb_err *err)
 {
@@ -146,7 +149,7 @@ static enum rb_code run_alone(const rb_segments *s, const rb_plan_database *d, r
         return wait_for_locks(s, db, false, err);
     *err = why;
     if (code == RB_BUSY)
-        err->code = RB_FOUND; /* it has waited as long as it may */
+        err->code = RB_FOUND; /* the wait for the lock took the whole time allowed */
     if (code == RB_HALFWAY || (again && from_start))
         return ask_person(s, err);
     if (happened)
@@ -161,7 +164,7 @@ enum rb_code rb_segment_run(const rb_segments *s, const rb_plan_database *d, rb_
     return run_alone(s, d, db, &d->steps[step], step, false, err);
 }
 
-/* Undoing */
+/* Undoing: */
 
 static void find_inverse(rb_plan_database *d, const rb_plan_request *rq)
 {
@@ -185,7 +188,8 @@ static enum rb_code commit_work(rb_plan_database *d, rb_db *db, const rb_db_step
     return rb_db_commit(db, err);
 }
 
-/* A script that was cut off before it was recorded: it has not happened, or it is recorded now. */
+/* Handles a script that was interrupted before it was recorded: either it had no effect, or it is
+ * recorded now. */
 static enum rb_code settle_begun(const rb_segments *s, rb_plan_database *d, rb_db *db, rb_err *err)
 {
     RB_AUTO(rb_json_freep) json_t *note = NULL;
@@ -208,7 +212,7 @@ static enum rb_code settle_begun(const rb_segments *s, rb_plan_database *d, rb_d
     return commit_work(d, db, step, 1, d->step_count - at - 1, d->to_set, &none, err);
 }
 
-/* The rows of the segments that have a step of these. */
+/* Lists the journal rows of the segments that contain one of these steps. */
 static void rows_of(rb_strs *rows, const rb_segments *s, const rb_plan_database *d, size_t from,
                     size_t to)
 {
@@ -237,7 +241,7 @@ static enum rb_code undo_steps(const rb_segments *s, rb_plan_database *d, rb_db 
     return RB_OK;
 }
 
-/* Undoes the steps from that one on that are recorded. */
+/* Undoes the recorded steps, from one on. */
 static enum rb_code undo_recorded(const rb_segments *s, rb_plan_database *d, rb_db *db, size_t from,
                                   rb_err *err)
 {
@@ -268,8 +272,8 @@ static enum rb_code undo_recorded(const rb_segments *s, rb_plan_database *d, rb_
     return code;
 }
 
-/* An undo that was cut off: the scripts past the committed segments, and those of one of which an
- * inverse was begun outside of transactions, are undone before anything runs again. */
+/* Completes an interrupted undo before anything else runs: scripts after the committed segments,
+ * and segments in which an inverse was started outside a transaction. */
 enum rb_code rb_segments_settle(const rb_segments *s, rb_plan_database *d, rb_db *db,
                                 const rb_plan_request *rq, rb_err *err)
 {
@@ -289,7 +293,7 @@ enum rb_code rb_segments_settle(const rb_segments *s, rb_plan_database *d, rb_db
     return forget(s, err);
 }
 
-/* Whether the database has what a step of the transition did. */
+/* *out: the database has the effect of a step of the transition. */
 static enum rb_code is_begun(bool *out, const rb_plan_database *d, rb_db *db, rb_err *err)
 {
     RB_AUTO(rb_strs_clear) rb_strs applied = {0};
@@ -322,7 +326,7 @@ static enum rb_code undo_one(const rb_segments *s, const rb_undo *undo, rb_plan_
     bool ignored = false;
     find_inverse(d, undo->request);
     RB_TRY(rb_db_open(&db, d->url, RB_DB_WRITE, err));
-    /* Until the session that was cut off has ended. */
+    /* First waits until the interrupted session has ended. */
     RB_TRY(rb_db_journal_has(&ignored, db, s->transition, err));
     RB_TRY(rb_db_label(db, s->transition, err));
     RB_TRY(wait_for_locks(s, db, false, err));

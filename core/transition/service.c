@@ -13,7 +13,7 @@ static const char *from_tag(const rb_run *run)
     return run->request->from ? run->request->from->tag : NULL;
 }
 
-/* Does nothing if the settings no longer have the command that a resumed plan had. */
+/* Does nothing if the settings no longer have the command that the plan had. */
 enum rb_code rb_service_stop(rb_run *run, rb_err *err)
 {
     const rb_env *env = run->request->env;
@@ -42,7 +42,7 @@ static void progress(void *context, const char *text)
     run->progress(run->context, rb_step_kind_name(RB_DO_CHECKS), text);
 }
 
-/* Of a service that was not started it is only looked whether it runs all the same. */
+/* If the service could not be started, only checks whether it runs nevertheless. */
 enum rb_code rb_service_checks(rb_run *run, rb_err *err)
 {
     const rb_env *env = run->request->env;
@@ -65,7 +65,7 @@ enum rb_code rb_service_checks(rb_run *run, rb_err *err)
                                  env->check_count, first);
 }
 
-/* As one that a step of its own ran. */
+/* Runs an inverse's command in the same way as a step's command. */
 static enum rb_code run_inverse(const rb_undo *undo, const rb_strs *command, const char *what,
                                 enum rb_step_kind step, rb_err *err)
 {
@@ -84,12 +84,12 @@ enum rb_code rb_service_start_again(const rb_undo *undo, rb_err *err)
     if (start->n == 0)
         return RB_OK;
     enum rb_code code = run_inverse(undo, start, "starting the service again", RB_DO_STOP, err);
-    /* Before the first release there may be nothing that can be started. */
+    /* Before the first release the service may not exist yet. */
     return undo->row->from ? code : RB_OK;
 }
 
-/* It runs on TO's files: it is stopped, and the inverse of the stop starts it on FROM's. One that
- * did not come up may not be there to be stopped. */
+/* Undoes the start: stops the service, which uses TO's files. The inverse of the stop then starts
+ * it with FROM's. If the start failed, the stop may fail. */
 enum rb_code rb_service_undo_start(const rb_undo *undo, enum rb_step_state state, rb_err *err)
 {
     if (json_is_true(rb_plan_before(undo->row->plan, "again")))
@@ -101,7 +101,7 @@ enum rb_code rb_service_undo_start(const rb_undo *undo, enum rb_step_state state
     return state == RB_STEP_DONE ? code : RB_OK;
 }
 
-/* The path below ROOT/current of a program that a release brings, or NULL. */
+/* Returns the path below ROOT/current of a program that a release delivers, or NULL. */
 static const char *below_current(const rb_env *env, const char *program)
 {
     RB_AUTO(rb_free_str) char *current = rb_format("%s/current/", env->root);
@@ -176,7 +176,7 @@ json_t *rb_service_before(const rb_run *run, json_t *values)
     if (!rq->from)
         return names;
     RB_AUTO(rb_json_freep) json_t *last = NULL;
-    rb_err ignored; /* then only checks with thresholds are known to have a value */
+    rb_err ignored; /* without it, only checks with thresholds are known to have values */
     if (rb_state_health(&last, run->state, &ignored) != RB_OK)
         last = NULL;
     RB_AUTO(rb_json_freep) json_t *none = json_object();

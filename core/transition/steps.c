@@ -37,7 +37,8 @@ static enum rb_code fill_staging(const rb_run *run, const char *staging, rb_err 
     return RB_OK;
 }
 
-/* It runs from there, and is as it was delivered: a resume does not take it away meanwhile. */
+/* *out: ROOT/current points to this release and its files are unmodified. A repeated step then
+ * leaves it in place. */
 static enum rb_code is_in_use(bool *out, const char *root, const char *tag, rb_err *err)
 {
     RB_AUTO(rb_free_str) char *link = rb_format("%s/current", root);
@@ -68,7 +69,8 @@ static enum rb_code do_stage(rb_run *run, rb_err *err)
     RB_TRY(rb_dir_remove(staging, err));
     RB_TRY(rb_dir_make_as(staging, 0755, err));
     RB_TRY(fill_staging(run, staging, err));
-    /* What was there first comes back with the inverse; rb_step_stage_end() ends that. */
+    /* The first folder stays in `old`: the inverse restores it, and rb_step_stage_end() removes it.
+     */
     if (rb_file_exists(final) && rb_file_exists(old))
         RB_TRY(rb_dir_remove(final, err));
     if (rb_file_exists(final))
@@ -102,19 +104,19 @@ char *rb_step_kept_app(const rb_run *run)
     return rb_format("%s/.rbtool/backups/%s/app", run->request->env->root, run->plan->id);
 }
 
-/* True if the release folder that ran has drift that the plan shows. */
+/* True if the folder of the live release is replaced and has drift that the plan shows. */
 static bool has_drifted(const rb_run *run)
 {
     const rb_release *from = rb_parts_from(run->request, RB_PART_APP);
     if (!from || strcmp(from->tag, run->request->to->tag) != 0)
-        return false; /* another folder, which stays where it is */
+        return false; /* the live release is in another folder, which stays */
     rb_json_each (item, json_object_get(run->plan->json, "drift"))
         if (rb_text_same(rb_json_str(item, "part"), "app"))
             return true;
     return false;
 }
 
-/* What cannot be moved or removed stays, and does no harm. */
+/* A folder that cannot be moved or removed stays, which is harmless. */
 void rb_step_stage_end(const rb_run *run)
 {
     RB_AUTO(rb_free_str)
@@ -183,8 +185,8 @@ enum rb_code rb_step_do(rb_run *run, enum rb_step_kind kind, rb_err *err)
     return RB_OK;
 }
 
-/* Runs the inverses of scripts that are committed, and removes databases that this transition
- * created and never committed to. */
+/* Runs the inverses of committed scripts, and removes databases that this transition created
+ * without committing to them. */
 static enum rb_code undo_database(const rb_undo *undo, rb_err *err)
 {
     RB_TRY(rb_segments_undo_all(undo, err));
@@ -255,7 +257,7 @@ static enum rb_code undo_one(const rb_undo *undo, const char *name, rb_err *err)
     RB_TRY(rb_state_step_get(&state, undo->state, undo->row->id, name, err));
     if (state == RB_STEP_NONE || state == RB_STEP_UNDONE)
         return RB_OK;
-    /* A step whose inverse was begun is not done, should this be cut off and continued. */
+    /* If this is interrupted, a step whose inverse was started must not count as done. */
     if (state != RB_STEP_INTENT)
         RB_TRY(rb_state_step(undo->state, undo->row->id, name, RB_STEP_INTENT, err));
     RB_TRY(undo_step(undo, rb_step_kind_of(name), state, err));
@@ -275,6 +277,6 @@ enum rb_code rb_undo_all(const rb_undo *undo, rb_err *err)
         else
             RB_TRY(undo_one(undo, name, err));
     }
-    /* Where nothing stops the service, it is started again once all that it reads is back. */
+    /* Without a stop command, starts the service again after its files are restored. */
     return started ? undo_one(undo, started, err) : RB_OK;
 }

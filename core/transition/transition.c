@@ -37,7 +37,8 @@ static bool is_at(const rb_live *live, int part, const rb_release *release)
            rb_text_same(live->object[part], release->object);
 }
 
-/* Parts that are at TO stay; of those that are at another release than FROM, that one is opened. */
+/* Removes parts that are at TO already. Opens the releases of parts that are at another one than
+ * FROM. */
 static enum rb_code find_parts(rb_transition *t, const rb_environment *e, rb_err *err)
 {
     rb_plan_request *rq = &t->request;
@@ -53,8 +54,9 @@ static enum rb_code find_parts(rb_transition *t, const rb_environment *e, rb_err
 }
 
 /*
- * A revert's verdict can be agreed to go past by who deploys, on a host that has no key to mark
- * anything with. What people said, and what a policy leaves to people, takes a person's word.
+ * Refuses a target that is bad. If only a revert marked it and no policy is set, --accept-reverted
+ * overrides that, since the host may have no key to mark it good. Verdicts of people, and those
+ * under a policy, can be changed only by `rbtool mark`.
  */
 static enum rb_code refuse_bad(rb_transition *t, const rb_environment *e, const rb_intent *intent,
                                rb_err *err)
@@ -76,9 +78,9 @@ static enum rb_code refuse_bad(rb_transition *t, const rb_environment *e, const 
                    may ? ", or add --accept-reverted to deploy it all the same" : "");
 }
 
-/* What failed when it went live, or when the checks ran last, is done again: a service that runs is
- * not restarted. Checks that passed since, by `rbtool check`, run again: the transition records
- * that the release is well here, and only then a revert may go back to it. */
+/* Finds out what to repeat for the live release: the start of the service, or the checks, if they
+ * failed the last time. If `rbtool check` passed since, the checks run again: only a transition can
+ * record that the release is well, so that a revert may go back to it. */
 static enum rb_code find_failed(enum rb_again *out, const rb_environment *e, rb_err *err)
 {
     RB_AUTO(rb_json_freep) json_t *health = NULL;
@@ -95,7 +97,7 @@ static enum rb_code find_failed(enum rb_again *out, const rb_environment *e, rb_
     return RB_OK;
 }
 
-/* The release that is live, once more: over drift, or the start and the checks that failed. */
+/* Deploys the live release again, if it has drifted, or if the start or the checks failed. */
 static enum rb_code deploy_again(rb_transition *t, const rb_environment *e, const rb_intent *intent,
                                  rb_err *err)
 {
@@ -131,8 +133,8 @@ static enum rb_code prepare_deploy(rb_transition *t, const rb_environment *e,
         rq->parts[part] = rq->parts[part] && !is_at(e->live, part, t->to);
         rq->unused[part] = !e->live->tag[part];
     }
-    /* What the database is at, since its scripts depend on it; else what the first other part is
-     * at. */
+    /* FROM is the release of the database, since its scripts depend on it; else of the first other
+     * part. */
     const char *live = rq->parts[RB_PART_DB] ? e->live->tag[RB_PART_DB] : NULL;
     for (int part = 0; part < RB_PARTS && !live; part++)
         live = rq->parts[part] ? e->live->tag[part] : NULL;
@@ -175,8 +177,8 @@ enum rb_code rb_transition_target(rb_known_good *out, rb_session *session, const
     return rb_known_good_find(out, &rq, err);
 }
 
-/* The parts that move: those that TAG is live in, as far as they were asked for; without --only
- * every part that anything is live in, since all of an environment is at TO after it. */
+/* Finds the parts that move. With --only, those of them that TAG is live in. Otherwise all parts in
+ * which anything is live, since the whole environment is at TO afterwards. */
 static void find_reverted(rb_transition *t, const rb_environment *e, const rb_intent *intent)
 {
     const char *app = e->live->tag[RB_PART_APP];
@@ -203,7 +205,7 @@ static enum rb_code prepare_revert(rb_transition *t, const rb_environment *e,
     rb_plan_request *rq = &t->request;
     RB_AUTO(rb_known_good_clear) rb_known_good good = {0};
     find_reverted(t, e, intent);
-    if (t->nothing) /* a tag that does not exist is a mistake all the same */
+    if (t->nothing) /* an unknown tag is an error all the same */
         return rb_session_release(&t->from, rq->session, intent->tag, NULL, err);
     RB_TRY(rb_live_release(&t->from, rq->session, e->env->name, e->live, intent->tag, err));
     rq->from = t->from;
@@ -222,8 +224,7 @@ static enum rb_code prepare_revert(rb_transition *t, const rb_environment *e,
     return RB_OK;
 }
 
-/* After the commit the way back is a transition of its own: what is half-way, with its sides
- * changed. */
+/* Prepares the abort of a committed transition: a new transition from its TO to its FROM. */
 static enum rb_code prepare_abort(rb_transition *t, const rb_environment *e,
                                   const rb_intent *intent, rb_err *err)
 {
@@ -236,7 +237,7 @@ static enum rb_code prepare_abort(rb_transition *t, const rb_environment *e,
                        "continue it with `rbtool resume --env %s`",
                        env, env);
     for (int part = 0; part < RB_PARTS; part++) {
-        if (!t->part_from[part]) /* a transition goes to one release */
+        if (!t->part_from[part]) /* a transition has only one target */
             continue;
         RB_AUTO(rb_free_str) char *where = rb_parts_where(&t->live, t->request.parts);
         return rb_fail(err, RB_DECIDE,
@@ -247,7 +248,8 @@ static enum rb_code prepare_abort(rb_transition *t, const rb_environment *e,
                        t->row->kind, env, where, env, t->row->to, env);
     }
     rb_plan_request *rq = &t->request;
-    memset(rq->unused, 0, sizeof rq->unused); /* by what is aborted they are */
+    memset(rq->unused, 0,
+           sizeof rq->unused); /* the transition that is aborted uses every part that it moves */
     rq->kind = intent->kind;
     rq->command = intent->command;
     rq->from = t->to;
@@ -311,12 +313,13 @@ enum rb_code rb_transition_plan(rb_transition *t, rb_session *session, const rb_
     return RB_OK;
 }
 
-/* What keeps an abort from going back leaves it half-way. */
+/* If an abort cannot go back, the environment stays half-way. */
 enum rb_code rb_transition_agree(bool *loss_passed, const rb_transition *t, bool drift,
                                  const char *loss, bool break_glass, rb_err *err)
 {
     const rb_policy *policy = t->request.session->policy;
-    bool back = strcmp(t->plan->kind, "abort") == 0; /* goes back over drift */
+    bool back =
+        strcmp(t->plan->kind, "abort") == 0; /* an abort goes back although there is drift */
     *loss_passed = false;
     RB_TRY(rb_policy_check_key(policy, &t->request, err));
     enum rb_code code = rb_plan_allowed(t->plan, drift || back, loss, err);

@@ -6,7 +6,7 @@
 #include "environment/state_watch.h"
 #include "transition/parts.h"
 
-/* Why the deploy cannot be undone without a person, or NULL: a new string. */
+/* Returns why the deploy cannot be undone without a person's decision, as a new string, or NULL. */
 static char *blocked(const rb_run *run)
 {
     const rb_plan_request *rq = run->request;
@@ -45,7 +45,8 @@ static enum rb_code begin(const rb_run *run, int64_t milliseconds, rb_err *err)
     return rb_state_watch_set(run->state, watch, err);
 }
 
-/* The release that it went back to is not well either: then TAG is not what is wrong. */
+/* Ends the watch after its automatic revert. If the target is unhealthy, too, TAG is not the cause
+ * and is not marked bad. */
 static enum rb_code end(const rb_run *run, const rb_err *unhealthy, rb_err *err)
 {
     RB_AUTO(rb_json_freep) json_t *watch = NULL;
