@@ -9,8 +9,7 @@
  *
  * One format gives message and hint, separated by a newline:
  *
- * return rb_fail(err, RB_ERROR, "no release %s in this clone
- * fetch it with `git fetch --tags`", tag);
+ *     rb_fail(err, RB_ERROR, "no release %s here\nfetch it with `git fetch --tags`", tag);
  *
  * Only a newline of the format separates them, not one in a value, so that text from outside cannot
  * become a hint.

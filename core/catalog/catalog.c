@@ -15,7 +15,7 @@ void rb_catalog_fingerprint(const json_t *catalog, char out[RB_SHA256_HEX])
     rb_json_hash(schema, out);
 }
 
-/* Keys of both, each once. */
+/* Returns the keys of both objects, sorted, each once. */
 static void all_keys(rb_strs *out, const json_t *a, const json_t *b)
 {
     rb_json_each_member (key, value, a)
@@ -27,8 +27,8 @@ static void all_keys(rb_strs *out, const json_t *a, const json_t *b)
     rb_strs_sort(out);
 }
 
-/* The key that the catalog has for the table (or view) of this name: a trigger and an index keep
- * the case that their own text has. NULL if it has none. */
+/* Returns the catalog's key of the table or view of this name; NULL if it has none. Ignores case if
+ * necessary: SQLite keeps the case in which a trigger or index writes the table's name. */
 static char *find_table(const json_t *catalog, const char *kind, const char *name)
 {
     RB_AUTO(rb_free_str) char *wanted = rb_catalog_key(kind, NULL, name);
@@ -53,7 +53,8 @@ char *rb_catalog_table_of(const json_t *catalog, const char *object)
     return found || !table ? found : find_table(catalog, "view", table);
 }
 
-/* When all of a table came or went, the table says so for its columns and constraints. */
+/* True if the key is a part of a table that only one of the catalogs has. The table's own
+ * difference covers it. */
 static bool goes_with_table(const char *key, const json_t *where, const json_t *other)
 {
     bool is_part = rb_catalog_is(key, "column") || rb_catalog_is(key, "constraint") ||
@@ -80,7 +81,7 @@ static const char **sorted_texts(const json_t *list)
     return texts;
 }
 
-/* The same columns, in whatever order? */
+/* True if both lists have the same columns, in any order. */
 static bool same_columns(const json_t *a, const json_t *b)
 {
     size_t n = json_array_size(a);

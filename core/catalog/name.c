@@ -46,9 +46,9 @@ static bool in(const char *const *list, const char *kind, size_t len)
     return false;
 }
 
-/* Kinds whose objects have a name of their own in each table. */
+/* Kinds of objects whose names are unique only within a table. */
 static const char *const of_tables[] = {"column", "constraint", "trigger", "rule", "policy", NULL};
-/* Kinds whose keys end with text that is not a name. */
+/* Kinds whose keys end with a text instead of a name. */
 static const char *const of_text[] = {
     "constraint",     "function",        "procedure", "aggregate", "operator",
     "operator_class", "operator_family", "cast",      "transform", NULL};
@@ -86,7 +86,8 @@ char *rb_catalog_qualified(const char *schema, const char *name)
     return rb_buf_detach(&out);
 }
 
-/* A part as add_quoted() writes it; NULL if there is none. */
+/* Reads one part of a qualified name, quoted or plain, and moves *at behind it. Returns NULL if
+ * there is none. */
 static char *read_quoted(const char **at)
 {
     rb_buf out = {0};
@@ -120,7 +121,7 @@ void rb_catalog_split(char **schema, char **name, const char *qualified)
     *name = two ? second : rb_strdup(qualified);
 }
 
-/* A table or name, which may have a schema. */
+/* Appends the qualified name of a table or other object to a key. */
 static void add_name(rb_buf *out, const char *qualified)
 {
     RB_AUTO(rb_free_str) char *schema = NULL;
@@ -163,8 +164,8 @@ bool rb_catalog_is(const char *key, const char *kind)
     return strncmp(key, kind, n) == 0 && key[n] == ' ';
 }
 
-/* Undoes one \xHH or \u{H} of rb_safe(), which writes no character above U+2069 so. Returns where
- * it ends; p itself if there is none. */
+/* Decodes an escape \xHH or \u{H} of rb_safe(), which has none above U+2069. Returns its end, or p
+ * if p does not start an escape. */
 static const char *take_escape(rb_buf *out, const char *p)
 {
     char *end = NULL;
@@ -182,7 +183,8 @@ static const char *take_escape(rb_buf *out, const char *p)
     return end;
 }
 
-/* A table or name at *at, which is moved behind it; NULL if there is none. */
+/* Reads one part of a key, quoted or plain, and moves *at behind it. Returns NULL if there is
+ * none. */
 static char *take_part(const char **at)
 {
     const char *p = *at;
@@ -211,7 +213,7 @@ static char *take_part(const char **at)
     return NULL;
 }
 
-/* Up to three parts with dots between; returns how many. */
+/* Reads up to three parts, separated by dots; returns their number. */
 static size_t take_parts(char *parts[3], const char **at)
 {
     const char *p = *at;
@@ -270,7 +272,8 @@ char *rb_catalog_bare_name(const char *key)
     return bare;
 }
 
-/* The text of a function or operator begins with its schema, if that is not the default one. */
+/* Splits the schema off the text of a function or operator. It has none if it is in the default
+ * schema. */
 static char *split_text(char **schema, const char *text)
 {
     const char *at = text;

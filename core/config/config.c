@@ -45,7 +45,8 @@ static int by_name(const void *a, const void *b)
     return strcmp(((const rb_config_database *)a)->name, ((const rb_config_database *)b)->name);
 }
 
-/* Sorted by name: an object has no order of its own, and the manifest must not depend on one. */
+/* Reads the databases, sorted by name: the manifest must not depend on the order of members in a
+ * file. */
 static void read_databases(rb_config *config, const json_t *object)
 {
     config->databases = rb_calloc(json_object_size(object), sizeof *config->databases);
@@ -99,7 +100,7 @@ static rb_config *from_json(const json_t *json, const char *source)
     return config;
 }
 
-/* Checks what a shape cannot express. */
+/* Checks constraints that a shape cannot express. */
 static enum rb_code check_names(const json_t *json, const char *source, rb_err *err)
 {
     const json_t *artifacts = json_object_get(json, "artifacts");
@@ -124,12 +125,12 @@ static enum rb_code check_names(const json_t *json, const char *source, rb_err *
     return RB_OK;
 }
 
-/* What a value was read from. */
+/* The text that a value was read from, for line numbers in messages. */
 typedef struct written {
     const char *text;
     size_t len;
     const char *source;
-    const char *within; /* path of the value in text */
+    const char *within; /* path in text of the value that is checked */
 } written;
 
 static enum rb_code check_shape(const rb_shape *shape, const json_t *json, const written *from,
@@ -140,7 +141,8 @@ static enum rb_code check_shape(const rb_shape *shape, const json_t *json, const
         return RB_OK;
     RB_AUTO(rb_free_str) char *key = fault.key ? rb_safe(fault.key) : NULL;
     const char *const parts[] = {from->within, fault.path, key};
-    RB_AUTO(rb_buf_clear) rb_buf path = {0}; /* of the value, and with the key at fault */
+    /* path of the value, for the message; `at` also has the key at fault */
+    RB_AUTO(rb_buf_clear) rb_buf path = {0};
     RB_AUTO(rb_buf_clear) rb_buf at = {0};
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
         if (!parts[i] || !*parts[i])

@@ -13,15 +13,15 @@
 #define DEFAULT_BACKUP_LIMIT 1024 /* MiB */
 #define DEFAULT_KEEP_BACKUPS 90
 #define DEFAULT_LOCK_TIMEOUT 30
-#define LOCK_MS                                                                                    \
-    800 /* less than PostgreSQL's deadlock_timeout, so that rbtool is the one to give way */
+#define LOCK_MS 800 /* less than PostgreSQL's deadlock_timeout: rbtool gives way, not others */
 #define DEFAULT_TIMEOUT 30
 #define DEFAULT_ATTEMPT 10
 #define DEFAULT_FAILURES 3
 #define DEFAULT_INTERVAL 5
 #define DEFAULT_ESCALATE 600
 
-/* How an environment is read. lenient: without the databases whose url is not set here. */
+/* How to read an environment. lenient: omit databases whose url is a variable that is not set.
+ */
 typedef struct reading {
     const char *base;
     const char *(*lookup)(const char *name);
@@ -83,10 +83,9 @@ void rb_env_free(rb_env *env)
     free(env);
 }
 
-/* Returns the path without empty, "." and ".." components, so that the test whether one path lies
- * below another works and messages show it as a person would write it. ".." leads to the folder
- * above a symlink's target, as in the kernel; other symlinks stay, because files are replaced
- * behind them. */
+/* Returns the path without empty, "." and ".." components, for comparisons of paths and for
+ * messages. ".." after a symlink leads to the folder above its target, as in the kernel. Other
+ * symlinks stay, because files are replaced at their targets. */
 static char *absolute(const char *base, const char *path)
 {
     RB_AUTO(rb_free_str)
@@ -111,8 +110,8 @@ static char *absolute(const char *base, const char *path)
     return rb_buf_detach(&out);
 }
 
-/* "$NAME" from the process environment, so that a password need not stand in a file. *out is NULL
- * if it is not set and lenient. */
+/* Returns a database's url. "$NAME" is replaced by an environment variable, so that a file need not
+ * contain a password. If that is not set, *out is NULL in a lenient reading. */
 static enum rb_code read_url(char **out, const char *env, const char *name, const char *url,
                              const reading *how, rb_err *err)
 {
@@ -127,7 +126,7 @@ static enum rb_code read_url(char **out, const char *env, const char *name, cons
                            env, name, url);
         url = value;
     }
-    if (!rb_url_engine(url, NULL)) /* of the variable */
+    if (!rb_url_engine(url, NULL)) /* the variable's value may be invalid, too */
         return rb_fail(err, RB_ERROR, "environments.%s.databases.%s must be " RB_URL_WORDS, env,
                        name);
     const char *file = rb_url_file(url);
@@ -319,8 +318,8 @@ enum rb_code rb_env_look(rb_env **out, const json_t *environments, const char *n
     return define(out, environments, name, &(reading){base, lookup, true}, err);
 }
 
-/* Checks that no other environment shares a file. One that cannot be read cannot be used, so it is
- * skipped. */
+/* Checks that no other environment shares a file with this one. Skips environments that cannot be
+ * read, because they cannot be used either. */
 static enum rb_code check_others(const rb_env *env, const json_t *environments, const reading *how,
                                  rb_err *err)
 {

@@ -10,10 +10,10 @@
 
 typedef struct place {
     char *key;    /* "databases.main" */
-    char *path;   /* resolved; NULL: a database that is not a file */
-    char *id;     /* equal for the same place */
-    int owner;    /* index of the database that it belongs to; -1: none */
-    bool managed; /* a folder below the root that rbtool manages */
+    char *path;   /* resolved path; NULL: a database that is not a file */
+    char *id;     /* identity of the file or folder; equal if two paths lead to the same one */
+    int owner;    /* index of the database that the file belongs to; -1: none */
+    bool managed; /* true for a folder below the root that rbtool manages */
 } place;
 
 typedef struct places {
@@ -31,7 +31,8 @@ static void places_clear(places *list)
     free(list->items);
 }
 
-/* Device and inode of the nearest that exists, and the names below it. path is resolved. */
+/* Returns device and inode of the nearest existing ancestor (or the file itself), and the names
+ * below it. `path` must be resolved. */
 static char *id_of(const char *path)
 {
     struct stat st = {0};
@@ -47,7 +48,7 @@ static char *id_of(const char *path)
     return id;
 }
 
-/* Adds a path, which is resolved. Takes ownership of key and path. */
+/* Adds a resolved path. Takes ownership of key and path. */
 static place *add(places *list, char *key, char *path)
 {
     list->items = rb_realloc(list->items, list->n + 1, sizeof *list->items);
@@ -91,7 +92,7 @@ static void find_places(places *list, const rb_env *env)
             rb_path_resolve(env->config[i].value, NULL, NULL));
 }
 
-/* True if path, which is resolved, is the folder or lies below it. */
+/* True if the resolved `path` is the folder or lies below it. */
 static bool is_within(const char *path, const place *folder)
 {
     RB_AUTO(rb_free_str) char *at = rb_strdup(path);
@@ -107,8 +108,8 @@ static bool is_within(const char *path, const place *folder)
     }
 }
 
-/* Refuses files in managed folders: those in a release's folder are removed with it and compared
- * with the release; those in .rbtool belong to rbtool. */
+/* Refuses files in folders that rbtool manages. A release's folder is removed with the release and
+ * compared with its manifest; .rbtool is for rbtool's own files. */
 static enum rb_code check_managed(const rb_env *env, const places *list, rb_err *err)
 {
     for (size_t i = 0; i < list->n; i++) {

@@ -1,22 +1,23 @@
 /*
- * Places of environments on the host: the root, every database with the files that SQLite keeps
- * beside it, the flag file, config files, and the folders below the root that rbtool manages.
- * Two places are the same if they lead to the same file or folder after symlinks, ".." and hard
- * links are resolved; what does not exist yet goes by the nearest folder above it that exists.
+ * Checks that environments do not share files on the host: the root, every database with the files
+ * that SQLite keeps beside it, the flag file, config files, and the folders below the root that
+ * rbtool manages.
  *
- * The answer holds for the moment of the call only. Nothing is opened or created. A path that may
- * not be looked at is compared as text.
+ * Paths are compared after symlinks, ".." and hard links are resolved. A path that does not exist
+ * yet is identified by its nearest existing ancestor. Nothing is opened or created. A path without
+ * permission to inspect it is compared as text. The result can change after the call.
  */
 #ifndef RB_CONFIG_OVERLAP_H
 #define RB_CONFIG_OVERLAP_H
 
 #include "config/environment.h"
 
-/* RB_ERROR unless every place of env is its own, and no file or database lies in a folder that
+/* Fails with RB_ERROR if two files of env are the same, or a file or database lies in a folder that
  * rbtool manages. */
 enum rb_code rb_env_check_places(const rb_env *env, rb_err *err);
 
-/* RB_ERROR if the two environments share a place; the message names both and what they share. */
+/* Fails with RB_ERROR if the two environments share a file or folder; the message names both
+ * environments and the path. */
 enum rb_code rb_env_check_shared(const rb_env *env, const rb_env *other, rb_err *err);
 
 #endif

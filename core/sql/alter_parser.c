@@ -4,7 +4,7 @@
 
 #include "sql/token.h"
 
-#define HEAD 12 /* tokens that say all about DROP and ALTER */
+#define HEAD 12 /* number of tokens that identify a DROP or ALTER statement */
 
 typedef struct head {
     rb_token items[HEAD];
@@ -27,7 +27,7 @@ static char *take_name(head *h)
     return rb_token_name(&h->items[h->at++]);
 }
 
-/* [SCHEMA.]NAME */
+/* Takes [SCHEMA.]NAME and returns the name; NULL if the next token is not a name. */
 static char *take_table(head *h)
 {
     char *name = take_name(h);

@@ -1,4 +1,5 @@
-/* What a statement that changes a table's definition is about, in SQLite's dialect. */
+/* Parses statements of SQLite that drop a table or change its definition (DROP TABLE, ALTER
+ * TABLE). */
 #ifndef RB_SQL_ALTER_PARSER_H
 #define RB_SQL_ALTER_PARSER_H
 
@@ -16,11 +17,12 @@ enum rb_ddl_kind {
 typedef struct rb_ddl {
     enum rb_ddl_kind kind;
     char *table;
-    char *column;   /* dropped, or renamed */
-    char *new_name; /* of the table or column */
+    char *column;   /* the column that is dropped or renamed */
+    char *new_name; /* new name of the table or column */
 } rb_ddl;
 
-/* Reads the head of one statement, in time that does not grow with its length. */
+/* Parses one statement. Reads only its first tokens, whatever its length. kind is RB_DDL_OTHER for
+ * other statements. */
 void rb_ddl_read(rb_ddl *out, const char *sql, size_t len);
 void rb_ddl_clear(rb_ddl *ddl);
 

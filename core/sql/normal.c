@@ -5,7 +5,7 @@
 #include <string.h>
 #include <strings.h>
 
-/* Sorted. Words that SQLite never takes for a name unless they are quoted. */
+/* Words that SQLite accepts as names only in quotes, sorted. */
 static const char *const reserved[] = {
     "ADD",       "ALL",     "ALTER",      "AND",        "AS",          "AUTOINCREMENT",
     "BETWEEN",   "CASE",    "CHECK",      "COLLATE",    "COMMIT",      "CONSTRAINT",
@@ -20,8 +20,8 @@ static const char *const reserved[] = {
     "WINDOW",
 };
 
-/* Sorted. Keywords that may also be names: written in lower case in the normal form, so that it
- * does not matter which of the two they are. */
+/* Keywords that may also be names, sorted. The normal form writes them in lower case, whether they
+ * are used as a keyword or as a name. */
 static const char *const soft[] = {
     "abort",
     "action",
@@ -161,13 +161,13 @@ static void add_cased(rb_buf *out, const char *text, size_t len, int (*fold)(int
                     (char)((unsigned char)text[i] < 0x80 ? fold((unsigned char)text[i]) : text[i]));
 }
 
-/* A name as the normal form has it: bare where that is possible. */
+/* Appends a name, without quotes if possible. */
 static void add_name(rb_buf *out, const char *name, bool is_called)
 {
     size_t len = strlen(name);
-    /* A byte order mark in front would be white space. */
-    bool plain = rb_ledger_write_starts(name[0]) && strncmp(name, "\xef\xbb\xbf", 3) != 0 &&
-                 *rb_ledger_write_end(name, name + len) == '\0' && !reserved_word(name, len);
+    /* SQLite ignores a byte order mark at the start of a bare name, so quote such a name. */
+    bool plain = rb_sql_starts_word(name[0]) && strncmp(name, "\xef\xbb\xbf", 3) != 0 &&
+                 *rb_sql_word_end(name, name + len) == '\0' && !reserved_word(name, len);
     if (!plain)
         add_quoted(out, name, '"');
     else if (is_called || soft_word(name, len))
@@ -184,7 +184,7 @@ static bool has_column(const rb_strs *columns, const char *name)
     return false;
 }
 
-/* may_be_string: a double-quoted token stands where a string can. */
+/* Appends a token. may_be_string: SQLite may take a double-quoted token here for a string. */
 static void add_token(rb_buf *out, const rb_token *token, bool is_called, bool may_be_string,
                       const rb_strs *columns)
 {

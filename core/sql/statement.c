@@ -2,18 +2,18 @@
 
 #include <string.h>
 
-/* State that decides where the statement being read ends. */
+/* State for finding the end of the current statement. */
 struct body {
-    bool explain; /* only EXPLAIN so far */
-    bool opening; /* trigger_bodies: CREATE so far, perhaps TEMP */
+    bool explain; /* all tokens so far belong to EXPLAIN [QUERY PLAN] */
+    bool opening; /* all tokens so far are CREATE or CREATE TEMP (trigger_bodies only) */
     bool create;
-    bool trigger;    /* until "; END ;" */
-    size_t atomic;   /* depth of BEGIN ATOMIC and CASE */
-    size_t parens;   /* depth */
-    bool copy;       /* COPY ... */
-    bool copy_in;    /* ... FROM STDIN */
-    rb_token last;   /* the token before */
-    rb_token before; /* and the one before that */
+    bool trigger;    /* in a trigger, which ends at "; END ;" */
+    size_t atomic;   /* nesting depth of BEGIN ATOMIC and CASE */
+    size_t parens;   /* nesting depth of parentheses */
+    bool copy;       /* begins with COPY */
+    bool copy_in;    /* COPY that reads FROM STDIN */
+    rb_token last;   /* the previous token */
+    rb_token before; /* the token before `last` */
 };
 
 static void note_routine(struct body *body, const rb_token *token)
@@ -42,7 +42,8 @@ static bool is_any(const rb_token *token, const char *const *words)
     return false;
 }
 
-/* As SQLite's own sqlite3_complete() has it: EXPLAIN [QUERY PLAN] CREATE [TEMP] TRIGGER. */
+/* Recognises EXPLAIN [QUERY PLAN] CREATE [TEMP] TRIGGER, in the same way as SQLite's
+ * sqlite3_complete(). */
 static void note_trigger(struct body *body, const rb_token *token, size_t n)
 {
     static const char *const temp[] = {"temp", "temporary", NULL};
@@ -85,7 +86,7 @@ static void skip_line(rb_sql *sql)
     sql->at = end ? (size_t)(end - sql->text) : sql->len;
 }
 
-/* The data lines behind COPY ... FROM STDIN; up to and with the line that is "\.". */
+/* Reads the data lines after COPY ... FROM STDIN, up to and including the line "\.". */
 static void read_copy_data(rb_sql_statement *out, rb_sql *sql)
 {
     skip_line(sql);

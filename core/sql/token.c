@@ -32,7 +32,7 @@ static const rb_sql_dialect postgresql = {
     .routine_bodies = true,
 };
 
-/* A byte order mark: a file that was appended to another one begins with it. */
+/* True at a byte order mark. They also occur inside a text, where files were concatenated. */
 static bool is_mark(const char *p, const char *end)
 {
     return end - p >= 3 && memcmp(p, "\xef\xbb\xbf", 3) == 0;
@@ -46,7 +46,7 @@ void rb_sql_init(rb_sql *sql, const char *text, size_t len, const char *engine)
         sql->at = 3;
 }
 
-/* A vertical tab is not white space for either engine. */
+/* Neither engine treats a vertical tab as white space. */
 static bool is_space(char c)
 {
     return c == ' ' || c == '\t' || c == '\n' || c == '\f' || c == '\r';
@@ -57,17 +57,17 @@ static bool is_digit(char c)
     return c >= '0' && c <= '9';
 }
 
-bool rb_ledger_write_starts(char c)
+bool rb_sql_starts_word(char c)
 {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || (unsigned char)c >= 0x80;
 }
 
 static bool is_word(char c)
 {
-    return rb_ledger_write_starts(c) || is_digit(c) || c == '$';
+    return rb_sql_starts_word(c) || is_digit(c) || c == '$';
 }
 
-const char *rb_ledger_write_end(const char *p, const char *end)
+const char *rb_sql_word_end(const char *p, const char *end)
 {
     while (p < end && is_word(*p))
         p++;
@@ -119,7 +119,8 @@ static const char *skip_blanks(const rb_sql_dialect *d, const char *p, const cha
     }
 }
 
-/* Behind the closing quote, which stands for itself where it is doubled; NULL if there is none. */
+/* Returns the position after the closing quote; NULL if none follows. A doubled closing quote is
+ * part of the text. */
 static const char *quote_end(const char *p, const char *end, bool backslash)
 {
     char close = *p == '[' ? ']' : *p;
@@ -138,7 +139,7 @@ static const char *quote_end(const char *p, const char *end, bool backslash)
 
 static const char *number_end(const char *p, const char *end)
 {
-    /* An exponent's sign is the only character of a number that a name cannot hold, '.' aside. */
+    /* Characters of a number are '.' and those of names; only an exponent also has a sign. */
     bool hex = end - p > 1 && p[0] == '0' && (p[1] | 0x20) == 'x';
     while (p < end && (is_word(*p) || *p == '.')) {
         bool exponent = !hex && (*p | 0x20) == 'e' && end - p > 2 && (p[1] == '+' || p[1] == '-') &&
@@ -157,7 +158,7 @@ static const char *blob_end(const char *p, const char *end)
     return p < end && *p == '\'' ? p + 1 : NULL;
 }
 
-/* $$...$$ or $tag$...$tag$ at p; NULL if it is something else, such as $1. */
+/* Returns the end of $$...$$ or $tag$...$tag$ at p; NULL if p starts something else, such as $1. */
 static const char *dollar_end(const char *p, const char *end)
 {
     const char *tag = p + 1;
@@ -206,9 +207,9 @@ static const char *token_end(enum rb_token_kind *kind, const rb_sql_dialect *d, 
         const char *close = take_quoted(kind, p + 1, end, true);
         return close;
     }
-    if (rb_ledger_write_starts(*p)) {
+    if (rb_sql_starts_word(*p)) {
         *kind = RB_TOKEN_WORD;
-        return rb_ledger_write_end(p, end);
+        return rb_sql_word_end(p, end);
     }
     if (*p == '\'' || is_one_of(*p, d->name_quotes))
         return take_quoted(kind, p, end, false);
@@ -223,7 +224,7 @@ static const char *token_end(enum rb_token_kind *kind, const rb_sql_dialect *d, 
     }
     if (is_one_of(*p, d->params) && more && is_word(p[1])) {
         *kind = RB_TOKEN_PARAM;
-        return rb_ledger_write_end(p + 1, end);
+        return rb_sql_word_end(p + 1, end);
     }
     if (d->meta_commands && *p == '\\') {
         *kind = RB_TOKEN_META;

@@ -16,10 +16,12 @@ bool rb_sqlite_is_memory(const char *path)
 }
 
 /*
- * SQLite resolves every symlink of a name as text before it opens it, and would turn the name of
- * an anchor (/proc/self/fd/N, see base/anchor.h) back into a path that another user may exchange.
- * For SQLite such a name is therefore the folder that it leads to. Comparing fstat() after the
- * open does not replace this: SQLite opens, syncs and removes its journals by name later, too.
+ * lstat() for SQLite, which treats the root of an anchor (/proc/self/fd/N, see base/anchor.h) as a
+ * folder instead of a symlink.
+ *
+ * SQLite resolves all symlinks in a name before it opens the file. It would replace the anchor by a
+ * path that another user may exchange. Comparing fstat() after the open is not enough: SQLite also
+ * opens, syncs and removes its journals by name, later.
  */
 static int look(const char *path, struct stat *st)
 {
@@ -40,7 +42,8 @@ static void register_look(void)
         vfs->xSetSystemCall(vfs, "lstat", (sqlite3_syscall_ptr)look);
 }
 
-/* SQLite would wait for ever for a writer of a FIFO that stands where a journal is expected. */
+/* Checks that the database and the files beside it are regular files. SQLite would wait for ever if
+ * a journal is a FIFO. */
 static enum rb_code check_files(const char *path, enum rb_sqlite_how how, rb_err *err)
 {
     static const char *const beside[] = {"", "-journal", "-wal", "-shm"};
@@ -86,7 +89,8 @@ static enum rb_code set_up(rb_sqlite *db, bool write, rb_err *err)
     sqlite3_db_config(db->handle, SQLITE_DBCONFIG_ENABLE_FTS3_TOKENIZER, 0, NULL);
     if (o && o->prepare)
         RB_TRY(o->prepare(db, err));
-    /* EXTRA syncs the folder too when the journal goes, so that a commit outlives a power cut. */
+    /* EXTRA also syncs the folder after the journal is removed, so that a commit survives a power
+     * failure. */
     const char *sql = o && o->pragmas ? o->pragmas
                       : write         ? "PRAGMA synchronous=EXTRA"
                                       : "PRAGMA query_only=ON";
@@ -98,10 +102,11 @@ static enum rb_code connect(rb_sqlite *db, int flags, bool write, rb_err *err)
 {
     register_look();
     RB_AUTO(rb_free_str) char *resolved = rb_anchor_name(db->path);
-    /* SQLite, as Debian builds it, takes a name that begins so for a URI. */
+    /* SQLite would treat a name that begins with "file:" as a URI. */
     bool is_like_uri = strncmp(db->path, "file:", 5) == 0;
     RB_AUTO(rb_free_str) char *name = rb_format("%s%s", is_like_uri ? "./" : "", resolved);
-    /* One thread at a time uses a connection; sqlite3_interrupt() needs no lock. */
+    /* NOMUTEX: only one thread at a time uses a connection, and sqlite3_interrupt() needs no
+     * lock. */
     int rc = sqlite3_open_v2(name, &db->handle, flags | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_URI,
                              db->options ? db->options->vfs : NULL);
     if (!db->handle)
@@ -126,8 +131,8 @@ enum rb_code rb_sqlite_open(rb_sqlite **out, const char *path, enum rb_sqlite_ho
         RB_TRY(check_files(path, how, err));
     enum rb_code code = connect(db, flags[how], how != RB_SQLITE_READ, err);
     if (code != RB_OK && how == RB_SQLITE_READ) {
-        /* A journal that a killed process left, or a WAL whose index must be built, takes write
-         * access. */
+        /* Retry with write access: a hot journal that a killed process left has to be rolled back,
+         * or a missing WAL index has to be built. */
         sqlite3_close_v2(db->handle);
         db->handle = NULL;
         if (connect(db, SQLITE_OPEN_READWRITE, false, RB_IGNORED) == RB_OK)

@@ -1,4 +1,4 @@
-/* Words for what went wrong. */
+/* Error messages of SQLite, with their causes. */
 #include "sqlite/sqlite.h"
 
 #include <sqlite3.h>
@@ -44,8 +44,9 @@ static const char *advice(int cause)
     }
 }
 
-/* Parts that a database may need and this process lacks. */
-static const char *missing_part(const char *message)
+/* Returns the cause and the remedy for a message about something that this process lacks, such as
+ * an extension; NULL for other messages. */
+static const char *explain_message(const char *message)
 {
     static const char *const parts[] = {"no such module:", "no such collation sequence:",
                                         "no such function:", "no such tokenizer:"};
@@ -78,7 +79,7 @@ static char *explain(rb_sqlite *db, enum rb_code *code)
     }
     const char *why = advice(cause);
     if (!why)
-        why = missing_part(message);
+        why = explain_message(message);
     if (why)
         rb_buf_printf(&out, ": %s", why);
     int saved =
@@ -117,8 +118,8 @@ static char *process_name(long pid)
     return safe[0] ? rb_format("process %ld (%s)", pid, safe) : rb_format("process %ld", pid);
 }
 
-/* One line of /proc/locks, "1: POSIX  ADVISORY  WRITE 4711 08:01:1234 0 EOF": the process that
- * has such a lock on that file, or 0. Our own is in nobody's way. */
+/* Parses a line of /proc/locks, "1: POSIX  ADVISORY  WRITE 4711 08:01:1234 0 EOF". Returns the
+ * process if it holds a lock of that kind on the file; 0 otherwise, and for this process. */
 static long holder_in(char *line, const char *kind, const struct stat *st)
 {
     const char *fields[6] = {0};
@@ -139,7 +140,8 @@ static long holder_in(char *line, const char *kind, const struct stat *st)
     return same && pid != (long)getpid() ? pid : 0;
 }
 
-/* /proc/locks, not F_GETLK: closing a second descriptor of the file would drop SQLite's locks. */
+/* Reads /proc/locks, because F_GETLK needs a second descriptor, and closing that would drop
+ * SQLite's locks. */
 static char *holder_of(const char *path, const char *kind)
 {
     struct stat st;
@@ -157,7 +159,8 @@ static char *holder_of(const char *path, const char *kind)
     return pid > 0 ? process_name(pid) : NULL;
 }
 
-/* Names the process that writes, else a reader that a commit waits for; NULL if none is found. */
+/* Prefers a process with a write lock. A reader is named if there is none, because it can delay a
+ * commit. */
 char *rb_sqlite_lock_holder(const char *path)
 {
     static const char *const kinds[] = {"WRITE", "READ"};

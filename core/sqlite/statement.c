@@ -7,7 +7,7 @@
 
 #include "base/hash.h"
 
-#define SHOWN_SQL 100 /* characters of a statement in an error */
+#define SHOWN_SQL 100 /* bytes of a statement in an error message */
 
 static char *quoted(const char *text, char quote)
 {
@@ -82,8 +82,8 @@ void rb_stmt_free(rb_stmt *stmt)
     sqlite3_finalize((sqlite3_stmt *)stmt);
 }
 
-/* The number of the value that the parameter at index asks for: of $2 and ?2 two, of a plain ? its
- * place. */
+/* Returns the number of the value for the parameter at index: N of $N and ?N, the parameter's own
+ * position of a plain ?. */
 static size_t number_of(sqlite3_stmt *stmt, int index)
 {
     const char *name = sqlite3_bind_parameter_name(stmt, index);
@@ -96,7 +96,8 @@ enum rb_code rb_stmt_bind(rb_stmt *handle, const json_t *params, rb_err *err)
     for (int at = 1; at <= sqlite3_bind_parameter_count(stmt); at++) {
         size_t number = number_of(stmt, at);
         const json_t *value = number > 0 ? json_array_get(params, number - 1) : NULL;
-        if (!params) /* a list that could not be made is not the same as an empty one */
+        /* params is NULL if a value was not valid UTF-8; no parameters are an empty array */
+        if (!params)
             return rb_fail(err, RB_ERROR,
                            "a value for the database is not valid UTF-8; nothing was run");
         if (!value)
@@ -198,7 +199,8 @@ static enum rb_code fail_at(rb_sqlite *db, const char *sql, rb_err *err)
     return rb_sqlite_fail(db, rb_buf_str(&doing), err);
 }
 
-/* A statement after SQLite has ended our transaction by itself would commit on its own. */
+/* Fails if SQLite has ended the transaction by itself: the next statement would be committed on its
+ * own. */
 static enum rb_code still_begun(rb_sqlite *db, rb_err *err)
 {
     if (!db->begun || rb_sqlite_active(db))
