@@ -1,4 +1,4 @@
-#include "report/metrics.h"
+#include "report/metrics_internal.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -42,55 +42,50 @@ enum family {
 
 static const struct {
     const char *name; /* without "rbtool_" */
-    const char *type;
     const char *unit; /* the end of the name, or NULL */
     const char *help;
 } families[FAMILIES] = {
-    [LEDGER_ENTRIES] = {"ledger_entries", "gauge", NULL, "Entries of the ledger, by trust."},
-    [TRANSITIONS] = {"transitions", "counter", NULL, "Transitions in the ledger."},
-    [LOST] = {"lost_values", "counter", NULL, "Values that people agreed to lose."},
-    [FREQUENCY] = {"dora_deployments_per_day", "gauge", NULL,
-                   "Deployment frequency, in the last 30 days."},
-    [LEAD] = {"dora_change_lead_time_seconds", "gauge", "seconds",
+    /* all are gauges: one text for readers of OpenMetrics and of Prometheus */
+    [LEDGER_ENTRIES] = {"ledger_entries", NULL, "Entries of the ledger, by trust."},
+    [TRANSITIONS] = {"transitions", NULL, "Transitions in the ledger."},
+    [LOST] = {"lost_values", NULL, "Values that people agreed to lose."},
+    [FREQUENCY] = {"dora_deployments_per_day", NULL, "Deployment frequency, in the last 30 days."},
+    [LEAD] = {"dora_change_lead_time_seconds", "seconds",
               "Change lead time: median from the commit to its first deployment, in the last 30 "
               "days."},
-    [FAILED] = {"dora_change_fail_ratio", "gauge", "ratio",
+    [FAILED] = {"dora_change_fail_ratio", "ratio",
                 "Change fail rate: deployments that failed, in the last 30 days."},
-    [RECOVERY] = {"dora_failed_deployment_recovery_time_seconds", "gauge", "seconds",
+    [RECOVERY] = {"dora_failed_deployment_recovery_time_seconds", "seconds",
                   "Failed deployment recovery time: median, in the last 30 days."},
-    [REWORK] = {"dora_deployment_rework_ratio", "gauge", "ratio",
+    [REWORK] = {"dora_deployment_rework_ratio", "ratio",
                 "Deployment rework rate: deployments after a failed one, in the last 30 days."},
-    [RESTORE] = {"revert_duration_seconds", "gauge", "seconds",
+    [RESTORE] = {"revert_duration_seconds", "seconds",
                  "Time to restore: median of the reverts of the last 30 days."},
-    [DRILL] = {"drill_timestamp_seconds", "gauge", "seconds",
+    [DRILL] = {"drill_timestamp_seconds", "seconds",
                "When the last drill without a problem ended."},
-    [REVIEW] = {"review_due_timestamp_seconds", "gauge", "seconds", "When the next review is due."},
-    [APPROVALS] = {"approvals_pending", "gauge", NULL,
+    [REVIEW] = {"review_due_timestamp_seconds", "seconds", "When the next review is due."},
+    [APPROVALS] = {"approvals_pending", NULL,
                    "Approvals that the newest release lacks for a deploy."},
-    [RELEASE] = {"release", "info", NULL, "The release that is live."},
-    [PENDING] = {"transition_pending", "gauge", NULL,
-                 "1 while a transition has begun and not ended."},
-    [RUNNING] = {"transition_running", "gauge", NULL,
+    [RELEASE] = {"release_info", NULL, "The release that is live."},
+    [PENDING] = {"transition_pending", NULL, "1 while a transition has begun and not ended."},
+    [RUNNING] = {"transition_running", NULL,
                  "1 while a process carries it out; 0 with a pending one: it was interrupted."},
-    [STEP] = {"transition_step", "gauge", NULL, "Number of the step that was begun last."},
-    [STEPS] = {"transition_steps", "gauge", NULL, "Steps of the pending transition."},
-    [STARTED] = {"transition_started_timestamp_seconds", "gauge", "seconds",
+    [STEP] = {"transition_step", NULL, "Number of the step that was begun last."},
+    [STEPS] = {"transition_steps", NULL, "Steps of the pending transition."},
+    [STARTED] = {"transition_started_timestamp_seconds", "seconds",
                  "When the pending transition began."},
-    [RISK] = {"data_at_risk_values", "gauge", NULL,
-              "Values at risk by the plan of the pending transition."},
-    [HEALTHY] = {"healthy", "gauge", NULL, "1 if the last checks passed; absent if none ran."},
-    [CHECKED] = {"health_checked_timestamp_seconds", "gauge", "seconds",
-                 "When the checks ran last."},
-    [CHECK_VALUE] = {"check_value", "gauge", NULL, "The last value that a check printed."},
-    [WATCHES] = {"watches", "counter", NULL, "Watches in the ledger, by how they ended."},
-    [DETECT] = {"watch_detect_duration_seconds", "gauge", "seconds",
+    [RISK] = {"data_at_risk_values", NULL, "Values at risk by the plan of the pending transition."},
+    [HEALTHY] = {"healthy", NULL, "1 if the last checks passed; absent if none ran."},
+    [CHECKED] = {"health_checked_timestamp_seconds", "seconds", "When the checks ran last."},
+    [CHECK_VALUE] = {"check_value", NULL, "The last value that a check printed."},
+    [WATCHES] = {"watches", NULL, "Watches in the ledger, by how they ended."},
+    [DETECT] = {"watch_detect_duration_seconds", "seconds",
                 "Time to detect: from the deploy to the failure that the newest such watch acted "
                 "on."},
-    [WATCH_RESTORE] = {"watch_restore_duration_seconds", "gauge", "seconds",
+    [WATCH_RESTORE] = {"watch_restore_duration_seconds", "seconds",
                        "Time to restore: from there to the end of the newest automatic revert."},
-    [BACKUP] = {"backup_timestamp_seconds", "gauge", "seconds",
-                "When the newest backup was written."},
-    [UNWRITTEN] = {"ledger_unwritten", "gauge", NULL, "Transitions that the ledger lacks."},
+    [BACKUP] = {"backup_timestamp_seconds", "seconds", "When the newest backup was written."},
+    [UNWRITTEN] = {"ledger_unwritten", NULL, "Transitions that the ledger lacks."},
 };
 
 json_t *rb_metrics_new(void)
@@ -281,9 +276,10 @@ static void add_approvals(json_t *metrics, rb_session *session, const json_t *en
     }
 }
 
-enum rb_code rb_metrics_ledger(json_t *metrics, rb_session *session, const char *environment,
-                               int64_t now, rb_err *err)
+enum rb_code rb_metrics__count(json_t *metrics, int64_t *until, rb_session *session,
+                               const char *environment, int64_t now, rb_err *err)
 {
+    const int64_t window = (int64_t)RB_METRICS_DAYS * DAY;
     RB_AUTO(rb_json_freep) json_t *document = NULL;
     RB_AUTO(rb_json_freep) json_t *counts = json_object();
     RB_AUTO(rb_json_freep) json_t *lost = json_object();
@@ -298,6 +294,9 @@ enum rb_code rb_metrics_ledger(json_t *metrics, rb_session *session, const char 
             !is_of(entry, environment))
             continue;
         count_transition(counts, lost, entry);
+        const int64_t finished = rb_json_int(rb_entry_detail(entry), "finished", 0);
+        if (finished >= now - window && finished + window < *until)
+            *until = finished + window + 1;
         if (entry->environment)
             json_object_set_new(environments, entry->environment, json_true());
     }
@@ -305,10 +304,8 @@ enum rb_code rb_metrics_ledger(json_t *metrics, rb_session *session, const char 
         add(metrics, LEDGER_ENTRIES, (double)trust[i], "trust",
             rb_entry_trust_name((enum rb_entry_trust)i));
     add_counts(metrics, counts, lost);
-    const rb_report_request request = {.session = session,
-                                       .environment = environment,
-                                       .since = now - (int64_t)RB_METRICS_DAYS * DAY,
-                                       .now = now};
+    const rb_report_request request = {
+        .session = session, .environment = environment, .since = now - window, .now = now};
     RB_TRY(rb_report_make(&document, &request, err));
     add_figures(metrics, document);
     add_newest(metrics, ledger, environment);
@@ -384,21 +381,16 @@ void rb_metrics_write(rb_buf *out, const json_t *metrics)
 {
     for (size_t i = 0; i < FAMILIES; i++) {
         const json_t *samples = json_array_get(metrics, i);
-        const bool counter = strcmp(families[i].type, "counter") == 0;
-        const bool info = strcmp(families[i].type, "info") == 0;
         if (json_array_size(samples) == 0)
             continue;
-        rb_buf_printf(out, "# TYPE rbtool_%s %s\n", families[i].name, families[i].type);
+        rb_buf_printf(out, "# TYPE rbtool_%s gauge\n", families[i].name);
         if (families[i].unit)
             rb_buf_printf(out, "# UNIT rbtool_%s %s\n", families[i].name, families[i].unit);
         rb_buf_printf(out, "# HELP rbtool_%s %s\n", families[i].name, families[i].help);
         rb_json_each (sample, samples)
-            rb_buf_printf(out, "rbtool_%s%s{%s} %.15g\n", families[i].name,
-                          counter ? "_total"
-                          : info  ? "_info"
-                                  : "",
+            rb_buf_printf(out, "rbtool_%s{%s} %.15g\n", families[i].name,
                           rb_json_str(sample, "labels"),
-                          json_real_value(json_object_get(sample, "value")));
+                          json_number_value(json_object_get(sample, "value")));
     }
     rb_buf_puts(out, "# EOF\n");
 }

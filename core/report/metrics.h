@@ -1,7 +1,9 @@
 /*
  * OpenMetrics 1.0 text, for the textfile collector of a node exporter: DORA's figures of the last
  * 30 days from the ledger, and the state of this host's environments. Points in time are
- * timestamps, never ages: a file that is not written any more must not look fresh.
+ * timestamps, never ages: a file that is not written any more must not look fresh. What the ledger
+ * says is kept in COMMON_DIR/rbtool/metrics[.ENVIRONMENT] until the ledger or its signers change, a
+ * transition leaves the 30 days, or an hour has passed.
  *
  * Order of calls: rb_metrics_new(), rb_metrics_ledger(), rb_metrics_environment() for each,
  * rb_metrics_write(), rb_json_free().

@@ -88,7 +88,7 @@ null' ]
     [ "$(grep -c '<polyline class="value" points="60,10 130,10 [0-9, ]*,80"' "$BATS_TEST_TMPDIR/report.html")" = 1 ]
     grep -q '<td>reverted</td><td class="n">' "$BATS_TEST_TMPDIR/report.html"
     run -0 rbtool metrics
-    [[ $output == *'rbtool_watches_total{environment="prod",outcome="reverted"} 1'* ]]
+    [[ $output == *'rbtool_watches{environment="prod",outcome="reverted"} 1'* ]]
     [[ $output == *'rbtool_watch_detect_duration_seconds{environment="prod"} '* ]]
     [[ $output == *'rbtool_watch_restore_duration_seconds{environment="prod"} '* ]]
 }
