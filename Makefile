@@ -65,7 +65,11 @@ $(BUILD)/%.o: %.c
 $(BUILD)/cmd/init_hooks.o: $(HOOKS)
 # It also holds the pages that `rbtool help COMMAND` prints.
 $(BUILD)/cmd/help.o: $(wildcard cmd/man/*.md)
-# And the page of a report, and the query for a catalog of PostgreSQL.
+# And the schemas of what it reads, the page of a report, and the query for a catalog of PostgreSQL.
+$(BUILD)/core/config/config_shape.o: schemas/config.schema.json
+$(BUILD)/core/ledger/entry_shape.o: schemas/ledger-entry.schema.json
+$(BUILD)/core/ledger/policy_read.o: schemas/policy.schema.json
+$(BUILD)/core/release/manifest_decode.o: schemas/manifest.schema.json
 $(BUILD)/core/report/page.o: core/report/page.html
 $(BUILD)/core/database/postgres/catalog.o: core/database/postgres/catalog.sql
 

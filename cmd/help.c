@@ -3,13 +3,11 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/embed.h"
 #include "commands.h"
 
 /* The pages of cmd/man, compiled into the program. */
-#define EMBED(name)                                                                                \
-    __asm__(".pushsection .rodata\nrb_page_" #name ":\n.incbin \"cmd/man/rbtool-" #name            \
-            ".1.md\"\n.byte 0\n.popsection\n");                                                    \
-    extern const char rb_page_##name[];
+#define EMBED(name) RB_EMBED(rb_page_##name, "cmd/man/rbtool-" #name ".1.md");
 RB_COMMANDS(EMBED)
 
 #define PAGE_OF_COMMAND(name) {&rb_cmd_##name, rb_page_##name},

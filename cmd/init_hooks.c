@@ -12,6 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/embed.h"
 #include "base/file.h"
 #include "base/text.h"
 #include "ui.h"
@@ -21,15 +22,11 @@
 #define BEFORE ".before-rbtool"
 
 /* The files of hooks/, compiled into the program. */
-#define EMBED(symbol, file)                                                                        \
-    __asm__(".pushsection .rodata\n" #symbol ":\n.incbin \"" file "\"\n.byte 0\n.popsection\n");   \
-    extern const char symbol[]
-
-EMBED(rb_hook_pre_push, "hooks/pre-push");
-EMBED(rb_hook_reference_transaction, "hooks/reference-transaction");
-EMBED(rb_hook_commit_msg, "hooks/commit-msg");
-EMBED(rb_hook_pre_receive, "hooks/pre-receive");
-EMBED(rb_hook_post_receive, "hooks/post-receive");
+RB_EMBED(rb_hook_pre_push, "hooks/pre-push");
+RB_EMBED(rb_hook_reference_transaction, "hooks/reference-transaction");
+RB_EMBED(rb_hook_commit_msg, "hooks/commit-msg");
+RB_EMBED(rb_hook_pre_receive, "hooks/pre-receive");
+RB_EMBED(rb_hook_post_receive, "hooks/post-receive");
 
 static const struct hook {
     const char *name;

@@ -137,14 +137,6 @@ const char *rb_shape_nearest(const char *key, const char *const *keys)
     return best;
 }
 
-static const rb_shape_field *field_of(const rb_shape *shape, const char *key)
-{
-    for (const rb_shape_field *f = shape->fields; f->key; f++)
-        if (strcmp(f->key, key) == 0)
-            return f;
-    return NULL;
-}
-
 static bool unknown_key(const rb_shape *shape, const place *at, const char *key,
                         rb_shape_fault *fault)
 {
@@ -171,13 +163,13 @@ static bool object_fits(const rb_shape *shape, const json_t *json, const place *
                         rb_shape_fault *fault)
 {
     rb_json_each_member (key, value, json) {
-        const rb_shape_field *field = field_of(shape, key);
-        if (!field && shape->open)
+        const rb_shape *member = rb_shape_member(shape, key);
+        if (!member && shape->open)
             continue;
-        if (!field)
+        if (!member)
             return unknown_key(shape, at, key, fault);
         const place inner = {.up = at, .key = key};
-        if (!fits(field->shape, value, &inner, fault))
+        if (!fits(member, value, &inner, fault))
             return false;
     }
     for (const rb_shape_field *f = shape->fields; f->key; f++) {
@@ -189,16 +181,28 @@ static bool object_fits(const rb_shape *shape, const json_t *json, const place *
     return true;
 }
 
+static bool string_fits(const rb_shape *shape, const char *text)
+{
+    if (shape->one_of) {
+        for (size_t i = 0; shape->one_of[i]; i++)
+            if (strcmp(shape->one_of[i], text) == 0)
+                return true;
+        return false;
+    }
+    return !shape->check || shape->check(text);
+}
+
 static bool map_fits(const rb_shape *shape, const json_t *json, const place *at,
                      rb_shape_fault *fault)
 {
     rb_json_each_member (key, value, json) {
         const place inner = {.up = at, .key = key};
-        if (shape->check && !shape->check(key)) {
+        if (shape->key && !string_fits(shape->key, key)) {
             RB_AUTO(rb_free_str) char *safe = rb_safe(key);
+            RB_AUTO(rb_free_str) char *expected = describe(shape->key);
             *fault = (rb_shape_fault){.path = path_of(at),
                                       .key = rb_strdup(key),
-                                      .expected = rb_format("keys that are %s", shape->expected),
+                                      .expected = rb_format("keys that are %s", expected),
                                       .found = rb_format("key \"%s\"", safe)};
             return false;
         }
@@ -245,17 +249,6 @@ static bool has_real(const json_t *json)
     return json_is_real(json);
 }
 
-static bool string_fits(const rb_shape *shape, const char *text)
-{
-    if (shape->one_of) {
-        for (size_t i = 0; shape->one_of[i]; i++)
-            if (strcmp(shape->one_of[i], text) == 0)
-                return true;
-        return false;
-    }
-    return !shape->check || shape->check(text);
-}
-
 static bool in_range(const rb_shape *shape, int64_t n, int64_t otherwise)
 {
     return n >= shape->min && n <= (shape->max ? shape->max : otherwise);
@@ -288,23 +281,29 @@ static bool value_fits(const rb_shape *shape, const json_t *json)
     return false;
 }
 
+static const rb_shape *choose(const rb_shape *const *either, const json_t *json)
+{
+    for (; either[1]; either++) {
+        const rb_shape_field *field = either[0]->fields;
+        while (field->optional)
+            field++;
+        if (json_object_get(json, field->key))
+            break;
+    }
+    return *either;
+}
+
 static bool fits(const rb_shape *shape, const json_t *json, const place *at, rb_shape_fault *fault)
 {
     if (shape->nullable && json_is_null(json))
         return true;
     if (shape->text && json_is_string(json))
         shape = shape->text;
-    if (!value_fits(shape, json)) {
-        bool of_keys = shape->kind == RB_SHAPE_MAP; /* `expected` describes its keys */
-        return fault_at(fault, at, of_keys ? rb_strdup("an object") : describe(shape), json);
-    }
+    if (!value_fits(shape, json))
+        return fault_at(fault, at, describe(shape), json);
     switch (shape->kind) {
     case RB_SHAPE_OBJECT:
-        if (shape->either[0]) {
-            bool first = json_object_get(json, shape->either[0]->fields[0].key) != NULL;
-            shape = shape->either[first ? 0 : 1];
-        }
-        return object_fits(shape, json, at, fault);
+        return object_fits(shape->either ? choose(shape->either, json) : shape, json, at, fault);
     case RB_SHAPE_MAP:
         return map_fits(shape, json, at, fault);
     case RB_SHAPE_ARRAY:

@@ -2,6 +2,13 @@
  * Shapes: what a JSON document must look like, as data. One checker for every strict reader
  * (settings, manifests, ledger entries): unknown keys, missing keys, types, ranges and words are
  * refused, and the fault says where, what was expected and what was found.
+ *
+ * The shape of a document that schemas/ describes is read from its schema, which the program
+ * contains. Of JSON Schema (draft 2020-12) it reads what those files need:
+ *  - "title" is what a fault says was expected. "description" is for people;
+ *  - a string that only certain texts fit is a definition ($defs) whose name has a function, and
+ *    whose "pattern" is for other tools;
+ *  - "anyOf" and "oneOf" are: something or null, a string or an object, or one of several objects.
  */
 #ifndef RB_BASE_SHAPE_H
 #define RB_BASE_SHAPE_H
@@ -17,7 +24,7 @@ enum rb_shape_kind {
     RB_SHAPE_BOOLEAN,
     RB_SHAPE_ARRAY,
     RB_SHAPE_OBJECT, /* exactly the given fields; open: others, too */
-    RB_SHAPE_MAP,    /* an object with keys of the user's choice */
+    RB_SHAPE_MAP,    /* an object with keys of the user's choice, which fit `key` */
     RB_SHAPE_DATA,   /* anything without fractions */
 };
 
@@ -35,14 +42,16 @@ struct rb_shape {
     const char *expected;         /* "a relative path"; NULL: from the kind */
     const rb_shape_field *fields; /* OBJECT: ends with a NULL key */
     const rb_shape *item;         /* ARRAY, MAP */
+    const rb_shape *key;          /* MAP: a string; NULL: any */
     const char *const *one_of;    /* STRING: ends with NULL */
-    bool (*check)(const char *);  /* STRING: its text; MAP: every key */
+    bool (*check)(const char *);  /* STRING: its text */
     int64_t min;                  /* INTEGER, NUMBER: value; STRING: bytes; ARRAY, MAP: items */
     int64_t max;                  /* 0: no limit of its own (INTEGER: RB_INTEGER_MAX) */
     bool unique;                  /* ARRAY of strings: none twice */
     bool open;                    /* OBJECT: other keys are fine */
-    /* OBJECT: the first of these if the value has the first key of it, else the second */
-    const rb_shape *either[2];
+    /* OBJECT: the first of these whose first required member the value has, else the last; ends
+     * with NULL */
+    const rb_shape *const *either;
     const rb_shape *text; /* OBJECT: a string of this shape is accepted as well */
 };
 
@@ -59,6 +68,26 @@ struct rb_shape {
     {                                                                                              \
         .kind = RB_SHAPE_OBJECT, .fields = RB_SHAPE_FIELDS(__VA_ARGS__)                            \
     }
+
+/* What the strings of a definition have to fit. */
+typedef struct rb_shape_named {
+    const char *name;
+    bool (*check)(const char *text);
+} rb_shape_named;
+
+typedef struct rb_schema {
+    const char *text;             /* a JSON schema: base/embed.h */
+    const rb_shape_named *checks; /* ends with a NULL name; for names of definitions that are not
+                                     functions below */
+    json_t *json;                 /* NULL until the first call */
+    const rb_shape *shape;
+} rb_schema;
+
+/* Returns the shape that a schema describes. Reads it once, also when threads ask for it. */
+const rb_shape *rb_schema_shape(rb_schema *schema);
+
+/* Returns the shape of a member of an object, or NULL. */
+const rb_shape *rb_shape_member(const rb_shape *shape, const char *key);
 
 typedef struct rb_shape_fault {
     char *path; /* "artifacts[0].paths[1]"; "" is the document itself */

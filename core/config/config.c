@@ -164,7 +164,7 @@ enum rb_code rb_config_environments(json_t **out, const char *text, size_t len, 
     RB_TRY(rb_json_read(&json, text, len, source, err));
     json_t *inner = json_object_get(json, "environments");
     const written from = {text, len, source, inner ? "environments" : ""};
-    RB_TRY(check_shape(&rb_environments_shape, inner ? inner : json, &from, err));
+    RB_TRY(check_shape(rb_environments_shape(), inner ? inner : json, &from, err));
     *out = json_incref(inner ? inner : json);
     return RB_OK;
 }
@@ -177,7 +177,7 @@ enum rb_code rb_config_parse(rb_config **out, const char *text, size_t len, cons
                        RB_CONFIG_LIMIT);
     RB_AUTO(rb_json_freep) json_t *json = NULL;
     RB_TRY(rb_json_read(&json, text, len, source, err));
-    RB_TRY(check_shape(&rb_config_shape, json, &(written){text, len, source, ""}, err));
+    RB_TRY(check_shape(rb_config_shape(), json, &(written){text, len, source, ""}, err));
     RB_TRY(check_names(json, source, err));
     *out = from_json(json, source);
     return RB_OK;

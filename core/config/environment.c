@@ -252,7 +252,7 @@ static enum rb_code read_all(rb_env *env, const json_t *json, const reading *how
     const json_t *checks = json_object_get(json, "checks");
     const json_t *notify = json_object_get(json, "notify");
     const char *flags = rb_json_str(json, "flags");
-    RB_TRY(rb_shape_check(&rb_environment_shape, json, where, err));
+    RB_TRY(rb_shape_check(rb_environment_shape(), json, where, err));
     env->root = absolute(how->base, rb_json_str(json, "root"));
     env->flags = flags ? absolute(how->base, flags) : NULL;
     RB_TRY(read_databases(env, json_object_get(json, "databases"), how, err));

@@ -14,8 +14,6 @@ static const scheme schemes[] = {
     {"postgres://", "postgresql", false},
 };
 
-const char *const rb_engines[] = {"sqlite", "postgresql", NULL};
-
 static const scheme *scheme_of(const char *url)
 {
     for (size_t i = 0; i < sizeof schemes / sizeof *schemes; i++) {

@@ -10,10 +10,6 @@
 #include "base/buf.h"
 
 #define RB_URL_WORDS "sqlite:PATH or postgresql://..."
-#define RB_URL_LIST "sqlite:PATH, postgresql://..."
-
-/* Names of the engines that settings may use. Ends with NULL. */
-extern const char *const rb_engines[];
 
 /* Returns the engine of a url, and what follows its scheme in *rest, which may be NULL. NULL if the
  * scheme is unknown or nothing follows it. */

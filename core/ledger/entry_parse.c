@@ -192,7 +192,7 @@ static bool read_json(rb_entry_form *form, const char *text, size_t len, rb_prob
     if (code == RB_OK && !rb_entry_kind_of(&form->kind, rb_json_str(json, "kind")))
         code = rb_fail(&why, RB_ERROR, "entry: it has no kind that is known here");
     if (code == RB_OK)
-        code = rb_shape_check(&rb_entry_shapes[form->kind], json, "entry", &why);
+        code = rb_shape_check(rb_entry_shape(form->kind), json, "entry", &why);
     if (code == RB_OK) {
         rb_json_pretty(&again, json);
         if (again.len != len || memcmp(again.data, text, len) != 0)

@@ -1,5 +1,5 @@
 /*
- * The shape of an entry's JSON, for each kind (same as schemas/ledger-entry.schema.json).
+ * The shape of an entry's JSON: schemas/ledger-entry.schema.json.
  */
 #ifndef RB_LEDGER_ENTRY_SHAPE_H
 #define RB_LEDGER_ENTRY_SHAPE_H
@@ -7,6 +7,6 @@
 #include "base/shape.h"
 #include "ledger/entry.h"
 
-extern const rb_shape rb_entry_shapes[RB_ENTRY_KINDS];
+const rb_shape *rb_entry_shape(enum rb_entry_kind kind);
 
 #endif

@@ -180,7 +180,7 @@ static const char *fault_of(const rb_policy *policy, const rb_entry *entry, cons
         return entry->problems.n > 0 ? entry->problems.items[0].message : "it is not signed";
     rb_shape_fault fault = {0};
     const json_t *json = json_object_get(rb_entry_detail(entry), "policy");
-    if (!json || !rb_shape_fits(&rb_policy_shape, json, &fault)) {
+    if (!json || !rb_shape_fits(rb_policy_shape(), json, &fault)) {
         rb_buf_printf(why, "policy: %s: expected %s, found %s", fault.path ? fault.path : "",
                       fault.expected ? fault.expected : "a policy",
                       fault.found ? fault.found : "none");

@@ -45,7 +45,7 @@ struct rb_policy {
     size_t about_count;
 };
 
-extern const rb_shape rb_policy_shape;
+const rb_shape *rb_policy_shape(void); /* schemas/policy.schema.json */
 
 /* Sets of small numbers, as bit fields. */
 bool rb_set_has(const rb_buf *set, size_t i);

@@ -1,10 +1,13 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/embed.h"
 #include "ledger/policy_internal.h"
 #include "trust/pattern.h"
 
 #define POLICY_LIMIT (1u << 20) /* bytes */
+
+RB_EMBED(rb_policy_schema, "schemas/policy.schema.json");
 
 static const char *const role_names[RB_ROLES] = {"release",     "mark",   "approve",
                                                  "accept-loss", "policy", "witness"};
@@ -28,7 +31,7 @@ static bool is_member(const char *text)
     const char *pattern = *text == '!' ? text + 1 : text;
     if (strncmp(pattern, "SHA256:", strlen("SHA256:")) == 0)
         return rb_policy_is_key(pattern);
-    return rb_shape_is_plain(pattern) && strlen(text) < 256 && !strpbrk(pattern, "!, \t\"");
+    return rb_shape_is_plain(pattern) && !strpbrk(pattern, "!, \t\"");
 }
 
 static bool is_environment(const char *text)
@@ -36,54 +39,15 @@ static bool is_environment(const char *text)
     return strcmp(text, "*") == 0 || rb_shape_is_name(text);
 }
 
-static const rb_shape any_text = {.kind = RB_SHAPE_STRING};
-static const rb_shape text = {
-    .kind = RB_SHAPE_STRING, .check = rb_shape_is_plain, .max = 4096, .expected = "plain text"};
-static const rb_shape member = {.kind = RB_SHAPE_STRING,
-                                .check = is_member,
-                                .expected =
-                                    "a principal, a pattern of them, or a key (SHA256:...)"};
-static const rb_shape members = {
-    .kind = RB_SHAPE_ARRAY, .item = &member, .max = 1000, .unique = true};
-static const rb_shape roles = {
-    .kind = RB_SHAPE_OBJECT,
-    .fields = RB_SHAPE_FIELDS({"release", &members, true}, {"mark", &members, true},
-                              {"approve", &members, true}, {"accept-loss", &members, true},
-                              {"policy", &members, true}, {"witness", &members, true})};
-static const rb_shape number = {.kind = RB_SHAPE_INTEGER, .min = 0, .max = 100};
-static const rb_shape approvals = {
-    .kind = RB_SHAPE_OBJECT,
-    .fields = RB_SHAPE_FIELDS({"deploy", &number, true}, {"revert", &number, true})};
-static const rb_shape boolean = {.kind = RB_SHAPE_BOOLEAN};
-static const rb_shape days = {.kind = RB_SHAPE_INTEGER, .min = 1, .max = 3650};
-static const rb_shape ages = {
-    .kind = RB_SHAPE_OBJECT,
-    .fields =
-        RB_SHAPE_FIELDS({"drill", &days, true}, {"backup", &days, true}, {"review", &days, true})};
-static const rb_shape count = {.kind = RB_SHAPE_INTEGER, .min = 0};
-static const rb_shape environment = {
-    .kind = RB_SHAPE_OBJECT,
-    .fields = RB_SHAPE_FIELDS({"approvals", &approvals, true}, {"signed", &boolean, true},
-                              {"maxAge", &ages, true}, {"maxRowsAtRisk", &count, true})};
-static const rb_shape environments = {.kind = RB_SHAPE_MAP,
-                                      .item = &environment,
-                                      .check = is_environment,
-                                      .max = 1000,
-                                      .expected = "the name of an environment, or *"};
-static const rb_shape fingerprint = {
-    .kind = RB_SHAPE_STRING,
-    .check = rb_policy_is_key,
-    .expected = "a key's fingerprint: as `ssh-keygen -l` prints it (SHA256:...), or 40 hexadecimal "
-                "digits of an OpenPGP or X.509 key"};
-static const rb_shape revocation = {
-    .kind = RB_SHAPE_OBJECT,
-    .fields = RB_SHAPE_FIELDS({"key", &fingerprint, false}, {"why", &text, true})};
-static const rb_shape revoked = {.kind = RB_SHAPE_ARRAY, .item = &revocation, .max = 10000};
-
-const rb_shape rb_policy_shape = {
-    .kind = RB_SHAPE_OBJECT,
-    .fields = RB_SHAPE_FIELDS({"$schema", &any_text, true}, {"roles", &roles, true},
-                              {"environments", &environments, true}, {"revoked", &revoked, true})};
+const rb_shape *rb_policy_shape(void)
+{
+    static const rb_shape_named checks[] = {{"member", is_member},
+                                            {"environment", is_environment},
+                                            {"key", rb_policy_is_key},
+                                            {NULL, NULL}};
+    static rb_schema schema = {.text = rb_policy_schema, .checks = checks};
+    return rb_schema_shape(&schema);
+}
 
 enum rb_code rb_policy_read(json_t **out, const char *data, size_t len, const char *what,
                             rb_err *err)
@@ -93,7 +57,7 @@ enum rb_code rb_policy_read(json_t **out, const char *data, size_t len, const ch
                        POLICY_LIMIT);
     RB_AUTO(rb_json_freep) json_t *json = NULL;
     RB_TRY(rb_json_read(&json, data, len, what, err));
-    RB_TRY(rb_shape_check(&rb_policy_shape, json, what, err));
+    RB_TRY(rb_shape_check(rb_policy_shape(), json, what, err));
     *out = RB_TAKE(json);
     return RB_OK;
 }

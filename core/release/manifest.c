@@ -5,7 +5,7 @@
 
 #include "base/members.h"
 #include "catalog/name.h"
-#include "release/manifest_shape.h"
+#include "release/manifest_json.h"
 
 static const rb_member link_members[] = {
     RB_MEMBER(TEXT, rb_link, tag, "tag"), RB_MEMBER(CHARS, rb_link, object, "object"),

@@ -2,8 +2,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/embed.h"
+#include "base/shape.h"
 #include "release/manifest.h"
-#include "release/manifest_shape.h"
+#include "release/manifest_json.h"
+
+RB_EMBED(rb_manifest_schema, "schemas/manifest.schema.json");
+
+static rb_schema schema = {.text = rb_manifest_schema};
 
 static bool fault_at(rb_shape_fault *fault, char *path, char *expected, const char *found)
 {
@@ -105,7 +111,7 @@ static enum rb_code parse(rb_manifest **out, const char *text, size_t len, rb_sh
                                   .found = rb_strdup(rb_err_line(err))};
         return err->code = RB_FOUND;
     }
-    if (!rb_shape_fits(&rb_manifest_shape, json, fault) || !rules_hold(json, fault))
+    if (!rb_shape_fits(rb_schema_shape(&schema), json, fault) || !rules_hold(json, fault))
         return rb_fail(err, RB_FOUND, "the manifest is malformed: %s: expected %s, found %s",
                        fault->path, fault->expected, fault->found);
     RB_AUTO(rb_manifest_freep) rb_manifest *manifest = rb_manifest_from_json(json);

@@ -3,13 +3,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/embed.h"
 #include "base/template.h"
 #include "report/report.h"
 
 /* The template as it is. */
-__asm__(".pushsection .rodata\nrb_page_html:\n"
-        ".incbin \"core/report/page.html\"\n.byte 0\n.popsection\n");
-extern const char rb_page_html[];
+RB_EMBED(rb_page_html, "core/report/page.html");
 
 typedef struct filling {
     rb_buf *out;

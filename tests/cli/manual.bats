@@ -110,7 +110,7 @@ blocks() { # PAGE HEADING
         elif (.additionalProperties | type) == "object" then
             (if .propertyNames["$ref"] == "#/$defs/path" then "PATH" else "NAME" end) as $name |
             .additionalProperties | paths($at + "." + $name)
-        elif .items.properties then $at, (.items | paths($at + "[]"))
+        elif .items.properties or .items.oneOf then $at, (.items | paths($at + "[]"))
         elif .oneOf then (if any(.oneOf[]; .properties | not) then $at else empty end),
             (.oneOf[] | select(.properties) | paths($at))
         else $at end;

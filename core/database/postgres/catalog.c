@@ -4,14 +4,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/embed.h"
 #include "catalog/name.h"
 #include "database/postgres/catalog_read.h"
 #include "database/postgres/postgres.h"
 #include "database/tracking.h"
 
-__asm__(".pushsection .rodata\nrb_pg_catalog_sql:\n"
-        ".incbin \"core/database/postgres/catalog.sql\"\n.byte 0\n.popsection\n");
-extern const char rb_pg_catalog_sql[];
+RB_EMBED(rb_pg_catalog_sql, "core/database/postgres/catalog.sql");
 
 /* Settings for reading. The first ones determine how definitions show values and names. The others
  * are for speed: the query has many parts with few rows, which the planner overestimates. */
