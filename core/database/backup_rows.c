@@ -13,6 +13,7 @@ json_t *rb_backup_describe(const char *name, const char *kind, const json_t *key
                           "gone", false, "moved", "where");
     json_object_set(t, "sql", json_object_get(shape, "sql"));
     json_object_set(t, "types", json_object_get(shape, "types"));
+    json_object_set(t, "sequence", json_object_get(shape, "sequence"));
     return t;
 }
 

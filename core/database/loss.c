@@ -149,8 +149,14 @@ json_t *rb_loss_bound(const json_t *before, const json_t *after, const json_t *e
     json_t *entry;
     json_object_foreach ((json_t *)before, key, entry) {
         RB_AUTO(rb_catalog_name_clear) rb_catalog_name name = {0};
-        if (rb_catalog_is(key, "table") && rb_catalog_name_parse(&name, key))
+        const bool sequence = rb_loss__is_sequence(key, entry);
+        if ((!sequence && !rb_catalog_is(key, "table")) || !rb_catalog_name_parse(&name, key))
+            continue;
+        if (!sequence)
             add_table(&b, name.name, entry);
+        else if (!rb_loss__entry(after, "sequence", name.name, NULL) ||
+                 json_object_get(rb_loss__effect_on(effects, name.name), "rows"))
+            json_array_append_new(b.out, place_of(name.name, NULL));
     }
     return sorted(b.out);
 }
@@ -352,7 +358,8 @@ bool rb_loss_is_moved(const json_t *place, const json_t *effects, const json_t *
     const json_t *there = rb_loss__effect_on(effects, table);
     const json_t *back = rb_loss__effect_on(back_effects, table);
     const char *renamed = rb_json_str(there, "renamed");
-    if (!rb_loss__entry(end, column ? "column" : "table", table, column))
+    if (!rb_loss__entry(end, "table", table, column) &&
+        (column || !rb_loss__entry(end, "sequence", table, NULL)))
         return false;
     if (!json_object_get(there, "rows") && !json_object_get(there, "columns") && !renamed &&
         !json_object_get(back, "inserts") && !json_object_get(back, "columns"))

@@ -47,14 +47,20 @@ json_t *rb_loss__entry(const json_t *catalog, const char *kind, const char *tabl
                        const char *column)
 {
     RB_AUTO(rb_free_str)
-    char *key = strcmp(kind, "order") == 0 ? rb_catalog_key(kind, NULL, table)
-                                           : rb_catalog_place_key(table, column);
+    char *key = strcmp(kind, "order") == 0 || strcmp(kind, "sequence") == 0
+                    ? rb_catalog_key(kind, NULL, table)
+                    : rb_catalog_place_key(table, column);
     return json_object_get(catalog, key);
 }
 
 bool rb_loss__same(const json_t *a, const json_t *b, const char *member)
 {
     return rb_json_same(json_object_get(a, member), json_object_get(b, member));
+}
+
+bool rb_loss__is_sequence(const char *key, const json_t *entry)
+{
+    return rb_catalog_is(key, "sequence") && !rb_json_str(entry, "ownedBy");
 }
 
 /* Effects from catalogs, without running scripts: */
@@ -88,15 +94,16 @@ void rb_loss_complete(json_t *effects, const json_t *before, const json_t *after
     json_t *entry;
     json_object_foreach ((json_t *)before, key, entry) {
         RB_AUTO(rb_catalog_name_clear) rb_catalog_name name = {0};
-        if (!rb_catalog_is(key, "table") || !rb_catalog_name_parse(&name, key) ||
+        const bool sequence = rb_loss__is_sequence(key, entry);
+        if ((!sequence && !rb_catalog_is(key, "table")) || !rb_catalog_name_parse(&name, key) ||
             json_object_get(rb_loss__effect_on(effects, name.name), "renamed"))
             continue;
-        const json_t *now = rb_loss__entry(after, "table", name.name, NULL);
+        const json_t *now = rb_loss__entry(after, sequence ? "sequence" : "table", name.name, NULL);
         if (!now)
             rb_json_set(rb_loss_effect(effects, name.name), "dropped:b rows:b", true, true);
         else if (!rb_loss__same(entry, now, "kind"))
             rb_json_set(rb_loss_effect(effects, name.name), "rows:b", true);
-        else
+        else if (!sequence)
             complete_columns(before, after, name.name, effects);
     }
 }
@@ -122,8 +129,9 @@ json_t *rb_loss_left(const json_t *before, const json_t *effects)
             continue;
         const json_t *effect = rb_loss__effect_on(effects, name.table ? name.table : name.name);
         const char *how = rb_catalog_is(key, "column") ? rb_loss__written(effect, name.name) : NULL;
-        const bool gone = rb_catalog_is(key, "table") && (json_object_get(effect, "dropped") ||
-                                                          json_object_get(effect, "renamed"));
+        const bool has_rows = rb_catalog_is(key, "table") || rb_catalog_is(key, "sequence");
+        const bool gone =
+            has_rows && (json_object_get(effect, "dropped") || json_object_get(effect, "renamed"));
         if (gone || (how && strcmp(how, "update") != 0))
             json_object_del(left, key);
     }

@@ -8,7 +8,11 @@
 json_t *rb_loss__effect_on(const json_t *effects, const char *table);
 /* Returns how a column is written: "update", "drop" or "rename"; NULL if it is not. */
 const char *rb_loss__written(const json_t *effect, const char *column);
-/* Returns a catalog's entry of a table or column. kind "order": the table's columns in order. */
+/* True for a sequence that belongs to no column. It counts as a table with one row, its position.
+ * The positions of columns' sequences are backed up with their tables. */
+bool rb_loss__is_sequence(const char *key, const json_t *entry);
+/* Returns a catalog's entry of a table, column or sequence. kind "order": the table's columns in
+ * order. */
 json_t *rb_loss__entry(const json_t *catalog, const char *kind, const char *table,
                        const char *column);
 /* True if two entries have the same value for a member, or both lack it. */

@@ -281,6 +281,8 @@ static enum rb_code restore_rows(rb_restore *r, rb_restored *one, rb_err *err)
 {
     int64_t has_rows;
     json_t *parts = one->parts;
+    if (json_is_true(json_object_get(one->now, "sequence"))) /* its position is its counter */
+        return rb_sql_run(r->db, parts, "UPDATE {rows} SET act = 'insert'", err);
     RB_TRY(rb_sql_number(&has_rows, r->db, parts,
                          "SELECT count(*) FROM (SELECT 1 FROM {live} LIMIT 1) AS one", err));
     /* Without a key, rows are restored only into a table that the scripts recreated, and all of
@@ -326,6 +328,15 @@ static bool has_parents_first(const rb_restore *r, const rb_restored *one)
     return true;
 }
 
+/* The numbers that its rows have are not given again. */
+static enum rb_code set_counter(rb_restore *r, const rb_restored *one, rb_err *err)
+{
+    const json_t *counter = json_object_get(one->t, "counter");
+    if (json_is_null(counter))
+        return RB_OK;
+    return r->db->driver->set_counter(r->db, rb_json_str(one->t, "name"), counter, err);
+}
+
 static enum rb_code report_rows(rb_restore *r, rb_restored *one, rb_err *err)
 {
     static const char done[] = "s.act IN ('insert', 'update')";
@@ -347,10 +358,7 @@ static enum rb_code report_rows(rb_restore *r, rb_restored *one, rb_err *err)
         if (rb_json_int(entry, "missingCount", 0) == 0)
             json_array_remove(r->report, json_array_size(r->report) - 1);
     }
-    const json_t *counter = json_object_get(one->t, "counter");
-    return json_is_null(counter) || !json_is_true(json_object_get(one->t, "gone"))
-               ? RB_OK
-               : r->db->driver->set_counter(r->db, rb_json_str(one->t, "name"), counter, err);
+    return set_counter(r, one, err);
 }
 
 enum rb_code rb_restore_all_rows(rb_restore *r, rb_err *err)
@@ -466,5 +474,5 @@ enum rb_code rb_restore_values(rb_restore *r, rb_restored *one, rb_err *err)
             one->keyed ? "s.act <> 'update' AND {differs}" : "{column} IS NOT NULL",
             one->keyed ? "s.act" : "'no key'", err));
     }
-    return RB_OK;
+    return set_counter(r, one, err);
 }

@@ -7,8 +7,6 @@
 /* Functions of backup_table.c: */
 enum rb_code rb_pg_table(json_t **out, rb_db *db, const char *name, rb_err *err);
 enum rb_code rb_pg_foreign_keys(json_t **out, rb_db *db, const char *name, rb_err *err);
-enum rb_code rb_pg_counter(json_t **out, rb_db *db, const char *name, rb_err *err);
-enum rb_code rb_pg_set_counter(rb_db *db, const char *name, const json_t *counter, rb_err *err);
 void rb_pg_triggers(rb_db *db, bool on);
 enum rb_code rb_pg_attempt(bool *refused, rb_db *db, const char *sql, const json_t *params,
                            rb_err *err);
@@ -16,6 +14,13 @@ void rb_pg_same_sql(rb_buf *out, const char *a, const char *b);
 void rb_pg_hash_sql(rb_buf *out, const char *row, const json_t *columns);
 void rb_pg_matches_sql(rb_buf *out, const json_t *columns, const json_t *ignored);
 char *rb_pg_default_value(const char *text);
+
+/* Functions of sequences.c: */
+enum rb_code rb_pg_counter(json_t **out, rb_db *db, const char *name, rb_err *err);
+enum rb_code rb_pg_set_counter(rb_db *db, const char *name, const json_t *counter, rb_err *err);
+/* Returns the statement that moves a column's sequence on to `last`; with the column "", the
+ * sequence that `table` names. A new string. */
+char *rb_pg_counter_sql(const char *table, const char *column, int64_t last);
 
 /* Functions of backup_psql.c: */
 /* Returns the quoted name, with schema, of table n of a backup whose table name is `data`. A new

@@ -22,7 +22,8 @@ static void add_rows(rb_buf *out, const json_t *table, const char *data)
     RB_AUTO(rb_free_str)
     char *set = rb_sql_values(table, json_object_get(table, "columns"), true);
     RB_AUTO(rb_free_str) char *on = rb_sql_list(key, "n.@::text = d.@::text", " AND ");
-    if (!into || strcmp(kind, "referenced") == 0)
+    if (!into || strcmp(kind, "referenced") == 0 ||
+        json_is_true(json_object_get(table, "sequence")))
         return;
     if (strcmp(kind, "rows") == 0)
         rb_buf_printf(out,
@@ -40,14 +41,9 @@ static void add_rows(rb_buf *out, const json_t *table, const char *data)
 static void add_counters(rb_buf *out, const json_t *table)
 {
     rb_json_each_member (column, last, json_object_get(table, "counter")) {
-        RB_AUTO(rb_free_str) char *name = rb_pg_literal(column);
-        RB_AUTO(rb_free_str) char *of = rb_pg_literal(rb_json_str(table, "sql"));
-        rb_buf_printf(out,
-                      "SELECT setval(s, greatest(%lld, coalesce(pg_sequence_last_value(s), %lld)))"
-                      " FROM (SELECT pg_get_serial_sequence(%s, %s)::regclass) AS x(s) WHERE s IS"
-                      " NOT NULL;\n",
-                      (long long)json_integer_value(last), (long long)json_integer_value(last), of,
-                      name);
+        RB_AUTO(rb_free_str)
+        char *sql = rb_pg_counter_sql(rb_json_str(table, "sql"), column, json_integer_value(last));
+        rb_buf_printf(out, "%s;\n", sql);
     }
 }
 

@@ -10,7 +10,10 @@
 #define FOLDED 8 /* hexadecimal digits for each column at the end of a hash */
 #define SHA256 64
 
-#define IS_DATA "a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = ''"
+/* SQL: the column holds data. Of a sequence, its position alone does. */
+#define IS_DATA                                                                                    \
+    "a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = '' AND (c.relkind <> 'S' OR"         \
+    " a.attname = 'last_value')"
 /* SQL: the expression is a literal, perhaps with casts, as pg_get_expr() writes it. */
 #define IS_LITERAL                                                                                 \
     " ~ '^(-?[0-9.]+|true|false|E?''([^''\\\\]|'''')*'')(::[a-z_ "                                 \
@@ -34,18 +37,20 @@ enum rb_code rb_pg_table(json_t **out, rb_db *db, const char *name, rb_err *err)
         " " IS_DATA " AND y.typnamespace <> 'pg_catalog'::regnamespace), '{}'), 'defaults',"
         " coalesce(json_object_agg(a.attname, pg_get_expr(f.adbin, f.adrelid)) FILTER (WHERE"
         " " IS_DATA " AND pg_get_expr(f.adbin, f.adrelid)" IS_LITERAL "), '{}'), 'rowid', NULL,"
-        " 'instead', '[]'::json, 'definition', format(E'CREATE TABLE %I.%I (\\n    ', n.nspname,"
+        " 'instead', '[]'::json, 'sequence', c.relkind = 'S', 'definition', format(E'CREATE TABLE "
+        "%I.%I (\\n    ', n.nspname,"
         " c.relname) || string_agg(format('%I %s%s%s', a.attname, format_type(a.atttypid,"
         " a.atttypmod), CASE WHEN a.attnotnull THEN ' NOT NULL' ELSE '' END, CASE WHEN"
         " a.attgenerated <> '' THEN ' GENERATED ALWAYS AS (' || pg_get_expr(f.adbin, f.adrelid) ||"
         " ') STORED' ELSE ' DEFAULT ' || pg_get_expr(f.adbin, f.adrelid) END), E',\\n    ' ORDER BY"
-        " a.attnum) FILTER (WHERE a.attnum > 0 AND NOT a.attisdropped) || coalesce((SELECT"
+        " a.attnum) FILTER (WHERE a.attnum > 0 AND NOT a.attisdropped AND c.relkind <> 'S') || "
+        "coalesce((SELECT"
         " string_agg(format(E',\\n    CONSTRAINT %I %s', k.conname, pg_get_constraintdef(k.oid)), "
         "''"
         " ORDER BY k.conname) FROM pg_constraint k WHERE k.conrelid = c.oid), '') || E'\\n)')"
         " FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace LEFT JOIN (pg_attribute a"
         " JOIN pg_type y ON y.oid = a.atttypid) ON a.attrelid = c.oid LEFT JOIN pg_attrdef f ON"
-        " f.adrelid = c.oid AND f.adnum = a.attnum WHERE c.relkind IN ('r', 'p') AND"
+        " f.adrelid = c.oid AND f.adnum = a.attnum WHERE c.relkind IN ('r', 'p', 'S') AND"
         " c.relpersistence <> 't' AND n.nspname !~ '^(pg_|information_schema$)' AND"
         " " RB_PG_TABLE_NAME("n.nspname", "c.relname") " = $1 GROUP BY c.oid, n.oid",
         &name, 1, err);
@@ -72,39 +77,6 @@ enum rb_code rb_pg_foreign_keys(json_t **out, rb_db *db, const char *name, rb_er
                                        " k.conparentid = 0 AND " RB_PG_TABLE_NAME(
                                            "n.nspname", "c.relname") " = $1",
         &name, 1, err);
-}
-
-/* Reads {column: last number of its sequence}. */
-enum rb_code rb_pg_counter(json_t **out, rb_db *db, const char *name, rb_err *err)
-{
-    return rb_pg_json(
-        out, rb_pg_of(db),
-        "SELECT json_object_agg(a.attname, pg_sequence_last_value(s.oid)) FILTER (WHERE"
-        " pg_sequence_last_value(s.oid) IS NOT NULL) FROM pg_class c JOIN pg_namespace n ON n.oid ="
-        " c.relnamespace JOIN pg_attribute a ON a.attrelid = c.oid JOIN pg_class s ON s.oid ="
-        " pg_get_serial_sequence(format('%I.%I', n.nspname, c.relname), a.attname)::regclass WHERE"
-        " a.attnum > 0 AND NOT a.attisdropped AND c.relkind IN ('r', 'p') AND"
-        " " RB_PG_TABLE_NAME("n.nspname", "c.relname") " = $1",
-        &name, 1, err);
-}
-
-enum rb_code rb_pg_set_counter(rb_db *db, const char *name, const json_t *counter, rb_err *err)
-{
-    RB_AUTO(rb_json_freep) json_t *table = NULL;
-    RB_TRY(rb_pg_table(&table, db, name, err));
-    rb_json_each_member (column, last, counter) {
-        RB_AUTO(rb_free_str) char *number = rb_format("%lld", (long long)json_integer_value(last));
-        const char *params[] = {rb_json_str(table, "sql"), column, number};
-        int64_t ignored;
-        if (table && rb_names_have(json_object_get(table, "columns"), column))
-            RB_TRY(
-                rb_pg_int(&ignored, rb_pg_of(db),
-                          "SELECT setval(s, greatest($3::int8,"
-                          " coalesce(pg_sequence_last_value(s), $3::int8))) FROM (SELECT"
-                          " pg_get_serial_sequence($1, $2)::regclass AS s) x WHERE s IS NOT NULL",
-                          params, 3, err));
-    }
-    return RB_OK;
 }
 
 /* Disables (on: false) or enables the user's triggers on the tables that are being restored, if the

@@ -22,7 +22,7 @@ static enum rb_code table_now(json_t **out, rb_pg *pg, const char *name, rb_err 
 {
     return rb_pg_json(
         out, pg,
-        "SELECT json_build_object('sql', format('%I.%I', n.nspname, c.relname), 'rows',"
+        "SELECT json_build_object('sql', " RB_PG_ROWS ", 'rows',"
         " greatest(c.reltuples, 0)::int8, 'columns', " RB_PG_COLUMNS
         ", 'keys', (SELECT json_agg((SELECT"
         " json_agg(a.attname) FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum = ANY"
@@ -296,7 +296,7 @@ static enum rb_code compare_multisets(comparing *c, rb_err *err)
     char *sql = was.len
                     ? rb_format("SELECT to_json(ARRAY[count(*), (SELECT count(*) FROM (SELECT %s,"
                                 " row_number() OVER (PARTITION BY %s) FROM %s EXCEPT SELECT %s,"
-                                " row_number() OVER (PARTITION BY %s) FROM %s) x)%s]) FROM %s o",
+                                " row_number() OVER (PARTITION BY %s) FROM %s n) x)%s]) FROM %s o",
                                 was.data, was.data, before, now.data, now.data,
                                 rb_json_str(c->now, "sql"), rb_buf_str(&others), before)
                     : rb_format("SELECT to_json(ARRAY[count(*), count(*)%s]) FROM %s o",
@@ -309,7 +309,7 @@ static enum rb_code add_added(comparing *c, rb_err *err)
 {
     int64_t now = 0;
     RB_AUTO(rb_free_str)
-    char *sql = rb_format("SELECT count(*) FROM %s", c->now ? rb_json_str(c->now, "sql") : "");
+    char *sql = rb_format("SELECT count(*) FROM %s n", c->now ? rb_json_str(c->now, "sql") : "");
     if (c->now)
         RB_TRY(rb_pg_int(&now, c->pg, sql, NULL, 0, err));
     if (now <= c->rows - c->missing)
@@ -436,7 +436,7 @@ static enum rb_code find_filled(json_t **filled, const counting *c, const json_t
         " p->>'table' AS name FROM json_array_elements($1::json) p) t JOIN (pg_class c JOIN"
         " pg_namespace n ON n.oid = c.relnamespace) ON " RB_PG_TABLE_NAME(
             "n.nspname", "c.relname") " = t.name"
-                                      " WHERE c.relkind IN ('r', 'p', 'f') AND n.nspname !~ "
+                                      " WHERE c.relkind IN ('r', 'p', 'f', 'S') AND n.nspname !~ "
                                       "'^pg_') found GROUP BY part) all_parts",
         params, 1, err));
     rb_json_each (sql, statements) {

@@ -24,11 +24,19 @@
     " FROM pg_attribute a JOIN pg_type y ON y.oid = a.atttypid LEFT JOIN pg_collation l ON l.oid " \
     "="                                                                                            \
     " a.attcollation LEFT JOIN pg_attrdef f ON f.adrelid = c.oid AND f.adnum = a.attnum WHERE"     \
-    " a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = '')"
+    " a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = '' AND"      \
+    " (c.relkind <> 'S' OR a.attname = 'last_value'))"
 
-/* SQL: the user's tables, as "c" with schema "n". */
+/* SQL: the name of a pg_class "c" for FROM. A sequence has one row, its position, if it has given a
+ * number. */
+#define RB_PG_ROWS                                                                                 \
+    "format(CASE c.relkind WHEN 'S' THEN '(SELECT last_value FROM %I.%I WHERE is_called)' ELSE"    \
+    " '%I.%I' END, n.nspname, c.relname)"
+
+/* SQL: the user's tables and sequences, as "c" with schema "n". */
 #define RB_PG_TABLES                                                                               \
-    " FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind IN ('r', 'p')" \
+    " FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind IN ('r', 'p'," \
+    " 'S')"                                                                                        \
     " AND c.relpersistence <> 't' AND n.nspname !~ '^(pg_|rbtool_|information_schema$)'"
 
 #endif

@@ -1,5 +1,5 @@
 /* Connects to a database, with any url that libpq accepts. */
-#include "database/postgres/postgres.h"
+#include "database/postgres/session.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,6 +24,8 @@ void rb_pg_disconnect(rb_pg *pg)
 {
     if (!pg)
         return;
+    if (pg->positions)
+        rb_pg_rollback(&pg->base);
     PQfreeCancel(pg->cancel);
     PQfinish(pg->conn);
     free(pg->url);

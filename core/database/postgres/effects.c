@@ -121,7 +121,8 @@ enum rb_code rb_pg_effect_table(json_t **out, rb_pg_reading *r, const char *tabl
                      " c.relkind = 'v' AND w.ev_class = c.oid))"
                      " FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = "
                      "c.relnamespace"
-                     " WHERE c.relpersistence <> 't' AND c.relkind IN ('r', 'p', 'f', 'v') AND "
+                     " WHERE c.relpersistence <> 't' AND c.relkind IN ('r', 'p', 'f', 'v', 'S') "
+                     "AND "
                      "c.oid ="
                      " CASE WHEN $1 ~ '^[0-9]+$' THEN $1::oid ELSE pg_catalog.to_regclass($1) END";
     return rb_pg_json(out, r->pg, sql, &table, 1, err);
@@ -141,6 +142,7 @@ static const struct handler {
                 {"AlterObjectSchemaStmt", rb_pg_reading_move},
                 {"DropStmt", rb_pg_reading_drop},
                 {"AlterEnumStmt", rb_pg_reading_enum},
+                {"AlterSeqStmt", rb_pg_reading_restart},
                 {"DoStmt", rb_pg_reading_do},
                 {"FuncCall", rb_pg_reading_call}};
 

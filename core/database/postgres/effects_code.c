@@ -111,6 +111,16 @@ static enum rb_code read_function(json_t **code, rb_pg_reading *r, const json_t 
     " 'definition', CASE WHEN p.prokind IN ('f', 'p') THEN pg_catalog.pg_get_functiondef(p.oid)"   \
     " END) FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_language l ON l.oid = p.prolang"
 
+/* Handles setval() of a sequence that the statement names. */
+static enum rb_code read_setval(rb_pg_reading *r, const json_t *call, rb_err *err)
+{
+    const json_t *first = json_array_get(json_object_get(call, "args"), 0);
+    const json_t *cast = json_object_get(first, "TypeCast");
+    const json_t *value = json_object_get(cast ? json_object_get(cast, "arg") : first, "A_Const");
+    const char *name = rb_json_str(json_object_get(value, "sval"), "sval");
+    return name ? rb_pg_reading_written(r, name, err) : RB_OK;
+}
+
 /* Reads all functions of that name, since the arguments decide which one is called. */
 enum rb_code rb_pg_reading_call(rb_pg_reading *r, const json_t *call, rb_err *err)
 {
@@ -121,6 +131,8 @@ enum rb_code rb_pg_reading_call(rb_pg_reading *r, const json_t *call, rb_err *er
                             n > 1 ? rb_pg_tree_string(json_array_get(parts, n - 2)) : NULL};
     RB_AUTO(rb_json_freep) json_t *functions = NULL;
     json_object_set_new(r->pg->written, "code", json_true());
+    if (params[0] && strcmp(params[0], "setval") == 0)
+        RB_TRY(read_setval(r, call, err));
     if (!params[0] || !rb_pg_reading_first(r, "call", name))
         return RB_OK;
     RB_TRY(

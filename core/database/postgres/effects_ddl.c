@@ -67,7 +67,8 @@ enum rb_code rb_pg_reading_rename(rb_pg_reading *r, const json_t *stmt, rb_err *
     json_t *effect = rb_loss_effect(r->effects, old);
     if (rb_pg_tree_is(stmt, "renameType", "OBJECT_COLUMN") && rb_json_str(stmt, "subname"))
         rb_pg_effect_column(effect, "columns", rb_json_str(stmt, "subname"), "rename");
-    if (!rb_pg_tree_is(stmt, "renameType", "OBJECT_TABLE"))
+    if (!rb_pg_tree_is(stmt, "renameType", "OBJECT_TABLE") &&
+        !rb_pg_tree_is(stmt, "renameType", "OBJECT_SEQUENCE"))
         return RB_OK;
     const char *params[] = {table, name};
     RB_AUTO(rb_free_str) char *renamed = NULL;
@@ -126,7 +127,8 @@ enum rb_code rb_pg_reading_drop(rb_pg_reading *r, const json_t *stmt, rb_err *er
 {
     bool schema = rb_pg_tree_is(stmt, "removeType", "OBJECT_SCHEMA");
     if (!schema && !rb_pg_tree_is(stmt, "removeType", "OBJECT_TABLE") &&
-        !rb_pg_tree_is(stmt, "removeType", "OBJECT_FOREIGN_TABLE"))
+        !rb_pg_tree_is(stmt, "removeType", "OBJECT_FOREIGN_TABLE") &&
+        !rb_pg_tree_is(stmt, "removeType", "OBJECT_SEQUENCE"))
         return RB_OK;
     rb_json_each (item, json_object_get(stmt, "objects")) {
         RB_AUTO(rb_free_str)
@@ -139,7 +141,7 @@ enum rb_code rb_pg_reading_drop(rb_pg_reading *r, const json_t *stmt, rb_err *er
                                                    " pg_catalog.pg_class c JOIN "
                                                    "pg_catalog.pg_namespace n ON n.oid ="
                                                    " c.relnamespace WHERE n.nspname = $1 AND "
-                                                   "c.relkind IN ('r', 'p', 'f')"
+                                                   "c.relkind IN ('r', 'p', 'f', 'S')"
                    : "WITH RECURSIVE t(oid) AS (SELECT pg_catalog.to_regclass($1)::oid UNION SELECT"
                      " i.inhrelid FROM pg_catalog.pg_inherits i JOIN t ON t.oid = i.inhparent)"
                      " SELECT json_agg(" RB_PG_TABLE_NAME(
@@ -150,6 +152,18 @@ enum rb_code rb_pg_reading_drop(rb_pg_reading *r, const json_t *stmt, rb_err *er
                                       " n.oid = c.relnamespace WHERE c.relpersistence <> 't'",
             name, err));
     }
+    return RB_OK;
+}
+
+/* Handles ALTER SEQUENCE ... RESTART. */
+enum rb_code rb_pg_reading_restart(rb_pg_reading *r, const json_t *stmt, rb_err *err)
+{
+    RB_AUTO(rb_free_str) char *sequence = rb_pg_tree_range(json_object_get(stmt, "sequence"));
+    json_t *effect;
+    RB_TRY(effect_on(&effect, r, sequence, err));
+    rb_json_each (item, json_object_get(stmt, "options"))
+        if (effect && rb_pg_tree_is(json_object_get(item, "DefElem"), "defname", "restart"))
+            json_object_set_new(effect, "rows", json_true());
     return RB_OK;
 }
 

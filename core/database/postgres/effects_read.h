@@ -69,6 +69,7 @@ enum rb_code rb_pg_reading_alter(rb_pg_reading *r, const json_t *stmt, rb_err *e
 enum rb_code rb_pg_reading_rename(rb_pg_reading *r, const json_t *stmt, rb_err *err);
 enum rb_code rb_pg_reading_move(rb_pg_reading *r, const json_t *stmt, rb_err *err);
 enum rb_code rb_pg_reading_drop(rb_pg_reading *r, const json_t *stmt, rb_err *err);
+enum rb_code rb_pg_reading_restart(rb_pg_reading *r, const json_t *stmt, rb_err *err);
 enum rb_code rb_pg_reading_enum(rb_pg_reading *r, const json_t *stmt, rb_err *err);
 
 #endif

@@ -15,7 +15,7 @@ static enum rb_code keep_table(rb_pg *pg, const json_t *table, rb_err *err)
                       rb_json_str(column, "name"));
     RB_AUTO(rb_free_str)
     char *sql = rb_format("DROP TABLE IF EXISTS " RB_PG_BEFORE ".%s; CREATE UNLOGGED TABLE"
-                          " " RB_PG_BEFORE ".%s AS SELECT %s FROM %s",
+                          " " RB_PG_BEFORE ".%s AS SELECT %s FROM %s AS k",
                           data, data, rb_buf_str(&columns), rb_json_str(table, "sql"));
     RB_TRY(rb_pg_exec(pg, sql, err));
     rb_json_canonical(&text, json_object_get(table, "columns"));
@@ -38,10 +38,9 @@ enum rb_code rb_pg_keep(json_t *kept, rb_db *db, rb_err *err)
     RB_TRY(rb_pg_json(
         &tables, pg,
         "SELECT coalesce(json_agg(t), '[]') FROM (SELECT " RB_PG_TABLE_NAME(
-            "n.nspname",
-            "c.relname") " AS name, 't' || md5(format('%I.%I',"
-                         " n.nspname, c.relname)) AS data, format('%I.%I', n.nspname, c.relname) AS"
-                         " sql, " RB_PG_COLUMNS " AS columns" RB_PG_TABLES ") t",
+            "n.nspname", "c.relname") " AS name, 't' || md5(format('%I.%I',"
+                                      " n.nspname, c.relname)) AS data, " RB_PG_ROWS " AS"
+                                      " sql, " RB_PG_COLUMNS " AS columns" RB_PG_TABLES ") t",
         NULL, 0, err));
     rb_json_each (table, tables) {
         const char *name = rb_json_str(table, "name");

@@ -33,6 +33,8 @@ typedef struct rb_pg {
     json_t *restoring; /* tables that are being restored, and their triggers (backup_table.c); or
                           NULL */
     json_t *triggers;
+    json_t
+        *positions;  /* of sequences before the first script with setval() (sequences.c); or NULL */
     int backups;     /* number of backups loaded */
     json_t *written; /* what this transaction wrote (effects.c); or NULL */
     char *scratch;   /* name of the scratch database; NULL if it is not one */
@@ -125,6 +127,13 @@ typedef enum rb_code rb_pg_before(bool *skip, void *context, const rb_sql_statem
                                   rb_err *err);
 enum rb_code rb_pg_script_outside(rb_pg *pg, const rb_db_text *sql, size_t *ran,
                                   rb_pg_before *before, void *context, rb_err *err);
+
+/* Functions of sequences.c. rb_pg_positions_read() reads the positions of all sequences before the
+ * first script of a transaction whose text has setval(); rb_pg_positions_restore() moves those on
+ * that are behind after a rollback. */
+void rb_pg_positions_read(rb_pg *pg, const char *script);
+void rb_pg_positions_restore(rb_pg *pg);
+void rb_pg_positions_forget(rb_pg *pg);
 
 /* Functions of alone.c: */
 void rb_pg_segments(rb_db_step *steps, size_t n);

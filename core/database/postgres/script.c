@@ -316,6 +316,7 @@ enum rb_code rb_pg_script(json_t *effects, rb_db *db, const rb_db_text *sql, rb_
     pg->concurrent = false;
     if (pg->scratch)
         RB_TRY(rb_pg_scratch_roles(pg, sql->text, err));
+    rb_pg_positions_read(pg, sql->text);
     RB_TRY(rb_pg_settle_script(pg, err));
     split(&all, sql->text);
     for (size_t i = 0; i < all.n && code == RB_OK; i++) {

@@ -141,6 +141,7 @@ enum rb_code rb_pg_commit(rb_db *db, rb_err *err)
                        pg->shown);
     RB_TRY(rb_pg_exec(pg, "COMMIT", err));
     pg->begun = false;
+    rb_pg_positions_forget(pg);
     return RB_OK;
 }
 
@@ -156,6 +157,7 @@ void rb_pg_rollback(rb_db *db)
     pg->begun = false;
     if (PQtransactionStatus(pg->conn) != PQTRANS_IDLE)
         (void)!rb_pg_exec(pg, "ROLLBACK", RB_IGNORED);
+    rb_pg_positions_restore(pg);
 }
 
 /* SQL: other sessions with the same name. */
