@@ -139,8 +139,8 @@ void rb_archive_close(rb_archive *archive)
     free(archive);
 }
 
-/* libarchive marks a name as UTF-8 according to the locale, so a UTF-8 locale is set for this name.
- * */
+/* libarchive marks a name as UTF-8 according to the locale, so a UTF-8 locale is set for this
+ * name. */
 static bool enter_utf8(const rb_archive *archive, const char *name, locale_t *before)
 {
     if (!archive->utf8)

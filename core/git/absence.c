@@ -5,9 +5,9 @@
 #include "base/file.h"
 #include "git/internal.h"
 
-#define GITFILE_LIMIT (1u << 16) /* bytes of a file ".git" */
+#define GITFILE_LIMIT (1u << 16) /* bytes of a ".git" file */
 
-/* Returns what a folder lacks to be a git repository; NULL if nothing. */
+/* Returns what a folder lacks to be a git repository, for messages; NULL if it lacks nothing. */
 static const char *find_lack(const char *dir)
 {
     static const char *const names[] = {"HEAD", "objects", "refs"};
@@ -55,7 +55,7 @@ static enum rb_code explain_broken(const char *path, rb_err *err)
                    lack ? lack : "");
 }
 
-/* The nearest .git of dir and the folders above it, or NULL. */
+/* Returns the nearest .git in dir or in a folder above it; NULL if there is none. */
 static char *nearest_git(const char *dir)
 {
     char *full = realpath(dir, NULL);
@@ -75,7 +75,7 @@ static char *nearest_git(const char *dir)
     return NULL;
 }
 
-/* The folder that GIT_DIR names, or a .git, may exist and be broken. */
+/* Distinguishes a repository that does not exist from a broken one. */
 enum rb_code rb_git_explain_absence(const char *dir, const char *named, rb_err *err)
 {
     RB_AUTO(rb_free_str) char *path = named ? rb_path_join(dir, named) : nearest_git(dir);

@@ -15,7 +15,7 @@ static bool may_take(size_t size)
     return size < RB_GIT_MUCH || !asked || asked(asked_context);
 }
 
-/* As libgit2's own functions say it. */
+/* Sets libgit2's error if the block is NULL, like libgit2's own allocator. */
 static void *said(void *block)
 {
     if (!block)
@@ -37,8 +37,8 @@ static void *resize(void *old, size_t size, const char *file, int line)
     return said(old || may_take(size) ? realloc(old, size ? size : 1) : NULL);
 }
 
-/* libgit2 does not export its own functions for the ones that are left as they are. Newer versions
- * make everything of the two above. */
+/* libgit2 before 1.7 needs all functions of an allocator, and does not export its own. Newer
+ * versions derive them from malloc and realloc. */
 #if LIBGIT2_VER_MAJOR == 1 && LIBGIT2_VER_MINOR < 7
 static void *take_zeroed(size_t n, size_t size, const char *file, int line)
 {

@@ -1,11 +1,17 @@
 /*
- * libgit2's memory. Reading an object takes as much as it is large. To read its size beforehand
- * costs 40 % of reading the object, measured on 10,000 loose blobs and on 10,000 in chains of
- * deltas. So a thread that reads is stopped at the moment when libgit2 asks for much memory, and
+ * Replaces libgit2's allocator, to limit the memory of threads that read objects.
+ *
+ * libgit2 allocates as much memory as an object is large. Reading the size beforehand would cost 40
+ * % of reading the object, measured on 10,000 loose blobs and on 10,000 in chains of deltas.
+ * Instead, a thread that reads is stopped when libgit2 is about to allocate a large block, and
  * waits for its turn.
  *
- * libgit2 1.5 holds no lock while it takes memory for an object's bytes, but it does while its
- * cache of delta bases grows. A block that grows is never stopped: those of objects are new ones.
+ * That cannot deadlock: libgit2 1.5 holds no lock while it allocates the bytes of an object. It
+ * does hold one while its cache of delta bases grows, but that resizes a block, which is never
+ * stopped.
+ *
+ * Order of calls: rb_git_alloc_install() before libgit2 is started; rb_git_alloc_ask() in each
+ * thread.
  */
 #ifndef RB_GIT_ALLOC_H
 #define RB_GIT_ALLOC_H
@@ -13,16 +19,16 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define RB_GIT_MUCH ((size_t)1 << 20) /* bytes */
+#define RB_GIT_MUCH ((size_t)1 << 20) /* bytes of a block that is large */
 
-/* False: libgit2 gets no memory, and its call fails. */
+/* Called before a large allocation. False: the allocation fails, and libgit2's call with it. */
 typedef bool rb_git_before(void *context);
 
-/* Once, before libgit2 is started. */
+/* Installs the allocator. Called once, before libgit2 is started. */
 void rb_git_alloc_install(void);
 
-/* From now on before is called in this thread when libgit2 is about to take a new block of
- * RB_GIT_MUCH or more; NULL ends that. It may wait. */
+/* From now on, `before` is called in this thread when libgit2 is about to allocate a new block of
+ * RB_GIT_MUCH bytes or more; NULL ends that. It may block. */
 void rb_git_alloc_ask(rb_git_before *before, void *context);
 
 #endif

@@ -9,7 +9,7 @@
 #define MACRO "[attr]"
 #define MACRO_DEPTH 8
 
-/* A line: a pattern, or a macro's name, and the words behind it. */
+/* A line of the file: a pattern or a macro's name, and the attributes that follow it. */
 struct rule {
     char *pattern;
     bool macro;
@@ -17,7 +17,7 @@ struct rule {
 };
 
 struct file {
-    char *base; /* its folder: "" or with '/' at the end */
+    char *base; /* the folder of the file: "" or with '/' at the end */
     struct rule *rules;
     size_t n;
     size_t cap;
@@ -27,7 +27,7 @@ struct rb_attributes {
     rb_repo *repo;
     rb_oid tree;
     pthread_mutex_t lock;
-    struct file **files; /* read so far, absent ones too */
+    struct file **files; /* files read so far; a missing file has an entry without rules */
     size_t n;
     size_t cap;
 };
@@ -70,7 +70,7 @@ static bool is_blank(char c)
     return c == ' ' || c == '\t' || c == '\r';
 }
 
-/* One octal or letter escape of a C-quoted name; moves past it. */
+/* Decodes the escape at *p of a C-quoted name (octal or a letter); moves *p behind it. */
 static char unescape(const char **p, const char *end)
 {
     static const char letters[] = "abfnrtv";
@@ -86,7 +86,7 @@ static char unescape(const char **p, const char *end)
     return letter && c ? meant[letter - letters] : c;
 }
 
-/* The first word, C-quoted or not; moves past it. */
+/* Returns the first word, unquoted if it is C-quoted; moves *p behind it. */
 static char *first_word(const char **p, const char *end)
 {
     const char *start = *p;
@@ -116,7 +116,7 @@ static void add_line(struct file *file, const char *p, const char *end)
         return;
     RB_AUTO(rb_free_str) char *pattern = first_word(&p, end);
     bool macro = strncmp(pattern, MACRO, strlen(MACRO)) == 0;
-    /* As git: negative patterns are ignored, and macros count at the top only. */
+    /* git ignores negative patterns, and macros that are not in the top folder. */
     if (pattern[0] == '!' || pattern[0] == '\0' || (macro && file->base[0]))
         return;
     if (file->n == file->cap) {
@@ -153,7 +153,7 @@ static struct file *parse(const char *base, const char *text, size_t len)
     return file;
 }
 
-/* One component of a path against one of a pattern. */
+/* Matches one component of a path against one component of a pattern. */
 static bool match_part(const char *pattern, size_t pattern_len, const char *part, size_t len)
 {
     RB_AUTO(rb_free_str) char *a = rb_strndup(pattern, pattern_len);
@@ -170,9 +170,10 @@ static size_t count_parts(const char *path)
 }
 
 /*
- * wildmatch with WM_PATHNAME: component by component, where "**" stands for any number of them,
- * and for at least one at the end. reach[j]: the pattern so far matches the path's first j
- * components; one row a component, so that no pattern takes exponential time.
+ * Matches like git's wildmatch with WM_PATHNAME, component by component. "**" matches any number of
+ * components; at the end of the pattern, at least one. reach[j] is true if the pattern so far
+ * matches the first j components of the path. Updating it once a component limits the time to the
+ * product of both lengths.
  */
 static bool match_path(const char *pattern, const char *path)
 {
@@ -184,7 +185,7 @@ static bool match_path(const char *pattern, const char *path)
         bool stars = len == 2 && p[0] == '*' && p[1] == '*';
         bool last = p[len] == '\0';
         const char *end = path + strlen(path);
-        bool before = false; /* "**": reached with fewer components */
+        bool before = false; /* the pattern before "**" matches fewer components */
         bool previous = reach[0];
         reach[0] = stars && !last && reach[0];
         const char *part = path;
@@ -221,8 +222,8 @@ bool rb_attributes_match(const char *pattern, const char *base, const char *path
 
 static const char is_set[] = "set";
 
-/* What a list of words says about name: true when it says anything, then *value: NULL where it is
- * unset, is_set where it has no value of its own. */
+/* Returns whether the words set or unset the attribute `name`, directly or by a macro. *value is
+ * then NULL (unset), is_set (set without a value) or its value. */
 static bool words_say(const char **value, const rb_attributes *attributes, const rb_strs *words,
                       const char *name, int depth)
 {
@@ -260,7 +261,7 @@ static enum rb_code file_at(const struct file **out, rb_attributes *attributes, 
     RB_AUTO(rb_tree_entry_clear) rb_tree_entry entry = {0};
     RB_AUTO(rb_buf_clear) rb_buf text = {0};
     enum rb_code code = rb_tree_find(&entry, attributes->repo, &attributes->tree, path, err);
-    /* As git: a symlink in its place is not read. */
+    /* git does not read a symlink named .gitattributes. */
     if (code == RB_OK && (entry.mode == RB_MODE_FILE || entry.mode == RB_MODE_EXEC))
         code = rb_blob_read(&text, attributes->repo, &entry.oid, path, RB_ATTRIBUTES_LIMIT, err);
     if (code != RB_OK && code != RB_FOUND)

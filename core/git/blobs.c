@@ -8,10 +8,11 @@
 #include "git/alloc.h"
 #include "git/internal.h"
 
-#define HELD_LIMIT ((size_t)1 << 20) /* bytes read and not yet passed on */
-#define RING 256                     /* blobs read and not yet passed on */
-/* A thread that waits may pin a delta base of 1 MiB in libgit2's cache, which holds 16 MiB of them
- * and looks for one to drop until there is one. */
+#define HELD_LIMIT ((size_t)1 << 20) /* bytes that are read and wait to be passed to next() */
+/* number of blobs that are read and wait to be passed to next() */
+#define RING 256
+/* A waiting thread may pin a delta base of 1 MiB in libgit2's cache of 16 MiB. If all were pinned,
+ * libgit2 would search for one to evict for ever. */
 #define THREADS 8
 
 struct slot {
@@ -19,18 +20,19 @@ struct slot {
     bool ready;
 };
 
-/* The thread that reads the entry that is passed on next never waits, so that all progress. */
+/* The state of all threads. They cannot deadlock: the thread that reads the entry which next() gets
+ * first never waits. */
 struct reading {
     const rb_blobs *job;
     unsigned char (*ids)[RB_SHA256_SIZE];
     pthread_mutex_t lock;
     pthread_cond_t room;
-    size_t taken;  /* entries before it are somebody's */
-    size_t passed; /* entries before it were given to next */
-    size_t held;   /* bytes */
+    size_t taken;  /* index of the first entry that no thread has taken */
+    size_t passed; /* index of the entry that next() gets first */
+    size_t held;   /* bytes that wait to be passed to next() */
     bool passing;
-    enum rb_code code; /* of the first failure */
-    size_t failed;     /* its index */
+    enum rb_code code; /* code of the failure at the lowest index */
+    size_t failed;     /* index of that failure */
     rb_err err;
     struct slot slots[RING];
 };
@@ -38,7 +40,7 @@ struct reading {
 struct turn {
     struct reading *reading;
     size_t index;
-    bool refused; /* since another thread failed */
+    bool refused; /* the allocation was refused because another thread failed */
 };
 
 static bool is_blob(const rb_tree_entry *entry)
@@ -64,7 +66,8 @@ static void release(struct slot *slot)
     *slot = (struct slot){0};
 }
 
-/* The next entry to read, once there is room; false when there is none, or after a failure. */
+/* Takes the next entry to read, after waiting for room. False if there is none, or after a
+ * failure. */
 static bool take(struct reading *reading, size_t *index)
 {
     pthread_mutex_lock(&reading->lock);
@@ -79,8 +82,8 @@ static bool take(struct reading *reading, size_t *index)
     return go;
 }
 
-/* Called before libgit2 takes much memory. One thread at a time may: the one that all others wait
- * for. */
+/* Called before libgit2 allocates a large block. Only the thread that the others wait for may do
+ * so. */
 static bool wait_for_turn(void *context)
 {
     struct turn *turn = context;
@@ -93,7 +96,7 @@ static bool wait_for_turn(void *context)
     return !turn->refused;
 }
 
-/* The failure of another thread is this one's error too: it is reported once. */
+/* Copies the failure of another thread, which is the one that is reported. */
 static enum rb_code same_failure(struct reading *reading, rb_err *err)
 {
     pthread_mutex_lock(&reading->lock);
@@ -153,7 +156,8 @@ static enum rb_code give(struct reading *reading, size_t index, struct slot *slo
     return job->next(job->context, &blob, err);
 }
 
-/* Passes on what is ready and next in order, unless another thread is at it: that one goes on. */
+/* Marks an entry as read, and passes to next() all entries that are ready, in order. If another
+ * thread is doing so, that thread continues with this entry. */
 static void pass(struct reading *reading, size_t done)
 {
     pthread_mutex_lock(&reading->lock);

@@ -1,10 +1,12 @@
 /*
- * Reading many blobs, each once, with several threads.
+ * Reads many blobs, each once, in several threads.
  *
- * Every blob's bytes are hashed to its git SHA-256 id and, unless that is left to the caller,
- * checked against its SHA-1 id, so that a corrupt object is named. What waits to be passed on is at
- * most one MiB and what the threads were at. Of what libgit2 takes for an object (its bytes, and a
- * delta and its base), blocks of RB_GIT_MUCH and more are taken by one thread at a time.
+ * Computes the git SHA-256 id of each blob and, unless `unchecked` is set, checks its SHA-1 id, so
+ * that a corrupt object is named.
+ *
+ * Memory: blobs that wait for next() take at most 1 MiB, in addition to those that the threads are
+ * reading. Only one thread at a time makes libgit2 allocate blocks of RB_GIT_MUCH bytes or more (an
+ * object's bytes, a delta, its base).
  */
 #ifndef RB_GIT_BLOBS_H
 #define RB_GIT_BLOBS_H
@@ -13,9 +15,9 @@
 #include "git/tree.h"
 
 typedef struct rb_blob {
-    size_t index; /* in entries */
+    size_t index; /* index in entries */
     const rb_tree_entry *entry;
-    const void *data; /* borrowed, until the function returns */
+    const void *data; /* valid until the function returns */
     size_t len;
 } rb_blob;
 
@@ -23,17 +25,20 @@ typedef enum rb_code rb_blob_visit(void *context, const rb_blob *blob, rb_err *e
 
 typedef struct rb_blobs {
     rb_repo *repo;
-    const rb_tree_entries *entries; /* gitlinks and trees are passed over */
-    int threads;                    /* at least 1; more than 8 are 8 */
-    bool unchecked; /* the caller knows the SHA-256 of these very bytes, and asks again where it
-                       differs */
-    bool sparing;   /* what is done with the blobs takes much memory itself */
-    rb_blob_visit *each; /* in any order, from several threads at once; NULL: none */
-    rb_blob_visit *next; /* in the order of entries, one at a time, after each; NULL: none */
+    const rb_tree_entries *entries; /* blobs to read; gitlinks and trees are skipped */
+    int threads;                    /* number of threads, at least 1; at most 8 are used */
+    /* Do not check SHA-1 ids: the caller knows the SHA-256 of the result, and reads again with
+     * checks if it differs. */
+    bool unchecked;
+    bool sparing;        /* use less memory, because each() or next() uses much */
+    rb_blob_visit *each; /* called in any order, from several threads at once; may be NULL */
+    /* called in the order of entries, one call at a time, after each(); may be NULL */
+    rb_blob_visit *next;
     void *context;
 } rb_blobs;
 
-/* ids: room for entries->n. Of several failures the one of the first entry is reported. */
+/* Reads the blobs. ids has room for entries->n ids. If several entries fail, the error of the first
+ * one is reported. */
 enum rb_code rb_blobs_read(unsigned char (*ids)[RB_SHA256_SIZE], const rb_blobs *job, rb_err *err);
 
 #endif

@@ -20,14 +20,16 @@ static enum rb_code no_commit(const rb_repo *repo, const char *spec, const char 
                    safe, unknown ? "" : ": ", unknown ? "" : said);
 }
 
-/* Asks git: libgit2 reads some of main~2, ^{/text}, @{...} and abbreviated ids differently. */
+/* Resolves the expression with git: libgit2 reads some forms of main~2, ^{/text}, @{...} and
+ * abbreviated ids differently. */
 static enum rb_code commit_by_git(rb_oid *out, rb_repo *repo, const char *spec, const char *safe,
                                   rb_err *err)
 {
     int status = 0;
     RB_AUTO(rb_free_str) char *said = NULL;
     RB_AUTO(rb_buf_clear) rb_buf printed = {0};
-    /* ":/text" takes all that follows as text, and always finds a commit. */
+    /* "^{commit}" cannot be appended to ":/text": it would be part of the text. The result is a
+     * commit anyway. */
     RB_AUTO(rb_free_str)
     char *peeled = rb_format("%s%s", spec, strncmp(spec, ":/", 2) == 0 ? "" : "^{commit}");
     const char *const args[] = {"rev-parse", "--verify", "--end-of-options", peeled, NULL};
@@ -94,8 +96,8 @@ enum rb_code rb_commit_time(int64_t *out, rb_repo *repo, const rb_oid *commit, r
     return RB_OK;
 }
 
-/* Asks git, because libgit2 1.5 does not know where a shallow clone ends and fails on the missing
- * parents. */
+/* Asks git, because libgit2 1.5 does not read the list of a shallow clone's boundary, and fails on
+ * the missing parents. */
 static enum rb_code reaches_by_git(bool *out, rb_repo *repo, const rb_oid *commit,
                                    const rb_oid *ancestor, rb_err *err)
 {
@@ -129,7 +131,7 @@ enum rb_code rb_commit_reaches(bool *out, rb_repo *repo, const rb_oid *commit,
     return RB_OK;
 }
 
-/* Asks git, because libgit2 does not know where a shallow clone ends. */
+/* Asks git, because libgit2 does not read the list of a shallow clone's boundary. */
 enum rb_code rb_commit_merge_base(rb_oid *out, rb_repo *repo, const rb_oid *a, const rb_oid *b,
                                   rb_err *err)
 {
@@ -152,7 +154,7 @@ enum rb_code rb_commit_merge_base(rb_oid *out, rb_repo *repo, const rb_oid *a, c
     return RB_OK;
 }
 
-/* Same as the walk below, by `git rev-list`, one id a line. */
+/* Same as rb_commit_walk(), by `git rev-list`. */
 static enum rb_code walk_by_git(rb_repo *repo, const rb_oid *tip, const rb_oid *hide, size_t hides,
                                 rb_commit_visit *visit, void *context, rb_err *err)
 {
@@ -190,7 +192,8 @@ static enum rb_code walk_by_git(rb_repo *repo, const rb_oid *tip, const rb_oid *
 static enum rb_code walk(rb_repo *repo, git_revwalk *walker, const rb_oid *tip, const rb_oid *hide,
                          size_t hides, rb_commit_visit *visit, void *context, rb_err *err)
 {
-    /* In topological order libgit2 reads all of the history before the first commit. */
+    /* Sort topologically only if necessary: libgit2 then reads all of the history before the first
+     * commit. */
     git_revwalk_sorting(walker, hides > 0 ? GIT_SORT_TOPOLOGICAL | GIT_SORT_TIME : GIT_SORT_TIME);
     int status = git_revwalk_push(walker, rb_git_oid(tip));
     if (status != 0)

@@ -33,7 +33,8 @@ static char *written_now(const char *name, const char *email)
                      tm.tm_gmtoff < 0 ? '-' : '+', minutes / 60, minutes % 60);
 }
 
-/* Nearly always two plain settings are enough, and git need not be run. */
+/* Reads the two settings itself if git would use them unchanged, because running git takes
+ * longer. */
 enum rb_code rb_repo_committer(char **out, rb_repo *repo, rb_err *err)
 {
     const char *name = NULL;

@@ -6,11 +6,13 @@
 
 #include "base/buf.h"
 
-#define RB_LINES_LIMIT (1u << 20) /* bytes of one text; above it only their sizes are reported */
-#define RB_LINES_SHOWN 100        /* lines; then how many more there are */
+/* bytes of one text; of larger texts only the sizes are reported */
+#define RB_LINES_LIMIT (1u << 20)
+/* number of lines shown; then the number of further lines follows */
+#define RB_LINES_SHOWN 100
 
 /* Appends "-old line" and "+new line" to out, each safe for a terminal and without its line end. A
- * text with a NUL byte is one line that states this. */
+ * text with a NUL byte counts as binary: one line reports that. */
 enum rb_code rb_lines_compare(rb_strs *out, const char *old, size_t old_len, const char *new,
                               size_t new_len, rb_err *err);
 

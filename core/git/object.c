@@ -4,7 +4,7 @@
 
 #include "git/internal.h"
 
-#define FLAT_LIMIT (1u << 20) /* bytes of a tree that is read as a flat one */
+#define FLAT_LIMIT (1u << 20) /* bytes of a tree for rb_flat_read() */
 #define FILE_MODE "100644 "
 
 _Static_assert((int)RB_OBJECT_COMMIT == (int)GIT_OBJECT_COMMIT &&

@@ -1,6 +1,6 @@
 /*
- * Reads and writes git objects as raw bytes. Bytes that are read match their id; what is written
- * is synced when the call returns.
+ * Reads and writes git objects as raw bytes. Objects that are read are checked against their id.
+ * Objects that are written are synced when the call returns.
  */
 #ifndef RB_GIT_OBJECT_H
 #define RB_GIT_OBJECT_H
@@ -8,7 +8,7 @@
 #include "git/repository.h"
 
 enum rb_object_kind {
-    RB_OBJECT_COMMIT = 1, /* as in git's pack format */
+    RB_OBJECT_COMMIT = 1, /* as numbered in git's pack format */
     RB_OBJECT_TREE = 2,
     RB_OBJECT_BLOB = 3,
     RB_OBJECT_TAG = 4,
@@ -28,7 +28,8 @@ enum rb_code rb_object_size(size_t *out, rb_repo *repo, const rb_oid *object, co
 enum rb_code rb_object_write(rb_oid *out, rb_repo *repo, enum rb_object_kind kind, const void *data,
                              size_t len, rb_err *err);
 
-/* A tree of plain files only, in bytewise order of their names. */
+/* A file in a flat tree: a tree that contains only plain files, in bytewise order of their
+ * names. */
 typedef struct rb_flat_file {
     const char *name;
     rb_oid blob;
@@ -37,8 +38,8 @@ typedef struct rb_flat_file {
 enum rb_code rb_flat_write(rb_oid *out, rb_repo *repo, const rb_flat_file *files, size_t n,
                            rb_err *err);
 
-/* Reads such a tree: at most `limit` files, whose names point into `raw`. RB_FOUND if the tree
- * holds anything but plain files, or more of them. */
+/* Reads a flat tree of at most `limit` files, whose names point into `raw`. RB_FOUND if the tree
+ * contains anything else, or more files. */
 enum rb_code rb_flat_read(rb_flat_file *files, size_t *n, size_t limit, rb_buf *raw, rb_repo *repo,
                           const rb_oid *tree, const char *what, rb_err *err);
 

@@ -1,4 +1,4 @@
-/* Reads objects from many threads, without libgit2's global lock. */
+/* Reads objects in many threads, without libgit2's global lock. */
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -12,16 +12,17 @@
 #include <git2/sys/odb_backend.h>
 #include <git2/sys/repository.h>
 
-#define VIEWS 4 /* views opened during one run, one for each repack that is noticed */
+#define VIEWS 4 /* number of views in one run; each repack that is noticed opens one */
 
 struct view {
     git_odb *odb;
-    git_odb_backend **backends; /* packs and loose objects, alternates too */
+    /* backends for packs and loose objects, including those of alternates */
+    git_odb_backend **backends;
     size_t backend_count;
 };
 
-/* libgit2 rescans packs under its lock and changes what other threads read. So a thread that does
- * not find an object opens a new view instead. The old views stay open until the end. */
+/* libgit2 rescans packs under its lock and changes data that other threads read. Therefore a thread
+ * that does not find an object opens a new view. Old views stay open until the end. */
 struct rb_views {
     pthread_mutex_t lock;
     atomic_size_t count;
@@ -37,8 +38,8 @@ static void find_backends(struct view *view)
             view->backend_count++;
 }
 
-/* During a push, git's quarantine has new objects in GIT_OBJECT_DIRECTORY and the others in its
- * alternates. */
+/* Opens the object database. During a push, new objects are in git's quarantine,
+ * GIT_OBJECT_DIRECTORY, and all others in its alternates. */
 static int open_odb(git_odb **out, const rb_repo *repo)
 {
     const char *objects = rb_git_env("GIT_OBJECT_DIRECTORY");
@@ -102,8 +103,8 @@ void rb_git_odb_close(rb_repo *repo)
     git_odb_free(repo->odb);
 }
 
-/* Opens a newer view than the `seen` first ones, or finds that another thread did; false if none
- * can be opened. */
+/* Makes sure that more than `seen` views exist: opens one, unless another thread did. Returns false
+ * if that fails. */
 static bool look_again(const rb_repo *repo, size_t seen)
 {
     struct rb_views *views = repo->views;

@@ -34,7 +34,7 @@ static void add(rb_pushes *out, rb_pushed pushed, const char *local_ref, const c
     out->items[out->n++] = pushed;
 }
 
-/* Cuts the last field off the line and returns it; NULL if only one is left. */
+/* Cuts the last field off the line and returns it; NULL if the line has only one field. */
 static char *cut(char *line)
 {
     char *space = strrchr(line, ' ');
@@ -43,8 +43,8 @@ static char *cut(char *line)
     return space ? space + 1 : NULL;
 }
 
-/* Parsed from its end, because the first field is what the user typed: "HEAD@{1 day ago}" contains
- * spaces. */
+/* Parses the line from its end, because its first field is what the user typed and may contain
+ * spaces: "HEAD@{1 day ago}". */
 static enum rb_code read_sent(rb_pushes *out, char *line, rb_err *err)
 {
     RB_AUTO(rb_free_str) char *whole = rb_safe(line);

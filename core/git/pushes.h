@@ -1,6 +1,5 @@
 /*
- * Parses what git passes to the hooks of a push (githooks(5)): pre-push, pre-receive and post-
- * receive.
+ * Parses the input of git's hooks for a push (githooks(5)): pre-push, pre-receive, post-receive.
  */
 #ifndef RB_GIT_PUSHES_H
 #define RB_GIT_PUSHES_H
@@ -12,11 +11,11 @@
 /* A ref of a push. An id of zeros means that the ref does not exist on that side. */
 typedef struct rb_pushed {
     char *local_ref;  /* as the user typed it; NULL on the receiving side */
-    char *remote_ref; /* the ref that changes */
-    const char *tag;  /* within remote_ref; NULL if the ref is not a tag */
+    char *remote_ref; /* the remote's ref that the push changes */
+    const char *tag;  /* name of the tag, within remote_ref; NULL if the ref is not a tag */
     rb_oid local;     /* the value after the push */
     rb_oid remote;    /* the value before the push */
-    rb_oid commit;    /* the commit that `local` leads to */
+    rb_oid commit;    /* the commit that `local` leads to, through tag objects */
     bool has_commit;
 } rb_pushed;
 
@@ -34,7 +33,7 @@ enum rb_code rb_pushes_read(rb_pushes *out, rb_repo *repo, bool sent, const char
                             rb_err *err);
 void rb_pushes_clear(rb_pushes *pushes);
 
-/* Returns the line about this ref, or NULL. */
+/* Returns the line about this remote ref; NULL if the push does not change it. */
 const rb_pushed *rb_pushes_find(const rb_pushes *pushes, const char *ref);
 
 #endif

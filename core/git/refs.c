@@ -8,7 +8,7 @@
 #include "git/internal.h"
 #include "git/tag.h"
 
-#define DEPTH 64 /* of folders below refs; git's own names end far above */
+#define DEPTH 64 /* of nested folders below refs; git's own names have far fewer */
 
 static enum rb_code check_regular(const char *path, rb_err *err)
 {
@@ -54,7 +54,8 @@ enum rb_code rb_git_check_refs(const char *dir, const char *common, rb_err *err)
 {
     RB_AUTO(rb_free_str) char *packed = rb_path_join(common, "packed-refs");
     RB_AUTO(rb_free_str) char *refs = rb_path_join(common, "refs");
-    RB_AUTO(rb_free_str) char *own = rb_path_join(dir, "refs"); /* of this work tree */
+    /* folder of the refs of this work tree alone */
+    RB_AUTO(rb_free_str) char *own = rb_path_join(dir, "refs");
     RB_TRY(check_regular(packed, err));
     RB_TRY(check_folder(refs, 0, err));
     return strcmp(refs, own) == 0 ? RB_OK : check_folder(own, 0, err);
@@ -80,8 +81,8 @@ enum rb_code rb_ref_read(rb_ref *out, rb_repo *repo, const char *name, rb_err *e
     return RB_OK;
 }
 
-/* Searches for the line "ID NAME". Peeled ids (lines that begin with "^") and the header cannot
- * match. */
+/* Searches packed-refs for the line "ID NAME". Lines of peeled ids (they begin with "^") and the
+ * header cannot match. */
 enum rb_code rb_ref_is_packed(bool *out, const rb_repo *repo, const char *name,
                               const rb_oid *object, rb_err *err)
 {
@@ -110,7 +111,7 @@ enum rb_code rb_ref_move(rb_repo *repo, const char *name, const rb_oid *to, cons
         rb_oid_hex(old, old_hex);
     int status = 0;
     RB_AUTO(rb_free_str) char *said = NULL;
-    /* Without this setting git does not sync refs: after a power cut the ref could be an empty
+    /* Sync the ref: by default git does not, and after a power failure it could be an empty
      * file. */
     const char *const args[] = {"-c", "core.fsync=reference", "update-ref", name, new_hex, old_hex,
                                 NULL};
@@ -134,7 +135,7 @@ bool rb_object_exists(rb_repo *repo, const rb_oid *object)
 
 bool rb_object_commit(rb_oid *out, rb_repo *repo, const rb_oid *object)
 {
-    /* Read by headers only, because the object may be of any size. */
+    /* Read only headers, because the object may have any size. */
     rb_oid at = *object;
     for (;;) {
         RB_AUTO(rb_tag_freep) rb_tag *tag = NULL;

@@ -69,13 +69,13 @@ char *rb_remote_fetch_tags(rb_repo *repo)
     return rb_format("git fetch %s --tags", safe);
 }
 
-/* Overrides remote.NAME.mirror, which does not allow refspecs. */
+/* Returns an option for git that overrides remote.NAME.mirror, which does not allow refspecs. */
 static char *no_mirror(const char *remote)
 {
     return rb_format("remote.%s.mirror=false", remote);
 }
 
-/* Takes the next "ID TAB NAME" of the output of ls-remote; false at its end. */
+/* Parses the next line "ID TAB NAME" of the output of ls-remote; false at its end. */
 static bool next_ref(char **rest, rb_oid *object, const char **name)
 {
     while (*rest && **rest) {
@@ -111,7 +111,7 @@ enum rb_code rb_remote_read(rb_ref *out, rb_repo *repo, const char *remote, cons
     const char *name;
     RB_TRY(list_refs(&result, repo, args, remote, err));
     *out = (rb_ref){0};
-    /* git takes the name as a pattern, which also matches longer names with this end. */
+    /* git matches the name as a pattern: longer names with the same end are listed, too. */
     for (char *rest = result.out.data; next_ref(&rest, &object, &name);)
         if (strcmp(name, ref) == 0)
             *out = (rb_ref){.exists = true, .object = object};
@@ -132,7 +132,7 @@ enum rb_code rb_remote_tags(json_t **out, rb_repo *repo, const char *remote, rb_
         rb_oid_hex(&object, hex);
         if (strncmp(name, prefix, strlen(prefix)) == 0 &&
             json_object_set_new(*out, name + strlen(prefix), json_string(hex)) != 0)
-            continue; /* not UTF-8, so no entry can name it */
+            continue; /* the name is not UTF-8, so no ledger entry can contain it */
     }
     return RB_OK;
 }
@@ -162,7 +162,8 @@ enum rb_code rb_remote_fetch(rb_repo *repo, const char *remote, const char *ref,
     return RB_OK;
 }
 
-/* Recognises git's untranslated --porcelain messages; the last three are from git 2.5x. */
+/* True if git's --porcelain messages, which are not translated, report that another push came
+ * first. The last three messages are from git 2.5x. */
 static bool lost_race(const char *report)
 {
     static const char *const words[] = {

@@ -21,10 +21,10 @@ static pthread_once_t started = PTHREAD_ONCE_INIT;
 static pthread_mutex_t owner_lock = PTHREAD_MUTEX_INITIALIZER;
 
 /*
- * libgit2's start reads and parses every certificate of the system's bundle, for connections that
- * rbtool never makes: network goes through the git program. That is three quarters of a short
- * command's time, and libgit2 1.5 has no setting for it. The function that does it is a public
- * one of mbed TLS; defined here, ours is the one that the loader finds.
+ * libgit2 reads and parses all certificates of the system at its start, for connections that rbtool
+ * never makes: the git program does all network access. That takes three quarters of a short
+ * command's time, and libgit2 1.5 has no setting for it. So this file defines mbed TLS's public
+ * function for it, and the loader resolves libgit2's call to this definition.
  */
 struct mbedtls_x509_crt;
 
@@ -34,7 +34,7 @@ int mbedtls_x509_crt_parse_file(struct mbedtls_x509_crt *chain, const char *path
 {
     (void)chain;
     (void)path;
-    return 0; /* no certificates and no failure: a connection would trust no server */
+    return 0; /* success without certificates: a connection would trust no server */
 }
 
 void rb_git_memory(bool sparing)
@@ -57,10 +57,10 @@ static void start(void)
     mallopt(M_MMAP_THRESHOLD, 1 << 20);
     mallopt(M_TRIM_THRESHOLD, 4 << 20);
     rb_git_memory(false);
-    /* Windows of the default size, 1 GiB, keep whole packs in memory. */
+    /* Reduce the window size: the default, 1 GiB, maps whole packs. */
     git_libgit2_opts(GIT_OPT_SET_MWINDOW_SIZE, (size_t)1 << 20);
     git_libgit2_opts(GIT_OPT_SET_CACHE_MAX_SIZE, (ssize_t)512 << 10);
-    /* Sync written objects: refs name them next. */
+    /* Sync written objects, because refs will name them. */
     git_libgit2_opts(GIT_OPT_ENABLE_FSYNC_GITDIR, 1);
     git_libgit2_opts(GIT_OPT_SET_EXTENSIONS, extensions, sizeof extensions / sizeof *extensions);
 }
@@ -128,7 +128,7 @@ static int open_as_git(git_repository **out, const char *dir)
     return git_repository_open_ext(out, dir, flags, rb_git_env("GIT_CEILING_DIRECTORIES"));
 }
 
-/* Errors other than a FIFO or device are left for the open to report. */
+/* Ignores all other errors: opening the repository will report them. */
 static enum rb_code check_files(const char *dir, rb_err *err)
 {
     const char *named = rb_git_env("GIT_DIR");
@@ -143,7 +143,8 @@ static enum rb_code check_files(const char *dir, rb_err *err)
     return code;
 }
 
-/* libgit2 1.5.1 says "not found", of the setting, where safe.directory is set nowhere. */
+/* True if libgit2 refused the owner. If safe.directory is not set at all, libgit2 1.5.1 reports
+ * "not found" instead. */
 static bool is_owner_refusal(int status)
 {
     const git_error *error = git_error_last();
@@ -151,8 +152,8 @@ static bool is_owner_refusal(int status)
                                     strstr(error->message, "safe.directory"));
 }
 
-/* libgit2 does not see safe.directory from GIT_CONFIG_* and -c. Where it refuses an owner, git
- * itself decides, and its answer is the one that counts. */
+/* Opens the repository if git accepts its owner. libgit2 ignores safe.directory in GIT_CONFIG_* and
+ * -c, so if it refuses, git decides. */
 static int open_if_git_trusts(git_repository **out, const char *dir)
 {
     const char *const argv[] = {"git", "-C", dir, "rev-parse", "--git-dir", NULL};
@@ -210,8 +211,8 @@ static enum rb_code check_head(const rb_repo *repo, const char *dir, rb_err *err
                    where, why);
 }
 
-/* Without core.bare, git treats a repository folder that is entered directly as bare; libgit2 would
- * take the folder above it for a work tree. */
+/* True for a git folder without core.bare. git treats it as bare if it is entered directly; libgit2
+ * would take the folder above it for the work tree. */
 static bool looks_bare(git_repository *repo)
 {
     RB_AUTO(rb_free_str) char *dir = without_slash(git_repository_path(repo));
@@ -314,8 +315,8 @@ bool rb_git_is_shallow(const rb_repo *repo)
     return git_repository_is_shallow(repo->repo) == 1;
 }
 
-/* git marks the remote; older versions wrote an extension. Looked for without a pattern, since
- * libgit2 1.5 leaks what it matches with. */
+/* True for a partial clone. git marks the remote; older versions set an extension. Does not use
+ * libgit2's search by pattern, which leaks memory in 1.5. */
 static bool is_partial(const rb_repo *repo)
 {
     static const char promisor[] = ".promisor";

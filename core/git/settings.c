@@ -9,8 +9,8 @@
 
 #define OUTPUT_LIMIT (64u << 20)
 
-/* Returns the last non-empty line, without git's prefix. */
-static char *last_line(const rb_buf *text)
+/* Returns all non-empty lines as one, joined by "; " and safe for a terminal. */
+static char *join_lines(const rb_buf *text)
 {
     const char *s = rb_buf_str(text);
     size_t end = text->len;
@@ -58,7 +58,7 @@ static enum rb_code run(rb_git_result *out, const rb_repo *repo, const char *con
         code = rb_fail(err, RB_ERROR, "git %s printed more than the limit of %u bytes", args[0],
                        OUTPUT_LIMIT);
     if (code == RB_OK) {
-        *out = (rb_git_result){result.status, last_line(&result.err), result.out};
+        *out = (rb_git_result){result.status, join_lines(&result.err), result.out};
         result.out = (rb_buf){0};
     }
     rb_process_result_clear(&result);
@@ -68,7 +68,7 @@ static enum rb_code run(rb_git_result *out, const rb_repo *repo, const char *con
 enum rb_code rb_git_run(rb_buf *out, int *status, char **said, const rb_repo *repo,
                         const char *const *args, const void *input, size_t len, rb_err *err)
 {
-    /* rbtool has checked what it does to refs, so its own hooks are off; other hooks still run. */
+    /* RBTOOL=0 disables rbtool's own hooks: rbtool has checked what it changes. Other hooks run. */
     static const char *const env[] = {"GIT_NO_REPLACE_OBJECTS=1", "RBTOOL=0", NULL};
     RB_AUTO(rb_git_result_clear) rb_git_result result = {0};
     RB_TRY(
@@ -114,7 +114,8 @@ enum rb_code rb_repo_git_with(rb_buf *out, const rb_repo *repo, const char *cons
     return RB_OK;
 }
 
-/* Records are KEY LF VALUE NUL, or KEY NUL for a variable without "=", which git reads as true. */
+/* Parses records KEY LF VALUE NUL, or KEY NUL for a variable without "=", which git reads as
+ * true. */
 static void parse_settings(rb_repo *repo, const rb_buf *list)
 {
     size_t cap = 0;

@@ -6,7 +6,8 @@
 #include "base/file.h"
 #include "base/process.h"
 
-/* Runs git in the work tree with the temporary index; *id is the object that it prints. */
+/* Runs git in the work tree with the temporary index; *id receives the object id that git
+ * prints. */
 static enum rb_code run(rb_oid *id, const rb_repo *repo, const char *index, const char *const *args,
                         rb_err *err)
 {
@@ -53,7 +54,7 @@ enum rb_code rb_repo_snapshot(rb_oid *commit, rb_repo *repo, rb_err *err)
     if (fd < 0)
         return rb_fail_errno(err, RB_ERROR, "a temporary file cannot be created in %s",
                              rb_repo_common_dir(repo));
-    unlink(index); /* git refuses an empty index */
+    unlink(index); /* remove the empty file: git does not accept it as an index */
     enum rb_code code = make(commit, repo, index, err);
     unlink(index);
     close(fd);

@@ -65,7 +65,7 @@ enum rb_code rb_tag_read_object(rb_tag **out, rb_repo *repo, const rb_oid *objec
     return RB_OK;
 }
 
-/* Returns the object that a tag's ref names; RB_FOUND if the ref does not exist. */
+/* Returns the object in a tag's ref; RB_FOUND if the ref does not exist. */
 static enum rb_code resolve(rb_oid *out, rb_repo *repo, const char *name, rb_err *err)
 {
     RB_AUTO(rb_free_str) char *safe = rb_safe(name);
@@ -124,7 +124,7 @@ void rb_tag_refs_clear(rb_tag_refs *refs)
     *refs = (rb_tag_refs){0};
 }
 
-/* Follows symbolic refs between tags. A dangling one, or a name that git refuses, has no object. */
+/* Adds a ref. Follows symbolic refs. A dangling one, or a name that git refuses, gets no object. */
 static void add_ref(rb_tag_refs *refs, git_reference *ref)
 {
     const char *name = git_reference_name(ref);
@@ -274,8 +274,7 @@ int rb_tag_compare(const char *a, const char *b)
             continue;
         }
         if (*x != *y) {
-            /* "-" begins a pre-release, which sorts before the release itself and before all else.
-             * */
+            /* "-" begins a pre-release. It sorts before the release and before all longer names. */
             if (*x == '-' || *y == '-')
                 return *x == '-' ? -1 : 1;
             return (unsigned char)*x < (unsigned char)*y ? -1 : 1;

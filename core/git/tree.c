@@ -5,8 +5,8 @@
 
 #include "git/internal.h"
 
-#define DEPTH_LIMIT 256  /* folders inside folders */
-#define PATH_LIMIT 65536 /* bytes */
+#define DEPTH_LIMIT 256  /* limit of nested folders */
+#define PATH_LIMIT 65536 /* bytes of a path */
 
 void rb_tree_entry_clear(rb_tree_entry *entry)
 {
@@ -45,7 +45,7 @@ static bool known_mode(enum rb_mode mode)
            mode == RB_MODE_LINK || mode == RB_MODE_GITLINK;
 }
 
-/* Compares in git's order: folders as if their names ended with '/'. */
+/* Compares names in the order of git's trees: folders as if their names ended with '/'. */
 static int compare(const char *a, bool a_tree, const char *b, bool b_tree)
 {
     size_t n = strlen(a);
@@ -78,7 +78,7 @@ static bool has_file(const git_tree *tree, const char *name)
     return false;
 }
 
-/* Returns what is wrong with a tree, or NULL. */
+/* Returns a description of what is malformed in a tree, or NULL. *at is the index of the entry. */
 static const char *fault_of(const git_tree *tree, size_t *at)
 {
     size_t n = git_tree_entrycount(tree);
@@ -143,8 +143,8 @@ enum rb_code rb_git_depth(const rb_buf *path, int depth, rb_err *err)
                    safe);
 }
 
-/* Appends everything below a tree; `path` is its own path, with '/' at its end unless it is the
- * top. */
+/* Appends all blobs and gitlinks below a tree. `path` is the tree's path, with '/' at its end; ""
+ * for the top. */
 static enum rb_code list(rb_tree_entries *out, const rb_repo *repo, const rb_oid *oid, rb_buf *path,
                          int depth, rb_err *err)
 {
@@ -210,7 +210,7 @@ static int by_path(const void *a, const void *b)
     return strcmp(((const rb_tree_entry *)a)->path, ((const rb_tree_entry *)b)->path);
 }
 
-/* Drops roots that lie in other roots, which come first in this order. */
+/* Drops roots that lie in another root. Such a root comes after the other one. */
 static void drop_covered(rb_tree_entries *roots)
 {
     size_t kept = 0;

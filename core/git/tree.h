@@ -6,7 +6,8 @@
 
 #include "git/repository.h"
 
-#define RB_TREE_LIST_LIMIT (256u << 20) /* bytes of a list: some two million files */
+/* memory of a list in bytes, enough for two million files */
+#define RB_TREE_LIST_LIMIT (256u << 20)
 
 enum rb_mode {
     RB_MODE_TREE = 0040000,
@@ -17,7 +18,7 @@ enum rb_mode {
 };
 
 typedef struct rb_tree_entry {
-    char *path; /* from the top of the tree; bytes that need not be UTF-8 */
+    char *path; /* path from the top of the tree; need not be UTF-8 */
     rb_oid oid;
     enum rb_mode mode;
 } rb_tree_entry;

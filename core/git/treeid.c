@@ -11,18 +11,18 @@
 #include "git/internal.h"
 
 /*
- * The parts of a tree, in bytewise order of path: blobs, and whole subtrees whose id is known
- * already, with a path that ends with '/'. In that order the entries of every folder are in git's
- * order, which sorts folders as if their names ended with '/'.
+ * The parts of a tree, in bytewise order of path: blobs, and subtrees with a known id, whose path
+ * ends with '/'. In this order, the entries of each folder are in git's order, which sorts folders
+ * as if their names ended with '/'.
  */
 struct parts {
     rb_tree_entries entries;
     unsigned char (*ids)[RB_SHA256_SIZE];
 };
 
-/* A folder that is read completely, in the order of parts; clean: no gitlinks below it. */
+/* A folder whose entries have been read. clean: there is no gitlink below it. */
 struct folder {
-    char *path; /* with '/' at its end; "" for the top */
+    char *path; /* path with '/' at its end; "" for the top */
     rb_oid oid;
     bool clean;
 };
@@ -31,21 +31,21 @@ struct folders {
     struct folder *items;
     size_t n;
     size_t cap;
-    size_t at; /* the next that may be built */
+    size_t at; /* index of the first folder that is not built */
 };
 
 struct gathering {
     rb_repo *repo;
-    rb_record_cache *cache; /* of ids; NULL: none */
+    rb_record_cache *cache; /* cache of ids; NULL: no cache */
     struct parts parts;
     size_t ids_cap;
-    rb_tree_entries missing; /* blobs to be hashed; their paths are those of parts */
-    size_t *missing_at;      /* where they are in parts */
+    rb_tree_entries missing; /* blobs to be hashed; their paths are borrowed from parts */
+    size_t *missing_at;      /* index in parts of each missing blob */
     struct folders folders;
     rb_strs submodules;
 };
 
-/* A record of the cache: the kind of the object that the key names, and its SHA-256 id. */
+/* Kinds of objects. A record of the cache is a kind and a SHA-256 id; its key is the SHA-1 id. */
 enum kind { KIND_BLOB = 1, KIND_TREE = 2 };
 
 _Static_assert(RB_OID_SIZE == RB_RECORD_KEY, "object ids are keys");
@@ -67,7 +67,7 @@ static void put_known(rb_record_cache *cache, const rb_oid *oid, enum kind kind,
 {
     unsigned char record[1 + RB_SHA256_SIZE];
     if (get_known(record + 1, cache, oid, kind))
-        return; /* the same blob twice in one tree */
+        return; /* the same blob occurs twice in one tree */
     record[0] = (unsigned char)kind;
     memcpy(record + 1, id, RB_SHA256_SIZE);
     rb_record_cache_put(cache, oid->id, record, sizeof record);
@@ -118,8 +118,8 @@ static void hash_tree(const rb_buf *body, unsigned char out[RB_SHA256_SIZE])
     rb_sha256_end(hash, out);
 }
 
-/* Returns the folder of this path. Folders are built in the order in which they were gathered;
- * those without a blob are never built. */
+/* Returns the folder with this path, or NULL. Folders are asked for in the order in which they were
+ * read. Those without a blob are skipped. */
 static const struct folder *folder_at(struct folders *folders, const char *path, size_t len)
 {
     for (size_t i = folders->at; i < folders->n; i++) {
@@ -144,8 +144,8 @@ static void add_line(rb_buf *body, enum rb_mode mode, const char *name, size_t l
     rb_buf_add(body, id, RB_SHA256_SIZE);
 }
 
-/* Computes the id of the folder whose entries are first to last; `prefix` is the length of its
- * path. False if it holds nothing. */
+/* Computes the id of the folder with the parts first to last - 1; `prefix` is the length of its
+ * path. Returns false if the folder is empty. */
 static bool build(unsigned char out[RB_SHA256_SIZE], const struct parts *parts,
                   struct folders *folders, rb_record_cache *cache, size_t first, size_t last,
                   size_t prefix)
@@ -193,7 +193,7 @@ void rb_treeid_from_blobs(rb_treeid *out, const rb_tree_entries *entries,
     rb_hex_encode(id, sizeof id, out->hex);
 }
 
-/* Appends an entry and returns where its id is to be stored. */
+/* Appends an entry and returns the buffer for its id. */
 static unsigned char *add_part(struct gathering *g, const char *path, const git_oid *oid,
                                enum rb_mode mode)
 {

@@ -1,11 +1,11 @@
 /*
- * The git SHA-256 object id of a tree: what `git write-tree` prints for the same files in a
- * repository made with --object-format=sha256 (gitformat-hash-function-transition). Gitlinks, and
- * folders left empty by that, are left out; their paths are listed.
+ * Computes the git SHA-256 object id of a tree: what `git write-tree` prints for the same files in
+ * a repository made with --object-format=sha256 (gitformat-hash-function-transition). Gitlinks, and
+ * folders that contain nothing else, are omitted; the gitlinks' paths are listed.
  *
- * Computed subtree by subtree. The cache maps SHA-1 tree (and blob) ids to SHA-256 ids and lives
- * in COMMON_DIR/rbtool/treeids; it is only ever a shortcut: a damaged one is ignored and
- * rewritten, and without a cache every blob's bytes are hashed.
+ * COMMON_DIR/rbtool/treeids caches the SHA-256 ids of trees and blobs by their SHA-1 id. The result
+ * does not depend on it: a damaged cache is ignored and rewritten, and without it all blobs are
+ * read.
  */
 #ifndef RB_GIT_TREEID_H
 #define RB_GIT_TREEID_H
@@ -15,18 +15,19 @@
 
 typedef struct rb_treeid {
     char hex[RB_SHA256_HEX];
-    rb_strs submodules; /* paths of the gitlinks left out */
+    rb_strs submodules; /* paths of the gitlinks that were omitted */
 } rb_treeid;
 
 void rb_treeid_clear(rb_treeid *id);
 
-/* Computes the id; `paths` as for rb_tree_list(), and the files retain their whole paths. */
+/* Computes the id of the part of a tree that `paths` name (as for rb_tree_list()). Files keep their
+ * whole paths. */
 enum rb_code rb_treeid_of(rb_treeid *out, rb_repo *repo, const rb_oid *tree, const rb_strs *paths,
                           bool use_cache, rb_err *err);
 
 /*
- * Same as rb_treeid_of(), from blobs hashed by the caller: entries as rb_tree_list() gives them,
- * blobs[i] the binary SHA-256 blob id of entries[i] (ignored for gitlinks).
+ * Same as rb_treeid_of(), from blobs that the caller hashed. entries: from rb_tree_list();
+ * blobs[i]: binary SHA-256 id of entries[i] (ignored for gitlinks).
  */
 void rb_treeid_from_blobs(rb_treeid *out, const rb_tree_entries *entries,
                           const unsigned char (*blobs)[RB_SHA256_SIZE]);

@@ -1,4 +1,4 @@
-/* Finds out which paths can arrive in a commit of the repository in use. */
+/* Finds out whether a path lies in a work tree of this repository or of a related one. */
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -10,13 +10,13 @@
 #define GIT_FILE_LIMIT 8192 /* bytes of a .git or commondir file */
 
 /*
- * Identifies the repository of a group of work trees: the folder that linked work trees share;
- * for a submodule, that of the outermost superproject (SUPER/.git/modules/NAME).
+ * The repositories whose work trees count, each by git's folder that its work trees share; a
+ * submodule by the folder of its outermost superproject (the part before /modules/NAME).
  */
 typedef struct project {
     const rb_repo *repo;
     rb_strs commons;
-    rb_strs tops; /* work trees that are known without a .git of their own */
+    rb_strs tops; /* work trees that may lack a .git, because git's environment names them */
     char *found;
 } project;
 
@@ -27,7 +27,8 @@ static bool is_git_folder(const char *path)
     return rb_file_exists(head) && rb_file_exists(objects);
 }
 
-/* Returns the first line of a small file without `prefix`; NULL if it does not begin with that. */
+/* Returns the first line of a small file, without `prefix`; NULL if it does not begin with the
+ * prefix. */
 static char *line_of(const char *path, const char *prefix)
 {
     RB_AUTO(rb_buf_clear) rb_buf text = {0};
@@ -49,7 +50,8 @@ static char *without_modules(const char *common)
     return rb_strdup(common);
 }
 
-/* Returns the shared folder of the repository that has a work tree at `dir`; NULL if none has. */
+/* Returns the common git folder of the repository whose work tree is `dir`; NULL if it is not a
+ * work tree. */
 static char *common_of(const char *dir)
 {
     RB_AUTO(rb_free_str) char *git = rb_path_join(dir, ".git");
@@ -66,7 +68,7 @@ static char *common_of(const char *dir)
     return common;
 }
 
-/* True if the repository at `top` has the work tree `child` as a submodule. */
+/* True if `child` is a submodule of the repository at `top`. */
 static bool has_submodule(const char *top, const char *child)
 {
     git_repository *repo = NULL;
@@ -113,7 +115,8 @@ static void find_project(project *p)
     rb_strs_take(&p->tops, top);
 }
 
-/* Checks one path on the way; only its last component may be a symlink. */
+/* Checks a path on the way to the file. The path has no symlink, except possibly its last
+ * component. */
 static void look_at(void *context, const char *at)
 {
     project *p = context;
@@ -124,7 +127,7 @@ static void look_at(void *context, const char *at)
         if ((common && rb_strs_has(&p->commons, common)) ||
             (!rb_text_below(at, git) && rb_strs_has(&p->tops, dir)))
             p->found = rb_strdup(dir);
-        if (rb_text_below(at, git)) /* git's own folder, which no commit reaches */
+        if (rb_text_below(at, git)) /* in git's own folder, which is not part of a commit */
             return;
         char *up = rb_path_dir(dir);
         free(dir);

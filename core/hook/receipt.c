@@ -38,8 +38,8 @@ static void close_file(int *fd)
         close(*fd);
 }
 
-/* Stores a receipt, a line "SECONDS OBJECT TAG": a tag's name contains no space and no line break.
- * */
+/* Stores a receipt, a line "SECONDS OBJECT TAG": a tag's name contains no space and no line
+ * break. */
 static enum rb_code wait_for_ledger(struct receipts *w, const rb_tag *tag, rb_err *err)
 {
     char hex[RB_OID_HEX];
@@ -88,8 +88,8 @@ static enum rb_code witness(struct receipts *w, const rb_tag *tag, int64_t at, r
     return RB_OK;
 }
 
-/* Writes the entry for one receipt. Skips a tag that no longer exists, and a line that was cut off.
- * */
+/* Writes the entry for one receipt. Skips a tag that no longer exists, and a line that was cut
+ * off. */
 static enum rb_code write_line(struct receipts *w, const char *line, rb_err *err)
 {
     int64_t at = 0;

@@ -19,8 +19,8 @@
 
 #define RB_KEPT_TAG "tag" /* the attachment of a release entry: the tag object's bytes */
 
-/* Returns the tag object of that name and id which a release entry has attached; NULL if none has.
- * */
+/* Returns the tag object of that name and id which a release entry has attached; NULL if none
+ * has. */
 void rb_ledger_stored_tag(rb_tag **out, const rb_policy *policy, const char *tag,
                           const char *object);
 /* Returns the newest valid gap entry about it, or NULL. */

@@ -19,8 +19,8 @@
 /* Returns the id that the clone is pinned to, borrowed; NULL if it is not pinned. RB_ERROR if the
  * setting is not an id. */
 enum rb_code rb_ledger_pinned(const char **out, rb_repo *repo, rb_err *err);
-/* Pins a clone that is not pinned. If the setting cannot be written, the next command tries again.
- * */
+/* Pins a clone that is not pinned. If the setting cannot be written, the next command tries
+ * again. */
 void rb_ledger_pin(rb_repo *repo, const char *first);
 
 /* Returns the ledger that an entry names: 40 hex digits in hex. False if it names none. */

@@ -147,8 +147,8 @@ void rb_history_in_use(char **why, const rb_policy *policy, const rb_chain *chai
     }
 }
 
-/* Collects as keys the tags in this clone that lead to a recorded release which was not given up.
- * */
+/* Collects as keys the tags in this clone that lead to a recorded release which was not given
+ * up. */
 static json_t *made_and_here(const rb_policy *policy, const rb_tags_here *here)
 {
     json_t *tags = json_object();

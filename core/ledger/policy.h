@@ -69,8 +69,8 @@ size_t rb_policy_count(const rb_policy *policy);
 const rb_entry *rb_policy_at(const rb_policy *policy, size_t i);
 /* True if the policy in force is this entry or continues it. entry may be NULL. */
 bool rb_policy_follows(const rb_policy *policy, const rb_entry *entry);
-/* True if the principal or key set a policy that is in force, or one that such a policy continues.
- * */
+/* True if the principal or key set a policy that is in force, or one that such a policy
+ * continues. */
 bool rb_policy_was_set_by(const rb_policy *policy, const char *member);
 /* True if a member of a role, or a root, is a key's fingerprint. */
 bool rb_policy_is_key(const char *member);
@@ -83,9 +83,9 @@ char *rb_policy_refusal(const rb_policy *policy, enum rb_role role, const char *
 bool rb_policy_allows(const rb_policy *policy, enum rb_role role, const char *principal,
                       const char *fingerprint);
 /* True if an entry's signer may act in the role under the policy in force at that entry; false
- * unless its trust is good. Also false if the key is revoked now, except for entries from before;
- * and if the key's validity has ended and others wrote after that end, but not on top of the entry.
- * */
+ * unless its trust is good. Also false if the key is revoked now, except for entries from
+ * before; and if the key's validity has ended and others wrote after that end, but not on top of
+ * the entry. */
 bool rb_policy_counts(const rb_policy *policy, const rb_entry *entry, enum rb_role role);
 
 /* Returns how many approvals a transition of this kind ("deploy", "revert") needs in the

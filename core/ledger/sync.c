@@ -92,8 +92,8 @@ const char *rb_ledger_fault(const rb_entry *entry)
                                              : "no allowed signer signed it";
 }
 
-/* Refuses a remote ledger that lacks known entries. theirs NULL: the remote has no ledger any more.
- * */
+/* Refuses a remote ledger that lacks known entries. theirs NULL: the remote has no ledger any
+ * more. */
 static enum rb_code refuse_withheld(const struct syncing *s, const rb_ledger *had,
                                     const rb_ledger *theirs, rb_err *err)
 {
@@ -205,8 +205,8 @@ static bool has(const rb_ledger *ledger, const rb_ref *ref)
     return rb_ledger_find(ledger, &ref->object) != NULL;
 }
 
-/* Parents in the order of their ids, so that the result does not depend on which clone joins them.
- * */
+/* Parents in the order of their ids, so that the result does not depend on which clone joins
+ * them. */
 static enum rb_code join(rb_oid *out, const struct syncing *s, const struct sides *sides,
                          const rb_ledger *ours, const rb_ledger *theirs, rb_err *err)
 {
@@ -246,8 +246,8 @@ static enum rb_code choose(rb_oid *out, bool *merged, const struct syncing *s,
     return RB_OK;
 }
 
-/* Pushes the tip. Whatever git reports: if the remote's tip has changed, another push came first.
- * */
+/* Pushes the tip. Whatever git reports: if the remote's tip has changed, another push came
+ * first. */
 static enum rb_code push(const struct syncing *s, const struct sides *sides, const rb_oid *tip,
                          rb_err *err)
 {

@@ -285,8 +285,8 @@ static void check_control(const struct run *run, const rb_migration *m, const rb
                         wrapping.what);
 }
 
-/* RB005. Random values only: the time of day varies too, but that is the purpose of such a column.
- * */
+/* RB005. Random values only: the time of day varies too, but that is the purpose of such a
+ * column. */
 static void check_random(const struct run *run, const rb_migration *m)
 {
     static const char *const functions[] = {
@@ -394,8 +394,8 @@ static void check_added(const struct run *run, const rb_migration *m, const rb_r
     check_new(run, m);
 }
 
-/* Matches released migrations by id first, recording the next one after it, then checks the rest.
- * */
+/* Matches released migrations by id first, recording the next one after it, then checks the
+ * rest. */
 static void check_items(struct run *run)
 {
     size_t n = run->set->n;

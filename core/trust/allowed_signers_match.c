@@ -128,8 +128,8 @@ static void add_identity(rb_strs *out, const char *name)
         rb_strs_add(out, name);
 }
 
-/* Collects the principals of the key: names as they are, and `email` for a pattern that matches it.
- * */
+/* Collects the principals of the key: names as they are, and `email` for a pattern that matches
+ * it. */
 static void identities(rb_strs *out, const rb_signers *signers, const question *q,
                        const char *email)
 {

@@ -64,8 +64,8 @@ void rb_key_fingerprint(const rb_key *key, char out[RB_FINGERPRINT_SIZE]); /* of
 /* Returns the bytes for a signature's "publickey": the certificate if the key has one. */
 const rb_buf *rb_key_public(const rb_key *key);
 
-/* Verifies an SSH signature blob: its algorithm's name and the rest. RB_FOUND if it is not valid.
- * */
+/* Verifies an SSH signature blob: its algorithm's name and the rest. RB_FOUND if it is not
+ * valid. */
 enum rb_code rb_key_verify(const rb_key *key, const void *sig, size_t sig_len, const void *data,
                            size_t len, rb_err *err);
 /* Appends an SSH signature blob; RSA signs with rsa-sha2-512. */

@@ -9,8 +9,8 @@
 #include "base/problem.h"
 #include "git/tag.h"
 
-/* An identity and a time, as git writes them into tags and commits: "Name <email> seconds +hhmm".
- * */
+/* An identity and a time, as git writes them into tags and commits: "Name <email> seconds
+ * +hhmm". */
 typedef struct rb_ident {
     char *who; /* Name <email> */
     char *email;

@@ -20,15 +20,15 @@ typedef struct rb_wire {
 
 rb_wire rb_wire_of(const void *data, size_t len);
 
-/* Each removes one value from the front. False if it is cut off; then w must not be used any more.
- * */
+/* Each removes one value from the front. False if it is cut off; then w must not be used any
+ * more. */
 bool rb_wire_u8(rb_wire *w, unsigned char *out) RB_MUST_USE;
 bool rb_wire_u32(rb_wire *w, uint32_t *out) RB_MUST_USE;
 bool rb_wire_u64(rb_wire *w, uint64_t *out) RB_MUST_USE;
 bool rb_wire_string(rb_wire *w, rb_wire *out) RB_MUST_USE;
 bool rb_wire_bytes(rb_wire *w, void *out, size_t len) RB_MUST_USE;
-/* A string that is text: without NUL, except for one at its end, which is dropped (as by OpenSSH).
- * */
+/* A string that is text: without NUL, except for one at its end, which is dropped (as by
+ * OpenSSH). */
 bool rb_wire_text(rb_wire *w, rb_wire *out) RB_MUST_USE;
 /* A non-negative integer; leading zero bytes are dropped. */
 bool rb_wire_mpint(rb_wire *w, rb_wire *out) RB_MUST_USE;
