@@ -3,8 +3,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/file.h"
+#include "base/hash.h"
 #include "base/shape.h"
+#include "base/version.h"
+#include "database/driver.h"
 #include "proof/confined.h"
+
+#define CATALOG_LIMIT ((size_t)64 << 20) /* bytes */
+#define CACHED 64                        /* catalogs in the cache, at most */
 
 static rb_db_limits script_limits = {.seconds = RB_DB_LIMITS_SECONDS,
                                      .memory = RB_DB_LIMITS_MEMORY,
@@ -86,6 +93,69 @@ static enum rb_code read_result(json_t **out, const rb_buf *result, rb_err *err)
     return RB_OK;
 }
 
+/* The cache: a file for each catalog. When it is full, it is emptied. */
+
+static char *cache;
+
+void rb_db_rebuild_cache(const char *dir)
+{
+    free(cache);
+    cache = rb_strdup(dir);
+}
+
+/* The file of what the steps give; NULL where it cannot be kept. */
+static char *cached_path(const char *engine, const rb_db_step *steps, size_t n)
+{
+    const rb_db_driver *driver = rb_engine_driver(engine);
+    RB_AUTO(rb_free_str) char *maker = cache && driver ? driver->scratch_maker() : NULL;
+    RB_AUTO(rb_buf_clear) rb_buf buf = {0};
+    char digest[RB_SHA256_HEX];
+    if (!maker)
+        return NULL;
+    rb_buf_printf(&buf, "%s\n%s\n%s\n", RB_VERSION, engine, maker);
+    for (size_t i = 0; i < n; i++) {
+        const rb_migration *m = steps[i].migration;
+        rb_buf_printf(&buf, "%c %s\n", steps[i].noted || steps[i].was ? '-' : '+',
+                      steps[i].up ? m->up.sha256 : m->down.sha256);
+    }
+    rb_sha256_hex_of(buf.data, buf.len, digest);
+    return rb_path_join(cache, digest);
+}
+
+static bool find_cached(json_t **out, const char *path)
+{
+    RB_AUTO(rb_buf_clear) rb_buf buf = {0};
+    if (!path || rb_file_read_own(&buf, path, CATALOG_LIMIT, RB_IGNORED) != RB_OK ||
+        rb_json_read(out, buf.data, buf.len, path, RB_IGNORED) != RB_OK)
+        return false;
+    if (rb_shape_check(&objects, *out, path, RB_IGNORED) == RB_OK)
+        return true;
+    json_decref(*out);
+    *out = NULL;
+    return false;
+}
+
+static void keep(const char *path, const json_t *catalog)
+{
+    RB_AUTO(rb_buf_clear) rb_buf buf = {0};
+    RB_AUTO(rb_strs_clear) rb_strs names = {0};
+    if (!path || rb_dir_list(&names, cache, RB_IGNORED) != RB_OK)
+        return;
+    if (names.n >= CACHED)
+        (void)!rb_dir_remove(cache, RB_IGNORED);
+    rb_json_canonical(&buf, catalog);
+    if (rb_dir_make(cache, RB_IGNORED) == RB_OK)
+        (void)!rb_file_write(path, buf.data, buf.len, 0600, RB_IGNORED);
+}
+
+void rb_db_rebuild_note(const json_t *catalog, const char *engine, const rb_db_step *steps,
+                        size_t n)
+{
+    RB_AUTO(rb_free_str) char *path = cached_path(engine, steps, n);
+    if (path && !rb_file_exists(path))
+        keep(path, catalog);
+}
+
 static void free_steps(rb_db_step **steps)
 {
     free(*steps);
@@ -94,6 +164,9 @@ static void free_steps(rb_db_step **steps)
 enum rb_code rb_db_rebuild(json_t **catalog, const char *engine, const rb_db_step *steps, size_t n,
                            const rb_migrations *order, rb_err *err)
 {
+    RB_AUTO(rb_free_str) char *path = cached_path(engine, steps, n);
+    if (find_cached(catalog, path))
+        return RB_OK;
     RB_AUTO(free_steps) rb_db_step *own = rb_calloc(n + 1, sizeof *own);
     if (n > 0)
         memcpy(own, steps, n * sizeof *own);
@@ -109,5 +182,7 @@ enum rb_code rb_db_rebuild(json_t **catalog, const char *engine, const rb_db_ste
     RB_AUTO(rb_strs_clear) rb_strs missing = {0};
     RB_TRY(rb_db_scratch_start(engine, &script_limits, err));
     RB_TRY(rb_sandbox_run(&result, &missing, &sandbox, err));
-    return read_result(catalog, &result, err);
+    RB_TRY(read_result(catalog, &result, err));
+    keep(path, *catalog);
+    return RB_OK;
 }

@@ -21,4 +21,14 @@ enum rb_code rb_db_rebuild(json_t **catalog, const char *engine, const rb_db_ste
  */
 void rb_db_rebuild_limits(const rb_db_limits *limits);
 
+/*
+ * Keeps catalogs in this folder from now on, by the scripts that gave them, rbtool's version and
+ * the engine's, so that a schema that was rebuilt or proven once is not rebuilt by later commands.
+ * The folder may be removed at any time. NULL, as in the beginning: nothing is kept.
+ */
+void rb_db_rebuild_cache(const char *dir);
+/* Notes what a proof found that the steps give. */
+void rb_db_rebuild_note(const json_t *catalog, const char *engine, const rb_db_step *steps,
+                        size_t n);
+
 #endif

@@ -7,6 +7,7 @@
 #include "database/driver.h"
 #include "proof/confined.h"
 #include "proof/proof.h"
+#include "proof/rebuild.h"
 
 #define RUNS 8 /* of one new migration's scripts, at most */
 
@@ -147,6 +148,22 @@ static size_t all_runs(const rb_proof_request *request)
     return n;
 }
 
+/* What a later command would rebuild. It would run the set in its order, where the proof runs what
+ * is not new first. */
+static void note_catalog(const rb_proof *proof, const rb_proof_request *request)
+{
+    const rb_migrations *set = request->set;
+    rb_db_step *steps = rb_calloc(set->n + 1, sizeof *steps);
+    bool same = true;
+    for (size_t i = 0; i < set->n; i++) {
+        same &= !set->items[i].code && (i == 0 || request->is_new[i] || !request->is_new[i - 1]);
+        steps[i] = (rb_db_step){.migration = &set->items[i], .up = true};
+    }
+    if (same)
+        rb_db_rebuild_note(proof->catalog, request->engine, steps, set->n);
+    free(steps);
+}
+
 enum rb_code rb_proof_make(rb_proof *out, const rb_proof_request *request, rb_err *err)
 {
     proving_child child = {.request = request};
@@ -168,6 +185,8 @@ enum rb_code rb_proof_make(rb_proof *out, const rb_proof_request *request, rb_er
         (void)!rb_dir_remove(folder, &ignored);
     if (code != RB_OK)
         rb_proof_clear(out);
+    if (code == RB_OK)
+        note_catalog(out, request);
     if (code == RB_OK)
         out->lent_folder = folder;
     else

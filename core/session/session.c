@@ -93,6 +93,11 @@ static enum rb_code find_extensions(rb_session *s, rb_err *err)
                            paths.items[i]);
     }
     rb_db_extensions(&real);
+    if (real.n == 0) { /* they may have changed since */
+        RB_AUTO(rb_free_str)
+        char *cache = rb_path_join(rb_repo_common_dir(s->repo), "rbtool/schemas");
+        rb_db_rebuild_cache(cache);
+    }
     return RB_OK;
 }
 

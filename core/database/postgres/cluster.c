@@ -11,6 +11,7 @@
 
 #include "base/file.h"
 #include "base/process.h"
+#include "database/postgres/cluster_cache.h"
 
 #define START_SECONDS 120
 #define ANSWER_LIMIT 2000 /* bytes */
@@ -148,6 +149,16 @@ void rb_pg_cluster_cache(const char *dir)
 {
     free(cluster.cache);
     cluster.cache = rb_strdup(dir);
+}
+
+char *rb_pg_cluster_maker(void)
+{
+    RB_AUTO(rb_free_str) char *programs = find_programs();
+    RB_AUTO(rb_free_str) char *server = programs ? rb_path_join(programs, "postgres") : NULL;
+    RB_AUTO(rb_buf_clear) rb_buf out = {0};
+    if (server)
+        rb_pg_cache_add_program(&out, server);
+    return server ? rb_strdup(rb_buf_str(&out)) : NULL;
 }
 
 bool rb_pg_cluster_is_kept(void)

@@ -36,10 +36,13 @@ void rb_pg_cluster_stop(bool keep);
 void rb_pg_cluster_cache(const char *dir);
 /* True if the running cluster will be kept. */
 bool rb_pg_cluster_is_kept(void);
+/* Returns a new string that names the server's program, with the size and time of its file; NULL if
+ * no server is installed. */
+char *rb_pg_cluster_maker(void);
 /* Returns the folder of the cluster's socket, or NULL if it does not run. */
 const char *rb_pg_cluster_dir(void);
 
-#define RB_PG_CLUSTER_ORDERLY SIGUSR1 /* sent before `alive` closes: the cluster may be kept \ */
+#define RB_PG_CLUSTER_ORDERLY SIGUSR1 /* sent before `alive` closes: the cluster may be kept */
 
 /* What a guardian process is to do. */
 typedef struct rb_pg_guard {

@@ -38,7 +38,7 @@ char *rb_pg_cache_home(const char *cache)
     return rb_strdup(home);
 }
 
-static void add_program(rb_buf *out, const char *path)
+void rb_pg_cache_add_program(rb_buf *out, const char *path)
 {
     struct stat st = {0};
     (void)!stat(path, &st);
@@ -57,8 +57,8 @@ static char *stamp_of(const char *programs)
     if (rb_file_read(&boot, "/proc/sys/kernel/random/boot_id", STAMP_LIMIT, &ignored) != RB_OK)
         return NULL;
     rb_buf_add(&out, boot.data, boot.len);
-    add_program(&out, server);
-    add_program(&out, "/proc/self/exe");
+    rb_pg_cache_add_program(&out, server);
+    rb_pg_cache_add_program(&out, "/proc/self/exe");
     return rb_buf_detach(&out);
 }
 

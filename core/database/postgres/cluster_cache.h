@@ -21,12 +21,16 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "base/buf.h"
+
 /* Creates the cache folder for `user`. Must be called before root's rights are dropped. */
 void rb_pg_cache_prepare(const char *cache, uid_t user);
 /* Returns a new folder in the cache for this process, or NULL if the cache cannot be used. */
 char *rb_pg_cache_home(const char *cache);
 /* Moves the cached cluster to `data`. False if there is none that can be used. */
 bool rb_pg_cache_take(const char *cache, const char *data, const char *programs);
+/* Adds the path of a program, with the size and time of its file. */
+void rb_pg_cache_add_program(rb_buf *out, const char *path);
 /* Records in a new cluster which programs made it. */
 void rb_pg_cache_stamp(const char *data, const char *programs);
 /* Moves the cluster to the cache, unless it is too large. */

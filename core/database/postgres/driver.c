@@ -69,6 +69,11 @@ static bool limited(const rb_db *db)
     return rb_pg_of_const(db)->limited;
 }
 
+static char *scratch_maker(void)
+{
+    return rb_pg_scratch_server(NULL) ? NULL : rb_pg_cluster_maker();
+}
+
 const rb_db_driver rb_postgres_driver = {
     .engine = "postgresql",
     .version = version,
@@ -89,6 +94,7 @@ const rb_db_driver rb_postgres_driver = {
     .scratch_cache = rb_pg_cluster_cache,
     .scratch_server = rb_pg_scratch_server,
     .scratch = rb_pg_scratch,
+    .scratch_maker = scratch_maker,
     .scratch_keep = rb_pg_scratch_keep,
     .lend = rb_pg_scratch_lend,
     .scratch_at = rb_pg_scratch_at,

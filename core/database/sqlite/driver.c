@@ -147,6 +147,11 @@ static const char *version(const rb_db *db)
     return rb_sqlite_version();
 }
 
+static char *scratch_maker(void)
+{
+    return rb_strdup(rb_sqlite_version());
+}
+
 static enum rb_code data_version(int64_t *out, rb_db *db, rb_err *err)
 {
     return rb_sqlite_int(out, rb_sqlite_of(db), rb_strdup("PRAGMA data_version"), err);
@@ -241,6 +246,7 @@ const rb_db_driver rb_sqlite_driver = {
     .discard = discard,
     .open = open_path,
     .scratch = scratch,
+    .scratch_maker = scratch_maker,
     .lend = lend,
     .size = rb_sqlite_size,
     .data_version = data_version,
