@@ -1,8 +1,8 @@
 /*
- * A transition that the ledger records, as an in-toto link (in-toto.io/attestation/link/v0.3), the
- * vetted predicate for a step that was carried out: the step has the transition's kind as its name,
- * the release's artifacts are its products (the subject), and the tags of both releases and the
- * ledger's entry are its materials.
+ * Describes a transition of the ledger as an in-toto link (in-toto.io/attestation/link/v0.3), the
+ * vetted predicate for a step that was carried out. The step's name is the transition's kind. The
+ * release's artifacts are its products (the subject). The tags of both releases and the ledger
+ * entry are its materials.
  */
 #ifndef RB_ATTEST_DEPLOYMENT_H
 #define RB_ATTEST_DEPLOYMENT_H
@@ -12,8 +12,8 @@
 
 #define RB_DEPLOYMENT_TYPE "https://in-toto.io/attestation/link/v0.3"
 
-/* The newest transition by an allowed signer that reached this tag object; environment: in this
- * one, or NULL. NULL: none; borrowed. */
+/* Returns the newest transition by an allowed signer that reached this tag object, or NULL.
+ * Borrowed. environment: only in this one; NULL: in any. */
 const rb_entry *rb_deployment_find(const rb_ledger *ledger, const char *object,
                                    const char *environment);
 json_t *rb_deployment_statement(const rb_release *release, const rb_entry *entry); /* new */

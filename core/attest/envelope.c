@@ -32,7 +32,7 @@ void rb_envelope_make(rb_envelope *out, const void *payload, size_t len)
     rb_buf_add(&out->payload, payload, len);
 }
 
-/* RFC 4648, either alphabet. */
+/* Decodes base64 of RFC 4648, in either alphabet. */
 static bool decode(rb_buf *out, const char *text)
 {
     RB_AUTO(rb_free_str) char *standard = rb_strdup(text);
@@ -100,7 +100,7 @@ enum rb_code rb_envelope_read(rb_envelope *out, const char *text, size_t len, co
         return rb_fail(err, RB_ERROR, "%s: payload: expected base64", what);
     RB_TRY(check_signatures(json_object_get(made.json, "signatures"), what, err));
     *out = made;
-    made.json = NULL; /* they are the caller's now */
+    made.json = NULL; /* the caller owns them now */
     made.payload = (rb_buf){0};
     return RB_OK;
 }
@@ -163,7 +163,7 @@ enum rb_code rb_envelope_check(rb_strs *people, size_t *unknown, const rb_envelo
         RB_AUTO(rb_free_str) char *principal = NULL;
         const char *keyid = rb_json_str(item, "keyid");
         if (!decode(&sig, rb_json_str(item, "sig")))
-            abort(); /* reading saw to it */
+            abort(); /* cannot happen: rb_envelope_read() has checked it */
         if (keyid && rb_trust_check_raw(&principal, signers, keyid, sig.data, sig.len, message.data,
                                         message.len, err) != RB_OK)
             return rb_err_prefix(err, "signatures[%zu] by %.80s", item_at, keyid);

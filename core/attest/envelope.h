@@ -17,7 +17,7 @@
 #define RB_ENVELOPE_TYPE "application/vnd.in-toto+json"
 #define RB_ENVELOPE_LIMIT (32u << 20)    /* bytes of a file */
 #define RB_ENVELOPE_SIGNATURES 100       /* in one envelope */
-#define RB_ENVELOPE_SIGNATURE_LIMIT 8192 /* bytes of one, in base64 */
+#define RB_ENVELOPE_SIGNATURE_LIMIT 8192 /* bytes of one signature, in base64 */
 
 typedef struct rb_envelope {
     json_t *json;
@@ -34,19 +34,19 @@ enum rb_code rb_envelope_read(rb_envelope *out, const char *text, size_t len, co
                               rb_err *err);
 void rb_envelope_write(rb_buf *out, const rb_envelope *envelope); /* one line of canonical JSON */
 
-/* What is signed: the pre-authentication encoding (PAE) of type and payload. */
+/* Appends what is signed: the pre-authentication encoding (PAE) of type and payload. */
 void rb_envelope_message(rb_buf *out, const rb_envelope *envelope);
 
 size_t rb_envelope_count(const rb_envelope *envelope);
 bool rb_envelope_signed_by(const rb_envelope *envelope, const char *keyid);
 
-/* Adds the signature of the caller's key (key: as rb_trust_sign_raw()). *added is false when the
- * key's signature is there already. */
+/* Adds a signature of the caller's key (key: as for rb_trust_sign_raw()). *added is false if the
+ * envelope has one of that key already. */
 enum rb_code rb_envelope_sign(rb_envelope *envelope, bool *added, rb_repo *repo, const char *key,
                               rb_err *err);
 
-/* Verifies the signatures whose keyid is an allowed signer's: RB_FOUND if one is not valid. *people
- * receives their principals; *unknown counts the others, which cannot be verified here. */
+/* Verifies the signatures whose keyid is an allowed signer's. RB_FOUND if one is invalid. *people:
+ * their principals; *unknown: the number of other signatures, which cannot be verified here. */
 enum rb_code rb_envelope_check(rb_strs *people, size_t *unknown, const rb_envelope *envelope,
                                const rb_signers *signers, rb_err *err);
 

@@ -30,7 +30,7 @@ static char *resource_of(const rb_summary *summary)
     return rb_format("pkg:generic/%s@%s", name, version);
 }
 
-/* The artifacts, by the digests that are the manifest's subjects, and the tag itself. */
+/* Returns the subjects: the artifacts, with the digests of the manifest, and the tag. */
 static json_t *subjects_of(const rb_summary *summary)
 {
     json_t *subjects = json_array();
@@ -79,7 +79,8 @@ bool rb_summary_passed(const rb_summary *summary)
     return summary->passed && (!summary->verdict || strcmp(summary->verdict, "bad") != 0);
 }
 
-/* rbtool does not evaluate SLSA's build track, and custom levels must not begin with SLSA_. */
+/* Returns custom levels, which must not begin with SLSA_: rbtool does not evaluate SLSA's build
+ * track. */
 static json_t *levels_of(const rb_summary *summary)
 {
     if (!rb_summary_passed(summary))
@@ -99,7 +100,8 @@ json_t *rb_summary_statement(const rb_summary *summary)
                                   rb_json_make("rbtool:s", summary->version)),
                      time, resource, policy_of(summary), inputs_of(summary),
                      rb_summary_passed(summary) ? "PASSED" : "FAILED", levels_of(summary), "1.0");
-    if (summary->reasons && summary->reasons->n > 0) /* extensions are named by a URI */
+    if (summary->reasons &&
+        summary->reasons->n > 0) /* SLSA requires a URI as name of an extension */
         json_object_set_new(predicate, RB_SUMMARY_REASONS, rb_json_strs(summary->reasons));
     if (json_array_size(summary->rules) > 0)
         json_object_set(predicate, RB_SUMMARY_RULES, (json_t *)summary->rules);

@@ -1,5 +1,5 @@
 /*
- * The proof of a release as an in-toto test result
+ * Describes the proof of a release as an in-toto test result
  * (https://in-toto.io/attestation/test-result/v0.1): each new migration is a test of its way back.
  */
 #ifndef RB_ATTEST_TEST_RESULT_H
@@ -10,9 +10,9 @@
 #define RB_TEST_RESULT_TYPE "https://in-toto.io/attestation/test-result/v0.1"
 
 /*
- * A new statement. A migration, named DATABASE/ID, passed if its down restores schema and data and
- * its up runs again; it warns if something known stays different, is lost, or could not be tried;
- * it failed if the down fails or is missing, or the up does not run again.
+ * Returns a new statement. A migration, named DATABASE/ID, has passed if its down restores schema
+ * and data and its up runs again. It has warned if a known difference remains, data is lost, or it
+ * could not be tried. It has failed if the down fails or is missing, or the up does not run again.
  */
 json_t *rb_test_result_statement(const rb_release *release);
 

@@ -13,7 +13,7 @@
 #include "environment/compare.h"
 
 #define SHOWN_ROWS 5
-#define SHOWN_WORDS 1000 /* bytes; rbtool's own text follows it */
+#define SHOWN_WORDS 1000 /* bytes of output in a message; rbtool's own text follows it */
 #define SAID " (last output: "
 #define ROWS " found rows: "
 #define CHECK_LIMIT (1u << 20) /* bytes of one SQL check */
@@ -55,7 +55,7 @@ static char *safe_lines(const rb_buf *raw)
     return out.len > 0 ? rb_buf_detach(&out) : NULL;
 }
 
-/* " (last output: LINE)" for one line of error, or "". */
+/* Returns " (last output: LINE)", or "" without output. */
 static char *last_words(const char *output)
 {
     if (!output)
@@ -119,8 +119,8 @@ static enum rb_code run_once(rb_process_result *out, const rb_env *env, const rb
     return code;
 }
 
-/* Turns a result into an error. seconds: the time limit of all attempts; 0 for a command that is
- * not a check. */
+/* Turns the result of a command into an error. seconds: the time limit of all attempts; 0 for a
+ * command that is not a check. */
 static enum rb_code judge(char **output, const rb_process_result *result, const char *what,
                           const char *program, int seconds, int attempts, rb_err *err)
 {
@@ -165,7 +165,7 @@ static void show_progress(const rb_checking *c, const rb_env_check *check, doubl
     c->progress(c->context, text);
 }
 
-/* Finds the number of the last line value=NUMBER; NAN: there is none. */
+/* Returns the number of the last line value=NUMBER; NAN if there is none. */
 static double find_value(const rb_buf *output)
 {
     static const char mark[] = "value=";
@@ -184,7 +184,7 @@ static double find_value(const rb_buf *output)
     return value;
 }
 
-/* Whole numbers are written without an exponent. */
+/* Returns a JSON number. Integers are written without an exponent. */
 static json_t *number_of(double value)
 {
     const bool whole = fabs(value) < (double)RB_INTEGER_MAX && value == (double)(int64_t)value;
@@ -237,12 +237,12 @@ static enum rb_code run_attempt(char **output, const rb_checking *c, const rb_en
     return code == RB_OK ? judge_value(c, check, value, err) : code;
 }
 
-/* Runs one check until it passes or times out. began: when the first of all checks began. */
+/* Runs one check until it passes or times out. began: time when the first of all checks began. */
 static enum rb_code run_check(char **output, const rb_checking *c, const rb_env_check *check,
                               double began, rb_err *err)
 {
     double end = began + check->timeout;
-    double passed = 0; /* since when it passes; 0: it does not */
+    double passed = 0; /* time since when it passes; 0: it does not pass */
     const double first = rb_clock_seconds();
     for (int attempts = 1;; attempts++) {
         double left = end - rb_clock_seconds();
@@ -266,7 +266,7 @@ static enum rb_code run_check(char **output, const rb_checking *c, const rb_env_
             return RB_OK;
         if (code != RB_OK && (c->once || !check->retry || after >= end || rb_process_cancelled()))
             return code;
-        (void)nanosleep(&(struct timespec){.tv_sec = 1}, NULL); /* a signal ends it */
+        (void)nanosleep(&(struct timespec){.tv_sec = 1}, NULL); /* a signal ends the sleep */
     }
 }
 
@@ -306,7 +306,7 @@ static char *show_rows(const json_t *rows)
     return rb_buf_detach(&out);
 }
 
-/* True if name is a folder of path, or its file's name up to a dot. */
+/* True if name is a folder in path, or the file's name up to a dot. */
 static bool names(const char *path, const char *name)
 {
     size_t len = strlen(name);

@@ -21,7 +21,7 @@
 
 #define RB_SERVICE_TIMEOUT 300 /* seconds for service.stop and service.start */
 
-#define RB_OUTPUT_KEPT 2048 /* bytes of what a command printed last */
+#define RB_OUTPUT_KEPT 2048 /* bytes kept from the end of a command's output */
 
 /*
  * Runs a command. from may be NULL. RB_FOUND for a status other than 0, a time-out and a signal
@@ -34,22 +34,22 @@ enum rb_code rb_command_run(char **output, const rb_env *env, const rb_strs *com
 /* Fails with RB_ERROR, naming the program, unless the command's program can be found and executed.
  * */
 enum rb_code rb_command_find(const rb_strs *command, const char *what, rb_err *err);
-char *rb_command_line(const rb_strs *command); /* for people: quoted where it needs to be */
-/* The same of a check, or which databases it compares. */
+char *rb_command_line(const rb_strs *command); /* for people: quoted where necessary */
+/* Returns the command line of a check, or the databases that it compares. */
 char *rb_check_line(const rb_env_check *check);
 
 typedef struct rb_checking {
     const rb_env *env;
     const char *from; /* may be NULL */
     const char *to;
-    const char *kind; /* of the transition that ends; NULL: checks with "after" do not run */
-    bool once;        /* no repetition */
-    json_t *values;   /* {NAME: number}: the last value of each check is set; NULL: not wanted */
-    const json_t *before; /* the same before the transition, for maxChange; or NULL */
-    /* Only checks with a value run: those with a threshold or a member here; NULL: all. */
+    const char *kind; /* kind of the transition that ends; NULL: checks with "after" do not run */
+    bool once;        /* do not repeat a check that fails */
+    json_t *values;   /* receives {NAME: number}, the last value of each check; or NULL */
+    const json_t *before; /* values before the transition, for maxChange; or NULL */
+    /* If not NULL, only checks with a value run: those with a threshold or a member here. */
     const json_t *measured;
-    _Atomic(rb_db *) *active; /* the database of a SQL check, for a signal handler; or NULL */
-    void (*progress)(void *context, const char *text); /* NULL: none */
+    _Atomic(rb_db *) *active; /* the database of an SQL check, for a signal handler; or NULL */
+    void (*progress)(void *context, const char *text); /* or NULL */
     void *context;
 } rb_checking;
 
@@ -65,8 +65,8 @@ void rb_checks_run(json_t *failures, const rb_checking *checking);
 enum rb_code rb_sql_checks_run(json_t *failures, const rb_release *release, rb_repo *repo,
                                const char *database, rb_db *db, rb_err *err);
 
-/* Runs everything once: the check commands, and the SQL checks of the release that is live in the
- * databases as they are now. A database that cannot be opened has failed, too. */
+/* Runs everything once: the check commands, and the live release's SQL checks in the databases as
+ * they are now. A database that cannot be opened counts as a failed check. */
 void rb_checks_round(json_t *failures, const rb_checking *checking, const rb_release *release,
                      rb_repo *repo);
 

@@ -3,7 +3,8 @@
 #include <math.h>
 #include <stdlib.h>
 
-/* A number, or a text that is one: engines differ in what a sum is. NAN: neither. */
+/* Returns a number, or a text that is one, since engines differ in the type of a sum. NAN: neither.
+ */
 static double number_of(const json_t *value)
 {
     const char *text = json_string_value(value);

@@ -22,12 +22,12 @@ typedef struct testing {
     rb_repo *repo;
     const rb_release *previous;
     const rb_made *made;
-    rb_oid tree; /* of the new release's commit */
+    rb_oid tree; /* tree of the new release's commit */
     rb_db_limits limits;
-    char *dir;      /* thrown away */
-    rb_strs env;    /* of the command */
-    char *output;   /* the end of what the command printed */
-    bool on_server; /* a database is not on this host's files or sockets alone */
+    char *dir;      /* temporary folder */
+    rb_strs env;    /* environment variables of the command */
+    char *output;   /* end of the command's output */
+    bool on_server; /* a database is on a server that is reached over the network */
 } testing;
 
 static void testing_clear(testing *t)
@@ -40,7 +40,7 @@ static void testing_clear(testing *t)
     json_decref(t->out);
 }
 
-/* The first reason is the one that is recorded. */
+/* Sets the result. Only the first reason is recorded. */
 static void fails(testing *t, const char *result, const char *why)
 {
     if (rb_json_str(t->out, "why"))
@@ -51,7 +51,7 @@ static void fails(testing *t, const char *result, const char *why)
     rb_json_set(t->out, "result:s why:s", result, end);
 }
 
-/* RBTOOL_DATABASE_MAIN=url */
+/* Adds the variable RBTOOL_DATABASE_MAIN=url, for database "main". */
 static void add_url(testing *t, const char *name, const char *url)
 {
     rb_buf out = {0};
@@ -62,8 +62,8 @@ static void add_url(testing *t, const char *name, const char *url)
     rb_strs_take(&t->env, rb_buf_detach(&out));
 }
 
-/* Records every migration as applied, as a deploy does: an application that migrates when it starts
- * finds nothing to do. */
+/* Records every migration as applied, as a deploy does, so that an application that migrates when
+ * it starts has nothing to do. */
 static enum rb_code note_applied(rb_db *db, const testing *t, const rb_manifest_database *d,
                                  rb_err *err)
 {
@@ -81,8 +81,8 @@ static enum rb_code note_applied(rb_db *db, const testing *t, const rb_manifest_
     return code;
 }
 
-/* Whether the new release has the same check: what it finds is then in the rows, which are made up,
- * and says nothing about the schema. */
+/* True if the new release has the same check. What it finds then comes from the made-up rows, not
+ * from the schema. */
 static bool is_in_both(const testing *t, const char *path)
 {
     const rb_manifest *a = t->previous->manifest;
@@ -152,7 +152,7 @@ static enum rb_code try_databases(testing *t, rb_err *err)
     return RB_OK;
 }
 
-/* The command and what confines it: programs of util-linux. */
+/* Runs the command below programs of util-linux that confine it. */
 
 static enum rb_code run_program(rb_process_result *out, const rb_strs *words, rb_process process,
                                 rb_err *err)
@@ -170,7 +170,7 @@ static void add_words(rb_strs *out, const char *const *words)
         rb_strs_add(out, *words);
 }
 
-/* Adds what takes the network away from the command that follows; false where it cannot. */
+/* Adds words to run the command without a network. False if the kernel does not permit that. */
 static bool leave_network(rb_strs *out)
 {
     static const char *const by_user[] = {"unshare", "--user", "--map-current-user",
@@ -214,7 +214,7 @@ static void judge(testing *t, const rb_process_result *result, const char *line,
         fails(t, "fails", what);
 }
 
-/* The folder of the first artifact that is one. */
+/* Returns the folder of the first artifact of format dir. */
 static char *folder_of(const testing *t, const char *release)
 {
     const rb_manifest *manifest = t->previous->manifest;

@@ -1,17 +1,17 @@
 /*
- * Whether the previous release's application runs on a new release's schema.
+ * Tests whether the previous release's application runs on a new release's schema.
  *
- * The databases of the new release's proof are lent (proof/proof.h): its schema, the seed and
- * sample rows, and what is applied as the tools record it. The previous release is rebuilt and
- * verified in a folder that is thrown away. Its SQL checks run, then the command of its own
- * "compatibility", so that no command runs that an allowed signer has not released.
+ * The databases of the new release's proof are used (proof/proof.h): its schema, the seed and
+ * sample rows, and the tools' records of what is applied. The previous release is rebuilt and
+ * verified in a temporary folder. Its SQL checks run, then the command of its own "compatibility".
+ * So only commands run that an allowed signer has released.
  *
- * The command runs in its first artifact of format dir, in a process group of its own, with PATH,
- * LANG, LC_ALL and TZ, HOME and TMPDIR in the folder that is thrown away, and the url of each
- * database in RBTOOL_DATABASE_NAME, NAME in upper case. It has no network where the kernel permits
- * and no database is on another host; started by root, it runs as nobody (65534).
+ * The command runs in the folder of its first artifact of format dir, in its own process group,
+ * with PATH, LANG, LC_ALL and TZ, HOME and TMPDIR in the temporary folder, and the url of each
+ * database in RBTOOL_DATABASE_NAME (NAME in upper case). It has no network if the kernel permits
+ * that and no database is on another host. If root starts it, it runs as nobody (65534).
  *
- * The result says what was tried, not that going back is safe.
+ * The result shows what was tested. It does not prove that going back is safe.
  */
 #ifndef RB_ENVIRONMENT_COMPATIBILITY_H
 #define RB_ENVIRONMENT_COMPATIBILITY_H

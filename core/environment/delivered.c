@@ -49,17 +49,17 @@ static bool is_ignored(const json_t *globs, const char *below)
     return false;
 }
 
-/* Calls visit on every file and symlink below dir. */
+/* A walk over all files and symlinks below dir. */
 typedef struct folder_walk {
     const char *dir;
-    const json_t *ignore; /* globs of files that the application adds and removes, or NULL */
+    const json_t *ignore; /* globs of files that the application may add and remove, or NULL */
     enum rb_code (*visit)(void *context, const char *path, const char *below, const struct stat *st,
                           rb_err *err);
     void *context;
 } folder_walk;
 
-/* An ignored folder may be unreadable, and an ignored file may vanish. If the release delivered
- * files there, these then count as missing. */
+/* Calls visit for each file. An ignored folder may be unreadable, and an ignored file may vanish.
+ * If the release delivered files there, they then count as missing. */
 static enum rb_code walk(const folder_walk *w, const char *below, rb_err *err)
 {
     RB_AUTO(rb_free_str) char *here = rb_path_join(w->dir, below);
@@ -129,7 +129,7 @@ enum rb_code rb_delivered_note(const char *root, const char *tag, const rb_manif
 
 struct check {
     json_t *drift;
-    json_t *files; /* entries are removed once they are found */
+    json_t *files; /* expected files; found ones are removed from it */
     const json_t *ignore;
     const char *tag;
 };

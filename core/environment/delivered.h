@@ -15,7 +15,7 @@
  * record cannot be a folder on this path. */
 char *rb_delivered_path(const char *root, const char *tag);
 
-/* Records ROOT/releases/TAG as it is now; synced. */
+/* Records the files in ROOT/releases/TAG, and syncs the record. */
 enum rb_code rb_delivered_note(const char *root, const char *tag, const rb_manifest *manifest,
                                rb_err *err);
 

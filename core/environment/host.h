@@ -1,7 +1,7 @@
 /*
- * This host's identity: the SHA-256 of "rbtool host" and /etc/machine-id, so that the id itself is
- * not disclosed. Where that file is missing or empty (containers), a random id is created once in
- * the user's own ~/.local/state/rbtool/host.
+ * Identifies this host by the SHA-256 of "rbtool host" and /etc/machine-id, so that the id itself
+ * is not disclosed. If that file is missing or empty, as in containers, a random id is created once
+ * in the user's own ~/.local/state/rbtool/host.
  */
 #ifndef RB_ENVIRONMENT_HOST_H
 #define RB_ENVIRONMENT_HOST_H

@@ -43,11 +43,11 @@ static enum rb_code add_unknown(rb_journals *out, const rb_ledger *ledger, rb_st
         return RB_OK;
     RB_TRY(rb_state_history(&rows, &count, state, true, err));
     for (size_t i = 0; i < count; i++) {
-        bool outdated = false; /* the ledger has a later entry about the same release */
-        for (size_t j = 0; j < i && !outdated; j++) /* rows that were moved out are NULL */
+        bool outdated = false; /* the ledger has a newer entry about the same release */
+        for (size_t j = 0; j < i && !outdated; j++) /* rows that were moved to *out are NULL */
             outdated = rows[j] && rows[j]->entry && has(ledger, rows[j]->entry) &&
                        rb_text_same(about(rows[j]), about(rows[i]));
-        if (rows[i]->entry && /* otherwise it is in the outbox */
+        if (rows[i]->entry && /* without an entry the row is in the outbox */
             !has(ledger, rows[i]->entry) && !outdated)
             add(out, &rows[i]);
     }
@@ -62,7 +62,7 @@ static enum rb_code read_journal(rb_journals *out, const rb_ledger *ledger, cons
     rb_outbox_item *items;
     size_t count;
     RB_TRY(rb_state_open(&state, root, false, err));
-    if (!state || rb_state_is_copy(state)) /* its entries may be another host's */
+    if (!state || rb_state_is_copy(state)) /* entries in a copied journal may be another host's */
         return RB_OK;
     RB_TRY(rb_state_entries(&out->own, state, err));
     RB_TRY(rb_state_outbox(&items, &count, state, err));

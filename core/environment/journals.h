@@ -11,7 +11,7 @@
 
 typedef struct rb_journals {
     rb_strs own;                 /* ids of entries that this host wrote, sorted */
-    rb_transition_row **pending; /* what the ledger lacks, newest first */
+    rb_transition_row **pending; /* rows that the ledger lacks, newest first */
     size_t pending_count;
 } rb_journals;
 

@@ -72,11 +72,12 @@ enum rb_code rb_lock_take(rb_lock **out, const char *root, rb_err *err)
         close(fd);
         return code;
     }
-    (void)!fchmod(fd, 0644); /* `status` shows any user who holds it, whatever the umask is */
+    (void)!fchmod(
+        fd, 0644); /* readable whatever the umask is: `status` shows the holder to every user */
     sign(fd);
-    /* rb_lock_holder() sees the lock: flock(2) can be tested only by taking it, which would block
-     * others for that moment. A record lock of the same open file is also released when the holder
-     * dies, and can be tested. Nothing depends on it. */
+    /* Also takes a record lock (fcntl) for rb_lock_holder(). flock(2) can be tested only by taking
+     * it, which would block others for a moment; a record lock can be tested. It is also released
+     * when the holder dies. Nothing else depends on it. */
     struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
     (void)!fcntl(fd, F_OFD_SETLK, &whole);
     rb_lock *lock = rb_malloc(sizeof *lock);

@@ -161,7 +161,7 @@ void rb_observe_applied(json_t *drift, const rb_applied *applied,
     }
 }
 
-/* Adds differences. known NULL: all of them; else only those in `known` with the same values. */
+/* Adds differences. known: adds only those that it also has, with the same values; NULL: all. */
 static void add_differences(json_t *out, const char *database, const json_t *from,
                             const json_t *found, const json_t *known)
 {
@@ -177,7 +177,7 @@ static void add_differences(json_t *out, const char *database, const json_t *fro
     }
 }
 
-/* Adds what the environment had when the release went live and the manifest does not say. */
+/* Adds what differed from the manifest when the release went live. */
 static void add_accepted(json_t *accepted, const rb_release *release, rb_repo *repo,
                          const rb_manifest_database *database, const json_t *promised,
                          const rb_catalog_now *now)
@@ -202,7 +202,7 @@ enum rb_code rb_observe_database(json_t *drift, json_t *accepted, rb_db *db,
                                  const rb_manifest_database *database, rb_err *err)
 {
     RB_AUTO(rb_applied_clear) rb_applied applied = {0};
-    /* Applied migrations are read by the ids in the manifest, without reading scripts. */
+    /* Ids in the manifest are enough to find applied migrations: no scripts are read. */
     rb_migrations set = {.layout = database->layout, .n = database->migration_count};
     set.items = rb_calloc(set.n, sizeof *set.items);
     for (size_t i = 0; i < set.n; i++)

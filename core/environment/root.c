@@ -56,7 +56,7 @@ enum rb_code rb_root_hold(const char *root, rb_err *err)
     enum rb_code code = hold(root, ".rbtool", 0755, err);
     if (code == RB_OK)
         code = hold(root, "releases", 0755, err);
-    if (code == RB_OK) /* of the journal in the folder that is open now */
+    if (code == RB_OK) /* of the journal in the folder that was opened */
         code = rb_root_trust(root, err);
     if (code != RB_OK)
         rb_root_drop(root);

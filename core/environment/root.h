@@ -10,7 +10,7 @@
 #include "base/err.h"
 
 /* Fails unless the folders, and the journal in them, are not symlinks and belong to root or the
- * effective user; to be called before anything is written. They may be missing. */
+ * effective user. They may be missing. Must be called before anything is written. */
 enum rb_code rb_root_trust(const char *root, rb_err *err);
 
 /*
@@ -23,8 +23,7 @@ enum rb_code rb_root_trust(const char *root, rb_err *err);
 enum rb_code rb_root_hold(const char *root, rb_err *err);
 void rb_root_drop(const char *root);
 
-/* Sets *out if a journal exists, of any owner. RB_ERROR if it cannot be inspected or is a
- * symlink. */
+/* *out: a journal exists, of any owner. RB_ERROR if it cannot be inspected or is a symlink. */
 enum rb_code rb_root_has_state(bool *out, const char *root, rb_err *err);
 
 #endif

@@ -7,7 +7,7 @@
 #include "database/database.h"
 #include "database/url.h"
 
-#define ROOTS "rbtool.environment" /* git config ROOTS.NAME.root */
+#define ROOTS "rbtool.environment" /* name in git config: ROOTS.NAME.root */
 
 static const char *const sources[] = {"worktree", "operator"};
 
@@ -28,7 +28,7 @@ json_t *rb_settings_of(const json_t *environments, const char *name)
     return settings ? settings : json_object();
 }
 
-/* {"service.stop": [...]}: every member that is not an object itself. */
+/* Writes every member that is not an object under its full name: {"service.stop": [...]}. */
 static void flatten(json_t *out, const char *prefix, const json_t *value)
 {
     if (!json_is_object(value) || json_object_size(value) == 0) {
@@ -64,12 +64,12 @@ static json_t *compare(const json_t *recorded, const json_t *found)
     rb_json_each_member (key, value, is)
         if (!json_object_get(was, key))
             add_difference(list, key, NULL, value);
-    if (json_array_size(list) == 0) /* keys that look alike once they are joined */
+    if (json_array_size(list) == 0) /* different keys can have the same full name */
         add_difference(list, "", (json_t *)recorded, (json_t *)found);
     return list;
 }
 
-/* A pin that holds an object; empty if nothing is recorded. */
+/* Reads a pin that holds an object. Empty if nothing is recorded. */
 static enum rb_code read_pin(json_t **out, rb_state *state, const char *name, rb_err *err)
 {
     RB_AUTO(rb_free_str) char *text = NULL;
@@ -109,7 +109,7 @@ enum rb_code rb_database_pins(json_t **out, bool *copy, const char *url, rb_err 
     return RB_OK;
 }
 
-/* What a person accepts: this database, as that environment's. */
+/* Returns the text that a person accepts: this database, for that environment. */
 static char *binding_of(const char *environment, const json_t *pins)
 {
     const char *identity = rb_json_str(pins, "database");
@@ -141,8 +141,9 @@ static char *root_key(const rb_env *env)
     return rb_format(ROOTS ".%s.root", env->name);
 }
 
-/* What is recorded in the root that the clone recorded, where the root of env has no record. If
- * that root is gone, only its path is known, and every setting counts as new. */
+/* If the root of env has no record, reads the one in the root that the clone recorded for this
+ * environment. If that root no longer exists, only its path is known, and every setting counts as
+ * new. */
 static enum rb_code look_at_recorded_root(json_t **recorded, rb_binding *out, const rb_env *env,
                                           rb_repo *repo, bool named, rb_err *err)
 {

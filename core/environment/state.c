@@ -1,4 +1,5 @@
-/* The journal's file, its owner, and what it holds besides transitions and backups. */
+/* Opens the journal's file, checks its owner, and stores what is not about transitions or backups.
+ */
 #include "environment/state_internal.h"
 
 #include <fcntl.h>
@@ -13,8 +14,8 @@
 #include "environment/root.h"
 
 #define VERSION 1       /* of the tables; stored as PRAGMA user_version */
-#define HOST "host"     /* a pin: HOST FOLDER PATH */
-#define HEALTH "health" /* a pin */
+#define HOST "host"     /* name of a pin, whose value is HOST FOLDER PATH */
+#define HEALTH "health" /* name of a pin */
 
 static const char schema[] =
     "BEGIN IMMEDIATE;"
@@ -104,7 +105,7 @@ enum rb_code rb_state_flush(rb_state *state, rb_err *err)
     return state->open ? rb_state_held(state, RB_OK, true, err) : RB_OK;
 }
 
-/* Sets *out to whether the journal has its tables: a run that was killed early leaves none. */
+/* *out: the journal has its tables. A run that was killed early leaves none. */
 static enum rb_code has_tables(bool *out, const rb_state *state, rb_err *err)
 {
     RB_AUTO(rb_json_freep) json_t *rows = NULL;
@@ -126,8 +127,8 @@ static enum rb_code has_tables(bool *out, const rb_state *state, rb_err *err)
 /* The host and the folder that a journal belongs to. */
 struct home {
     char host[RB_SHA256_HEX];
-    char *folder;             /* inode and birth of ROOT/.rbtool */
-    char path[RB_SHA256_HEX]; /* of the path of ROOT, which can hold any bytes */
+    char *folder;             /* inode and time of birth of ROOT/.rbtool */
+    char path[RB_SHA256_HEX]; /* hash of ROOT's path, which may contain any bytes */
 };
 
 static void home_clear(struct home *home)
@@ -145,7 +146,7 @@ static enum rb_code find_home(struct home *home, const char *root, rb_err *err)
         st = (struct statx){0};
     if (fd >= 0)
         close(fd);
-    /* Without the device number, which can change for LVM, btrfs and NFS when the host boots. */
+    /* Without the device number: with LVM, btrfs and NFS it can change when the host boots. */
     home->folder = rb_format("%llu:%lld.%u", (unsigned long long)st.stx_ino,
                              (long long)st.stx_btime.tv_sec, st.stx_btime.tv_nsec);
     rb_sha256_hex_of(path, strlen(path), home->path);
@@ -160,8 +161,8 @@ static enum rb_code set_home(rb_state *state, const struct home *home, rb_err *e
     return rb_state_pin_set(state, HOST, value, err);
 }
 
-/* Compares the journal's host and folder with what they are now. write: pins them if it is new, and
- * again if the host got another id or the folder was restored in place. */
+/* Compares the journal's host and folder with the current ones. write: pins them if they are new,
+ * or if the host got another id or the folder was restored in place. */
 static enum rb_code bind_to_host(rb_state *state, const char *root, bool write, rb_err *err)
 {
     RB_AUTO(home_clear) struct home home = {0};
@@ -204,15 +205,15 @@ enum rb_code rb_state_take_over(rb_state *state, const char *root, rb_err *err)
 {
     RB_AUTO(home_clear) struct home home = {0};
     RB_TRY(find_home(&home, root, err));
-    /* A plan of another host is not carried out on this one. */
+    /* A plan from another host must not be carried out here. */
     RB_TRY(rb_state_change(state, err, "UPDATE transition_log SET data = NULL", NULL));
     RB_TRY(set_home(state, &home, err));
     state->copy = false;
     return RB_OK;
 }
 
-/* SQLite gives its journals the mode of the database, and new databases a mode by the umask.
- * Everybody who may enter an environment may read its state, whatever the umask was. */
+/* Creates a database that every user may read who may enter ROOT. SQLite would use the umask, and
+ * gives its journal files the mode of the database. */
 static void create_readable(const char *path)
 {
     int fd = rb_at_open(path, O_WRONLY | O_CREAT | O_EXCL, 0644);
@@ -255,8 +256,8 @@ enum rb_code rb_state_open(rb_state **out, const char *root, bool write, rb_err 
     if (!there && !write)
         return RB_OK;
     if (write) {
-        /* PERSIST overwrites the journal in place, which needs less syncing than a new file each
-         * time. */
+        /* PERSIST overwrites SQLite's journal file in place, which needs fewer syncs than a new
+         * file each time. */
         RB_TRY(rb_state_query(NULL, state, err,
                               "PRAGMA synchronous=FULL; PRAGMA journal_mode=PERSIST", NULL));
         if (!there)

@@ -1,16 +1,17 @@
-/* Backups in the journal: which file has the rows of which transition, and what was restored. */
+/* Backups in the journal: the file with the rows of each transition, and what was restored from it.
+ */
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/file.h"
 #include "environment/state_internal.h"
 
-/* Transitions that committed. Of others than the one that asks, those without an outcome are
- * committed and half-way, and it goes back from them. */
+/* SQL: the transition has committed. A transition other than the one that asks and without an
+ * outcome is committed and half-way: the one that asks undoes it. */
 #define COMMITTED "(t.outcome IS NULL OR t.outcome IN ('done', 'unhealthy', 'down', 'interrupted'))"
 
-/* Also those of which scripts were committed, and undone by their inverses: what those destroyed is
- * in the backup alone. */
+/* SQL: also transitions whose committed scripts were undone by their inverses. What they destroyed
+ * is only in the backup. */
 #define DESTROYED                                                                                  \
     "(" COMMITTED " OR EXISTS (SELECT 1 FROM json_each(t.plan, '$.databases') d WHERE "            \
     "d.value ->> '$.commits' > 1 OR d.value -> '$.scripts' LIKE '%\"outside\":true%'))"
@@ -27,8 +28,8 @@ enum rb_code rb_state_backup_add(rb_state *state, const rb_backup_row *backup, r
         rb_buf_str(&items), (json_int_t)backup->bytes);
 }
 
-/* Reads a row, the scripts that the transition ran in this database, and what restores by hand
- * and transitions other than the one that asks restored. */
+/* Reads a row, with the scripts that the transition ran in this database, and what was restored by
+ * `rbtool restore` and by transitions other than the one that asks. */
 static enum rb_code read_row(rb_backup_row *out, rb_state *state, const json_t *row,
                              const char *asking, rb_err *err)
 {

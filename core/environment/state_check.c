@@ -12,7 +12,7 @@ static bool is_hex(const char *text)
     return len % 2 == 0 && strspn(text, "0123456789abcdef") == len;
 }
 
-/* Of a plan, what is read of it again: other versions of rbtool know other keys, and had fewer. */
+/* The members of a plan that are read. Plans of other versions of rbtool may have other members. */
 #define OBJECT(...)                                                                                \
     {                                                                                              \
         .kind = RB_SHAPE_OBJECT, .open = true, .fields = RB_SHAPE_FIELDS(__VA_ARGS__)              \
@@ -82,7 +82,7 @@ const rb_shape rb_state_plan_shape =
            {"app", &text_or_null, true}, {"parts", &moves, true}, {"values", &values, true},
            {"paused", &pause_member, true});
 
-/* Of what carrying a plan out takes (transition/plan_store.c). */
+/* The members of what carrying out a plan needs (transition/plan_store.c). */
 static const char *const file_part_words[] = {"flags", "config", NULL};
 static const char *const set_words[] = {"from", "to", "overrides", NULL};
 static const rb_shape file_part = {.kind = RB_SHAPE_STRING, .one_of = file_part_words};
@@ -91,7 +91,7 @@ static const rb_shape permissions = {.kind = RB_SHAPE_INTEGER, .max = 07777};
 static const rb_shape anything = {.kind = RB_SHAPE_DATA};
 static const rb_shape object_or_null = {.kind = RB_SHAPE_MAP, .item = &anything, .nullable = true};
 
-/* Of an absolute path, as rb_json_set_bytes() writes it. */
+/* True if the text is an absolute path as rb_json_set_bytes() writes it. */
 static bool is_path(const char *hex)
 {
     return is_hex(hex) && strncmp(hex, "2f", 2) == 0;

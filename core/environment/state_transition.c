@@ -1,4 +1,4 @@
-/* Transitions and their steps in the journal, and which of their ledger entries are missing. */
+/* Transitions and their steps in the journal, and the ledger entries that are missing. */
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -6,7 +6,7 @@
 #include "base/file.h"
 #include "environment/state_internal.h"
 
-#define TIMES_LIMIT 500 /* rows of steps that are looked at */
+#define TIMES_LIMIT 500 /* rows of steps that are read */
 
 static const char *const step_states[] = {"none", "intent", "done", "failed", "undone"};
 
@@ -39,8 +39,8 @@ static enum rb_code read_row(rb_transition_row **out, const rb_state *state, con
     return RB_OK;
 }
 
-/* Reads the rows t of the log that a condition names, newest first. plan: what of the plan is read,
- * as SQL. */
+/* Reads the rows t of the log that fulfil a condition, newest first. plan: SQL for what is read of
+ * the plan. */
 static enum rb_code read_rows(rb_transition_row ***out, size_t *count, const rb_state *state,
                               const char *plan, const char *where, rb_err *err)
 {
@@ -166,8 +166,8 @@ enum rb_code rb_state_plan_set(rb_state *state, const char *transition, const ch
         "[s,s,s]", key, rb_buf_str(&text), transition);
 }
 
-/* A commit that reports a failure may have happened: SQLite deletes its journal, and then the sync
- * of the folder fails. What the file holds now decides. */
+/* A commit that reports an error may have happened: SQLite may have deleted its journal file before
+ * the sync of the folder failed. So the file's content decides. */
 static bool has_ended(rb_state *state, const char *transition, const char *outcome)
 {
     rb_err ignored;
@@ -179,7 +179,7 @@ static bool has_ended(rb_state *state, const char *transition, const char *outco
     return stored && strcmp(stored, outcome) == 0;
 }
 
-/* The transitions that an abort reverted end with it. */
+/* Transitions that an abort undid end together with it. */
 enum rb_code rb_state_end(rb_state *state, const char *transition, const char *outcome,
                           const char *error, const rb_live *live, rb_err *err)
 {
@@ -212,7 +212,7 @@ enum rb_code rb_state_end(rb_state *state, const char *transition, const char *o
     return code == RB_OK || (written && has_ended(state, transition, outcome)) ? RB_OK : code;
 }
 
-/* An inverse does not change what is recorded about the step's last end. */
+/* An inverse does not change how the step's last run is recorded. */
 enum rb_code rb_state_step(rb_state *state, const char *transition, const char *step,
                            enum rb_step_state now, rb_err *err)
 {
@@ -328,7 +328,7 @@ enum rb_code rb_state_times(json_t **out, rb_state *state, const char *kind, siz
     return RB_OK;
 }
 
-/* A revert that reached its target is a verdict on its source if its plan says so. */
+/* SQL: a revert that reached its target is a verdict on its source, if its plan says so. */
 #define MISSING_TRANSITION                                                                         \
     "NOT EXISTS (SELECT 1 FROM entry e WHERE e.transition_id = t.id AND e.kind = 'transition')"
 #define MISSING_VERDICT                                                                            \

@@ -7,7 +7,7 @@
 #include "base/anchor.h"
 #include "base/file.h"
 
-#define DEPTH 16 /* folders within each other: tags may have slashes */
+#define DEPTH 16 /* levels of folders: tags may have slashes */
 
 static void tidy_below(const char *dir, int depth)
 {
@@ -18,7 +18,7 @@ static void tidy_below(const char *dir, int depth)
     for (size_t i = 0; i < names.n; i++) {
         RB_AUTO(rb_free_str) char *path = rb_path_join(dir, names.items[i]);
         struct stat st;
-        if (strcmp(names.items[i], "app") == 0) /* a release's files that were kept */
+        if (strcmp(names.items[i], "app") == 0) /* a backup of a release's files */
             continue;
         if (rb_at_look(&st, path) == 0 && S_ISDIR(st.st_mode))
             tidy_below(path, depth - 1);

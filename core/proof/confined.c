@@ -4,11 +4,12 @@
 
 #define RESULT_LIMIT ((size_t)64 << 20) /* bytes */
 #define MOST_SECONDS 86400
-/* For what is not a script: catalogs, contents of tables, on a busy machine; a sorter's file. */
+/* For work that is not a script, such as reading catalogs and tables on a busy machine. */
 #define OTHER_SECONDS 60
 #define OTHER_MEMORY 2048 /* MiB */
-#define OTHER_FILES 256   /* MiB */
-/* Seconds, beyond one and a half times the limit, until what cannot be interrupted is killed. */
+#define OTHER_FILES 256   /* MiB of temporary files, such as those of sorting */
+/* seconds, beyond one and a half times the limit, until a statement that cannot be interrupted is
+ * killed */
 #define GRACE 2
 
 void rb_confine(rb_sandbox *sandbox, const rb_db_limits *limits, size_t runs)

@@ -7,7 +7,8 @@
 #include "proof/proof.h"
 #include "proof/trial.h"
 
-/* A new installation has no rows but the migrations' own: a down that fails there fails. */
+/* Tries the down on tables without made-up rows, as in a new installation: a down that fails there
+ * fails. */
 static enum rb_code try_empty_down(rb_proving *p, const rb_migration *m, rb_err *err)
 {
     rb_err why;
@@ -22,8 +23,8 @@ static enum rb_code try_empty_down(rb_proving *p, const rb_migration *m, rb_err 
     return rb_proving_back(p, err);
 }
 
-/* As a deploy builds the schema that a release promises: in a database without any rows but the
- * migrations' own. Made-up ones could be the parents that these lack. */
+/* Runs all ups in a database without made-up rows, as a deploy to a new installation does. Made-up
+ * rows could be parents that rows of the migrations lack. */
 static enum rb_code run_ups(rb_proving *p, rb_err *err)
 {
     RB_AUTO(rb_json_freep) json_t *before = NULL;
@@ -51,7 +52,7 @@ static enum rb_code try_ups(rb_proving *p, rb_err *err)
     return rb_proving_start(p, 0, err);
 }
 
-/* All new downs in one go, as a revert runs them. */
+/* All new downs in one transaction, as a revert runs them: */
 
 static bool is(const json_t *result, const char *restores)
 {
@@ -63,14 +64,15 @@ static bool can_go_back(const json_t *result)
     return rb_proving_comes_back(result) || is(result, "differs") || is(result, "untested");
 }
 
-/* A down that fails only in company, or with rows added later. */
+/* A down that fails only after other downs, or only with rows that were added later. */
 typedef struct stuck {
-    json_t *result; /* NULL: every one ran */
-    json_t *cause;  /* of result's failure: itself, or the last down before it that leaves other
-                       than it found */
+    json_t *result; /* result of the down that fails; NULL: all ran */
+    json_t *cause;  /* result of the cause: the down itself, or the last one before it that leaves
+                       another state than it found */
     rb_err why;
-    json_t *blamed;      /* result of the first down that left another schema than alone, or NULL */
-    json_t *differences; /* which */
+    json_t *blamed; /* result of the first down whose schema differs from the one when it ran alone,
+                       or NULL */
+    json_t *differences; /* how that schema differs */
 } stuck;
 
 static void stuck_clear(stuck *s)
@@ -95,7 +97,8 @@ static enum rb_code look_behind(stuck *out, rb_proving *p, size_t index, rb_err 
     return RB_OK;
 }
 
-/* The down of out->result failed. Alone it runs, so what a down before it left is the cause. */
+/* Finds the cause for the failed down of out->result: since it runs alone, a down before it left
+ * another state. */
 static void find_cause(stuck *out, json_t *behind)
 {
     const char *id = rb_json_str(out->result, "id");
@@ -129,8 +132,8 @@ static enum rb_code run_downs(stuck *out, rb_proving *p, rb_err *err)
     return RB_OK;
 }
 
-/* All ups from the start, with such rows before each of them and after the last. *fits: they run.
- */
+/* Starts again, and runs all ups with made-up rows of a kind before each of them and after the
+ * last. *fits: they succeeded. */
 static enum rb_code start_with(bool *fits, rb_proving *p, enum rb_sample_kind kind, rb_err *err)
 {
     rb_err why;
@@ -150,7 +153,7 @@ static enum rb_code start_with(bool *fits, rb_proving *p, enum rb_sample_kind ki
     return *fits ? rb_proving_add_rows(p, err) : RB_OK;
 }
 
-/* As for one migration alone (rb_proof_try), after *first with plain rows. */
+/* Judges a failure with plain rows in *first as rb_proof_try() does for one migration. */
 static enum rb_code judge_stuck(stuck *first, rb_proving *p, rb_err *err)
 {
     bool always = false;
@@ -217,7 +220,7 @@ static const char *class_of(const rb_proving *p)
     return class_;
 }
 
-/* A statement of the seed that fits no state of the schema is a mistake in it. */
+/* Reports statements of the seed that failed in every state of the schema. */
 static enum rb_code check_seed(const rb_proving *p, rb_err *err)
 {
     rb_json_each (ran, p->seeded) {

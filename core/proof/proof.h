@@ -1,8 +1,9 @@
 /*
- * The proof that a migration's way back works, made at release time in a scratch database: all
- * earlier ups; each new migration up, down, compare, up again, compare; at last all new downs in
- * one transaction, as a revert will run them. Rows come from the seed, and for tables that are
- * still empty from a synthetic row where one can be made; table contents are compared too.
+ * Proves at release time, in a scratch database, that a release's migrations can be undone.
+ *
+ * Runs the earlier ups; then each new migration up, down and up again, with a comparison of schema
+ * and rows after each; and last all new downs in one transaction, as a revert does. Rows come from
+ * the seed. Tables that are still empty get made-up rows where possible.
  */
 #ifndef RB_PROOF_PROOF_H
 #define RB_PROOF_PROOF_H
@@ -12,41 +13,41 @@
 
 typedef struct rb_proof {
     json_t *json; /* the manifest's "proof": engine, major version, migrations[] with id, restores,
-                     differences[], reapplies, destroys[], discards[], unfilled[] (tables no row
-                     could be made for) */
-    json_t *catalog;                 /* after all ups, before any row was added */
+                     differences[], reapplies, destroys[], discards[], unfilled[] (tables for which
+                     no row could be made) */
+    json_t *catalog;                 /* catalog after all ups */
     char fingerprint[RB_SHA256_HEX]; /* of catalog */
-    json_t *notes;                   /* [{"migration","message"}]: nothing to refuse */
-    rb_strs missing;                 /* what the kernel did not keep out of the proof's reach */
-    char *lent;                      /* url of the database with seed and sample rows, or NULL */
-    char seed[RB_SHA256_HEX];        /* of the seed that is in it; "" none */
-    char *lent_folder;               /* that it is in, or NULL; the caller removes it */
+    json_t *notes;                   /* [{"migration","message"}]: remarks that refuse nothing */
+    rb_strs missing;                 /* parts of the sandbox that the kernel does not support */
+    char *lent;                      /* url of the database with seed and made-up rows, or NULL */
+    char seed[RB_SHA256_HEX];        /* SHA-256 of the seed in that database; "" if none */
+    char *lent_folder;               /* folder of that database, or NULL; the caller removes it */
     const char *class_; /* reversible, lossy, irreversible (design section 2); static */
 } rb_proof;
 
 typedef struct rb_proof_request {
     const char *engine;
-    const rb_migrations *set; /* the whole set of the release */
-    const bool *is_new;       /* of each migration: it is new in the release */
+    const rb_migrations *set; /* all migrations of the release */
+    const bool *is_new;       /* for each migration: it is new in the release */
     const char *seed;         /* SQL text, or NULL */
-    const char *seed_file;    /* shown */
-    int64_t clock;       /* as for rb_db_scratch(): the time of the released commit, so that the
-                            same commit gives the same proof */
-    rb_db_limits limits; /* of each script and of the seed */
-    bool lend;           /* keep the database at the new schema, with its rows, for others */
-    const char *folder;  /* where; only of rb_proof_make_here() */
+    const char *seed_file;    /* the seed's path, for messages */
+    int64_t clock; /* as for rb_db_scratch(): time of the released commit, so that the proof is
+                      reproducible */
+    rb_db_limits limits; /* for each script, and for the seed */
+    bool lend;           /* keep the database with the new schema and its rows */
+    const char *folder;  /* folder for it; only for rb_proof_make_here() */
 } rb_proof_request;
 
 /*
- * The ups of the set have to run in an empty database and leave no broken reference there.
- * Migrations that the previous release had and this one lacks are not part of the proof. A failing
- * up is an error (RB_FOUND) with script, line and message; a failing down is a result. A script
- * that hits a limit is RB_FOUND, a down too.
+ * Makes a proof. Runs in a process of its own (base/sandbox.h), which returns only the result.
  *
- * All that runs in a process of its own, base/sandbox.h, and only the result comes back.
+ * The ups of the set must run in an empty database and leave no broken reference: a failing up is
+ * RB_FOUND with script, line and message. A failing down is a result. A script that exceeds a limit
+ * is RB_FOUND, a down script, too. Migrations that the previous release had and this one lacks are
+ * not part of the proof.
  */
 enum rb_code rb_proof_make(rb_proof *out, const rb_proof_request *request, rb_err *err);
-/* The same in this process: for tests. */
+/* Same in this process, for tests. */
 enum rb_code rb_proof_make_here(rb_proof *out, const rb_proof_request *request, rb_err *err);
 void rb_proof_clear(rb_proof *proof);
 

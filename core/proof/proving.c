@@ -24,7 +24,8 @@ static bool has_tables(const json_t *catalog)
     return false;
 }
 
-/* Where nothing is known to be there before, each migration may meet a table with rows. */
+/* True if a lock blocks writers of a table that existed before. If that is unknown, any table
+ * counts. */
 static bool blocks(const rb_proving *p, const json_t *lock)
 {
     static const char *const modes[] = {"SHARE", "SHARE ROW EXCLUSIVE", "EXCLUSIVE",
@@ -93,8 +94,8 @@ static enum rb_code apply(rb_proving *p, const rb_migration *m, rb_err *err)
     return rb_err_prefix(err, "the migrations of earlier releases do not apply");
 }
 
-/* A state is what so many ups lead to: first those that are not new, in their order, then new ones.
- */
+/* A state is the result of the first N ups, in this order: those that are not new, then the new
+ * ones. */
 
 static size_t count_old(const rb_proving *p)
 {
@@ -104,7 +105,7 @@ static size_t count_old(const rb_proving *p)
     return n;
 }
 
-/* The ups from one state to another. */
+/* Applies the ups from one state to another. */
 static enum rb_code apply_from(rb_proving *p, size_t state, size_t to, rb_err *err)
 {
     size_t n = 0;
@@ -112,7 +113,8 @@ static enum rb_code apply_from(rb_proving *p, size_t state, size_t to, rb_err *e
         if (p->is_new[i] || n++ < state)
             continue;
         RB_TRY(apply(p, &p->set->items[i], err));
-        /* They came with releases of their own: a value added to a type can be used by now. */
+        /* Commits, since these ups belong to earlier releases: enum values that they added can then
+         * be used. */
         if (p->db->driver->scratch_keep)
             RB_TRY(rb_proving_mark(p, err));
     }
@@ -122,8 +124,8 @@ static enum rb_code apply_from(rb_proving *p, size_t state, size_t to, rb_err *e
     return RB_OK;
 }
 
-/* The names of the states up to `to`, that one first: each is made of all scripts that lead there.
- */
+/* Returns the names of the states up to `to`, beginning with that one. A state's name depends on
+ * all scripts that lead to it. */
 static void state_keys(rb_strs *out, const rb_proving *p, size_t to)
 {
     RB_AUTO(rb_strs_clear) rb_strs keys = {0};
@@ -141,8 +143,8 @@ static void state_keys(rb_strs *out, const rb_proving *p, size_t to)
         rb_strs_add(out, keys.items[i - 1]);
 }
 
-/* Opens a scratch database with that state, or the nearest before it that was kept, else an empty
- * one. Keeps the state, where a script had to run for it. */
+/* Opens a scratch database with state `to`, or with the nearest state before it that was kept, or
+ * an empty one. Keeps the state if a script had to run for it. */
 static enum rb_code open_state(rb_proving *p, size_t to, rb_err *err)
 {
     RB_AUTO(rb_strs_clear) rb_strs keys = {0};
@@ -186,7 +188,7 @@ enum rb_code rb_proving_start(rb_proving *p, size_t count, rb_err *err)
     return rb_db_catalog(&p->catalog, p->db, err);
 }
 
-/* Tables that filling changed; triggers may have changed any. */
+/* Forgets which tables have rows, if filling changed them. Triggers may have changed any table. */
 static void forget_filled(rb_proving *p, const json_t *before)
 {
     const char *name;

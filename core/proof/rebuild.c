@@ -30,11 +30,11 @@ void rb_db_rebuild_limits(const rb_db_limits *limits)
     script_limits = *limits;
 }
 
-/* In the child. The extensions' libraries are loaded before files are out of reach. */
+/* Runs in the child: loads the libraries of extensions while their files can still be opened. */
 static void prepare(void *context, const char *dir)
 {
     rebuilding *r = context;
-    if (!dir) /* a server has it; the child's sandbox would close a connection */
+    if (!dir) /* databases on a server are opened later: the sandbox would close a connection */
         return;
     rb_db_temporary_folder(dir);
     r->why.code = rb_db_scratch(&r->db, r->engine, RB_DB_CLOCK_REAL, &r->why);
@@ -69,7 +69,7 @@ static void run(void *context, rb_buf *result)
     rb_db_close(r->db);
 }
 
-/* The result, as this process believes it. */
+/* The shape that this process accepts as a result. */
 
 static const rb_shape text = {.kind = RB_SHAPE_STRING};
 static const rb_shape integer = {.kind = RB_SHAPE_INTEGER, .min = 0, .max = RB_DECIDE};

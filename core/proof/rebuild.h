@@ -1,7 +1,7 @@
 /*
- * The catalog that migrations give in an empty database: what a release promises, worked out from
- * its scripts. They run in a process of its own (base/sandbox.h) and with limits, because they may
- * come from anybody: `rbtool diff v1.0.0 HEAD` runs the scripts of any branch.
+ * Computes the catalog that migrations produce in an empty database, which is what a release
+ * promises. They run in a process of its own (base/sandbox.h) and with limits, since anyone may
+ * have written them: `rbtool diff v1.0.0 HEAD` runs the scripts of any branch.
  */
 #ifndef RB_PROOF_REBUILD_H
 #define RB_PROOF_REBUILD_H
@@ -9,15 +9,15 @@
 #include "database/database.h"
 
 /*
- * Runs steps in a scratch database and gives its catalog. order: as in rb_db_work. RB_FOUND where a
- * script hits a limit; RB_ERROR where one fails.
+ * Runs steps in a scratch database. *catalog: the resulting catalog. order: as in rb_db_work.
+ * RB_FOUND if a script exceeds a limit; RB_ERROR if one fails.
  */
 enum rb_code rb_db_rebuild(json_t **catalog, const char *engine, const rb_db_step *steps, size_t n,
                            const rb_migrations *order, rb_err *err);
 
 /*
- * The limits of each script that rb_db_rebuild() runs from now on in this process; the defaults
- * (RB_DB_LIMITS_SECONDS, ...) where this is not called. limits->where is borrowed.
+ * Sets the limits of each script that rb_db_rebuild() runs from now on in this process. Otherwise
+ * the defaults apply (RB_DB_LIMITS_SECONDS, ...). limits->where is borrowed.
  */
 void rb_db_rebuild_limits(const rb_db_limits *limits);
 

@@ -1,4 +1,5 @@
-/* A proof in a process of its own: what it needs is in memory, its result comes back as JSON. */
+/* Makes a proof in a process of its own: the request is in memory, and the result is returned as
+ * JSON. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,16 +10,17 @@
 #include "proof/proof.h"
 #include "proof/rebuild.h"
 
-#define RUNS 8 /* of one new migration's scripts, at most */
+#define RUNS 8 /* runs of one new migration's scripts, at most */
 
 typedef struct proving_child {
     const rb_proof_request *request;
-    rb_db *kept; /* what it loaded stays loaded */
+    rb_db *kept; /* stays open, so that its extensions stay loaded */
     const char *folder;
     rb_err why;
 } proving_child;
 
-/* In the child: libraries of rbtool.extension are loaded before files are out of reach. */
+/* Runs in the child: loads the libraries of git config rbtool.extension while their files can still
+ * be opened. */
 static void prepare(void *context, const char *dir)
 {
     proving_child *child = context;
@@ -56,7 +58,7 @@ static void run(void *context, rb_buf *result)
     rb_db_close(child->kept);
 }
 
-/* The result, as this process believes it. */
+/* The shape that this process accepts as a result. */
 
 static const char *const classes[] = {"reversible", "lossy", "irreversible", NULL};
 static const char *const outcomes[] = {"identical", "order",    "differs", "fails",
@@ -99,7 +101,7 @@ static const rb_shape result_shape = RB_SHAPE_OBJECT_OF(
     {"catalog", &catalog, true}, {"notes", &notes, true}, {"class", &class_, true},
     {"lent", &any_text, true});
 
-/* One result for each new migration, in their order. */
+/* True if there is one result for each new migration, in their order. */
 static bool fits_request(const json_t *results, const rb_proof_request *request)
 {
     size_t n = 0;

@@ -15,17 +15,17 @@ typedef struct trial {
     rb_proving *p;
     const rb_migration *m;
     json_t *out;
-    json_t *catalog[3]; /* before, after the up, after the down */
-    json_t *up;         /* effects */
+    json_t *catalog[3]; /* catalogs before the up, after the up, after the down */
+    json_t *up;         /* effects of the up */
     json_t *down;
-    json_t *bound;      /* of the up */
-    json_t *hit;        /* what of the state before is not there after the up, */
-    json_t *lost;       /* and after the down; after the up where there is none */
-    json_t *violations; /* after the up */
-    json_t *settings;   /* before it */
-    bool clean;         /* there, back and there again led to where it should */
+    json_t *bound;      /* bound of the up (loss.h) */
+    json_t *hit;        /* what the state before had and the up removed */
+    json_t *lost;       /* what is still missing after the down; without a down, after the up */
+    json_t *violations; /* broken references after the up */
+    json_t *settings;   /* settings before the up */
+    bool clean;         /* up, down and up again gave the right schema and rows */
     enum rb_trial_end end;
-    rb_err why; /* of a failure */
+    rb_err why; /* error of a failure */
 } trial;
 
 static void trial_clear(trial *t)
@@ -41,7 +41,7 @@ static void trial_clear(trial *t)
     json_decref(t->settings);
 }
 
-/* Running */
+/* Running: */
 
 static enum rb_code run_with_effects(json_t *effects, trial *t, bool up, rb_err *err)
 {
@@ -52,7 +52,7 @@ static enum rb_code run_with_effects(json_t *effects, trial *t, bool up, rb_err 
     return code;
 }
 
-/* What of the state before is not as it was: in tables that either way may write. */
+/* Compares with the state before, in tables that the up or the down may write. */
 static enum rb_code compare(json_t **out, trial *t, rb_err *err)
 {
     RB_AUTO(rb_json_freep) json_t *tables = rb_loss_touched(t->catalog[0], t->up, t->down);
@@ -65,7 +65,7 @@ static bool is_touched(const trial *t, const char *table)
     return json_object_get(t->up, key) || json_object_get(t->down, key);
 }
 
-/* Results */
+/* Results: */
 
 static json_t *list_of(trial *t, const char *key)
 {
@@ -117,8 +117,8 @@ static bool has_place(const json_t *catalog, const json_t *place)
     return json_object_get(catalog, key) != NULL;
 }
 
-/* What the down drops and the up does not rename back; and rows it deletes beyond those that the up
- * had made. */
+/* Adds what the down discards: what it drops and the up does not rename back, and rows that it
+ * deletes, other than those that the up made. */
 static void add_discards(trial *t)
 {
     RB_AUTO(rb_json_freep)
@@ -132,7 +132,7 @@ static void add_discards(trial *t)
     }
 }
 
-/* Lists the tables that the migration touches and for which no sample row could be made. */
+/* Lists the tables that the migration touches and that have no made-up row. */
 static void add_unfilled(trial *t)
 {
     RB_AUTO(rb_strs_clear) rb_strs names = {0};
@@ -147,9 +147,9 @@ static void add_unfilled(trial *t)
         json_array_append_new(list_of(t, "unfilled"), rb_json_text(names.items[i]));
 }
 
-/* Rows */
+/* Rows: */
 
-/* Did the up itself destroy this? column NULL: the table's rows. */
+/* True if the up itself destroyed this. column NULL: the table's rows. */
 static bool is_destroyed(trial *t, const char *table, const char *column)
 {
     rb_json_each (item, list_of(t, "destroys")) {
@@ -161,8 +161,7 @@ static bool is_destroyed(trial *t, const char *table, const char *column)
     return false;
 }
 
-/* Does a list of items or places name the place? A place without a column stands for all of the
- * table. */
+/* True if a list of places has this one. A place without a column stands for the whole table. */
 static bool covers(const json_t *list, const json_t *item)
 {
     const char *column = rb_json_str(item, "column");
@@ -175,7 +174,7 @@ static bool covers(const json_t *list, const json_t *item)
     return false;
 }
 
-/* Whether what the up took away came back with the down: seen with rows that had it. */
+/* True if what the up removed came back with the down, as rows that had it show. */
 static bool came_back(const trial *t, const json_t *place)
 {
     const bool whole = !rb_json_str(place, "column");
@@ -193,7 +192,8 @@ static bool came_back(const trial *t, const json_t *place)
     return found[0] && !found[1];
 }
 
-/* What of the bound is not as it was, and what was dropped and nothing shows that it comes back. */
+/* Adds what the migration destroys: what did not come back, and what was dropped without any row to
+ * show that it comes back. */
 static void add_destroys(trial *t)
 {
     rb_json_each (item, t->lost)
@@ -206,7 +206,7 @@ static void add_destroys(trial *t)
             add_place(list_of(t, "destroys"), item);
 }
 
-/* Rows that are not as they were, where the up had not destroyed them. */
+/* Adds rows that differ after the down, unless the up had destroyed them. */
 static void compare_rows(trial *t)
 {
     rb_json_each (item, t->lost) {
@@ -238,9 +238,9 @@ static void forget_touched(trial *t)
     forget_names(t, t->p->filled);
 }
 
-/* What text alone says the up destroys: the rows that it is about need not have been there. */
+/* What the up's text shows that it destroys, even without matching rows: */
 
-/* As the catalog writes it; as it is, where the catalog has none of that name. */
+/* Returns the name as the catalog writes it, or unchanged if the catalog does not have it. */
 static char *name_in(const json_t *catalog, const char *table, const char *column)
 {
     RB_AUTO(rb_free_str) char *wanted = rb_catalog_place_key(table, column);
@@ -266,7 +266,7 @@ static void add_stated(void *context, const rb_destroyed *what)
         add_place(list_of(t, "destroys"), item);
 }
 
-/* The way back */
+/* The way back: */
 
 static void fail_down(trial *t, const char *why)
 {
@@ -275,7 +275,7 @@ static void fail_down(trial *t, const char *why)
     rb_json_set_str(t->out, "error", why);
 }
 
-/* Rows that the down leaves without their parent, which a revert would refuse. */
+/* Finds rows that the down leaves without their parent, which would make a revert fail. */
 static enum rb_code check_references(trial *t, rb_err *err)
 {
     rb_db *db = t->p->db;
@@ -309,7 +309,8 @@ static void compare_catalogs(trial *t)
                                              : "identical");
 }
 
-/* An application that takes such a number for the version of its schema may refuse to start. */
+/* Compares settings such as PRAGMA user_version: an application may use one as the version of its
+ * schema, and refuse to start. */
 static enum rb_code compare_settings(trial *t, rb_err *err)
 {
     RB_AUTO(rb_json_freep) json_t *after = NULL;
@@ -371,7 +372,7 @@ static enum rb_code go_back(trial *t, rb_err *err)
     return apply_again(t, err);
 }
 
-/* SQLite creates such a reference, and refuses to check or to enforce it. */
+/* Adds foreign keys that SQLite accepts but cannot check or enforce. */
 static void add_mismatches(trial *t)
 {
     json_t *after = rb_run_mismatches(t->p->db);
@@ -415,11 +416,12 @@ static enum rb_code try_migration(trial *t, rb_err *err)
         rb_json_set_str(t->out, "restores", t->m->code ? "code" : "missing");
     else
         RB_TRY(go_back(t, err));
-    if (!t->catalog[2]) /* there is no way back, or it failed */
+    if (!t->catalog[2]) /* no down, or it failed */
         add_destroys(t);
     add_unfilled(t);
     if (!t->clean) {
-        /* On from the state before: a down's leavings are not the next migration's fault. */
+        /* Continues from the state before: what this down left must not affect the next migration.
+         */
         RB_TRY(rb_proving_back(p, err));
         RB_TRY(rb_proving_run(p, t->m, true, err));
     }
@@ -429,7 +431,7 @@ static enum rb_code try_migration(trial *t, rb_err *err)
     return RB_OK;
 }
 
-/* What each way writes: a transition judges by it what is at risk, where a rehearsal would take a
+/* Adds what up and down write. A transition uses it instead of a rehearsal, if that would need a
  * server. */
 static void add_effects(trial *t)
 {
@@ -453,7 +455,7 @@ enum rb_code rb_proof_trial(rb_tried *out, rb_proving *p, const rb_migration *m,
     for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
         json_object_set_new(t.out, lists[i], json_array());
     enum rb_code code = try_migration(&t, err);
-    /* Only now: rows of such a table have been compared all the same. */
+    /* Added last: rows of such a table were compared nevertheless. */
     if (code == RB_OK)
         add_effects(&t);
     if (code == RB_OK && !m->code && t.end != RB_TRIAL_UP)

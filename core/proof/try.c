@@ -1,4 +1,4 @@
-/* The result of trials with different rows. */
+/* Decides the result of a migration from trials with different rows. */
 #include <string.h>
 
 #include "proof/trial.h"
@@ -6,7 +6,7 @@
 typedef struct trials {
     rb_tried of[RB_SAMPLE_KINDS];
     size_t count;
-    size_t index; /* of the migration among the new ones */
+    size_t index; /* index of the migration among the new ones */
 } trials;
 
 static void trials_clear(trials *all)
@@ -35,14 +35,15 @@ static bool failed_later(const rb_tried *tried)
     return tried->result && failed(tried) && tried->end != RB_TRIAL_UP;
 }
 
-/* On different rows: what scripts name may be in no column of these tables. */
+/* True if the trials with different rows all failed. Values that scripts name may not occur in any
+ * column of these tables. */
 static bool failed_always(const trials *all)
 {
     return failed_later(&all->of[RB_SAMPLE_OTHER]) &&
            (failed_later(&all->of[RB_SAMPLE_PLAIN]) || failed_later(&all->of[RB_SAMPLE_NAMED]));
 }
 
-/* Which trial's result holds, after a failure with plain rows. */
+/* Chooses the trial whose result counts, after a failure with plain rows. */
 static enum rb_code judge_failure(rb_tried **out, trials *all, rb_proving *p, const rb_migration *m,
                                   rb_err *err)
 {
@@ -83,8 +84,8 @@ static enum rb_code try_all(rb_tried **out, trials *all, rb_proving *p, const rb
     return RB_OK;
 }
 
-/* The locks of the down, in a transaction of its own: in that of the trial, the up has taken its
- * own. */
+/* Records the locks of the down in a transaction of its own: in the trial's transaction, the up has
+ * taken locks, too. */
 static enum rb_code try_locks(json_t *result, rb_proving *p, const rb_migration *m, rb_err *err)
 {
     rb_err why;

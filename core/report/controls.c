@@ -6,7 +6,7 @@
 #include "base/template.h"
 #include "base/text.h"
 
-/* How many items of a list have the member. */
+/* Counts the items of a list that have the member. */
 static size_t count_with(const json_t *document, const char *list, const char *key)
 {
     size_t n = 0;
@@ -17,7 +17,7 @@ static size_t count_with(const json_t *document, const char *list, const char *k
     return n;
 }
 
-/* How many items of a list have this text. */
+/* Counts the items of a list whose member has this text. */
 static size_t count_that(const json_t *document, const char *list, const char *key,
                          const char *text)
 {
@@ -27,8 +27,8 @@ static size_t count_that(const json_t *document, const char *list, const char *k
     return n;
 }
 
-/* {"transitions","drills",...: numbers, "unapproved","losses","drifts","verified","lastDrill",...}
- */
+/* Returns {"transitions","drills",...: numbers, "unapproved","losses","drifts","verified",
+ * "lastDrill",...}. */
 static json_t *count(const json_t *document)
 {
     static const char *const lists[] = {"releases", "transitions", "approvals", "overrides",
@@ -55,14 +55,14 @@ static json_t *count(const json_t *document)
     return out;
 }
 
-/* Whether a control holds, by a number that has to be 0, or one that must not be. */
+/* A control holds if one number is 0, or if another is not. */
 static const struct control {
     const char *name;
-    const char *evidence; /* a template of count() */
+    const char *evidence; /* a template, filled from the result of count() */
     const char *command;
-    const char *none;  /* this number is 0 */
-    const char *some;  /* this one is not */
-    bool needs_policy; /* without one there is nothing to judge by */
+    const char *none;  /* name of the number that must be 0 */
+    const char *some;  /* name of the number that must not be 0 */
+    bool needs_policy; /* without a policy it cannot be judged */
 } controls[] = {
     {"Every release is signed by an allowed signer, and no tag was moved",
      "{verified:count} of {releases:count} releases verify", "rbtool verify --all --deep", NULL,
@@ -105,7 +105,7 @@ static bool is_zero(const json_t *counts, const char *key)
     return rb_json_int(counts, key, 0) == 0;
 }
 
-/* true, false or null. */
+/* Returns true, false or null. */
 static json_t *judge(const struct control *control, const json_t *counts, bool policy)
 {
     if (control == controls)

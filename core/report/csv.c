@@ -8,11 +8,10 @@ static const char *const columns[] = {"entry",   "kind", "at",    "environment",
                                       "seconds", "by",   "trust", "text"};
 #define COLUMNS (sizeof columns / sizeof *columns)
 
-/* What each kind of entry has to say: a template for each column that is not a member of its own.
- */
+/* The rows for each kind of entry: templates for the columns that are not members of their own. */
 static const struct rows {
     const char *list;
-    const char *kind; /* NULL: of the item */
+    const char *kind; /* NULL: the item's own kind */
     const char *outcome;
     const char *text;
 } lists[] = {

@@ -1,5 +1,5 @@
 /*
- * What changed between two releases, from manifests and git objects alone; schemas are rebuilt in
+ * Finds what changed between two releases, from manifests and git objects. Schemas are rebuilt in
  * scratch databases.
  */
 #ifndef RB_REPORT_DIFF_H
@@ -8,7 +8,7 @@
 #include "release/release.h"
 
 /*
- * The document of `diff --json` (schemas/diff.schema.json):
+ * Makes the document of `diff --json` (schemas/diff.schema.json):
  *
  *   {"from","to","app":{"from","to"},
  *    "artifacts":[{"name","added","removed","changed"}],   paths; every artifact of either
@@ -19,9 +19,9 @@
  *    "config":[{"path","change"}],
  *    "risk":{"class","reasons"}}       of going from `to` back to `from`
  *
- * between: releases after from and before to along the chain, in any order; their proofs tell of
- * migrations that are new in neither. A migration whose proof none of them has is irreversible. A
- * schema that cannot be rebuilt here, or not as its manifest says, is named in reasons.
+ * between: releases after from and before to along the chain, in any order. They have the proofs of
+ * migrations that are new in neither side. A migration without a proof counts as irreversible. If a
+ * schema cannot be rebuilt, or differs from its manifest, "reasons" contains that.
  */
 enum rb_code rb_diff(json_t **out, rb_repo *repo, const rb_release *from, const rb_release *to,
                      const rb_release *const *between, size_t count, rb_err *err);
@@ -29,8 +29,8 @@ enum rb_code rb_diff(json_t **out, rb_repo *repo, const rb_release *from, const 
 /* True if the document has any difference. */
 bool rb_diff_any(const json_t *document);
 
-/* [{"key","from","to"}] of a config file, null where a side has no such key; NULL where its form is
- * not one that is read key by key (diff_keys.c). */
+/* Returns [{"key","from","to"}] for a config file, null if a side lacks the key. NULL if the file's
+ * form is not supported (diff_keys.c). */
 json_t *rb_diff_keys(const char *path, const rb_buf *old, const rb_buf *new);
 
 #endif

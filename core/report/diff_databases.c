@@ -1,4 +1,4 @@
-/* Migrations, schemas, and what going back would cost. */
+/* Compares migrations and schemas, and judges what going back would cost. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,7 +17,7 @@ struct pair {
     const rb_manifest_database *b;
 };
 
-/* Migrations of one side by id: sets may have many. */
+/* Orders migrations by id, for sets with many of them. */
 static int compare_ids(const void *a, const void *b)
 {
     return strcmp((*(const rb_manifest_migration *const *)a)->id,
@@ -63,8 +63,8 @@ static json_t *diff_migrations(const struct pair *p)
     return json_pack("{s:o,s:o,s:o}", "added", added, "removed", removed, "changed", changed);
 }
 
-/* The catalog, or an empty one and a reason: what cannot be rebuilt here must not keep the rest of
- * the answer from someone who needs it at night. */
+/* Returns the catalog of a side. If it cannot be rebuilt, it is empty and a reason is added: the
+ * rest of the document may be needed urgently. */
 static bool catalog_of(json_t **out, rb_diff_risk *risk, const struct pair *p,
                        const rb_release *release, const rb_manifest_database *d)
 {
@@ -90,7 +90,7 @@ static bool catalog_of(json_t **out, rb_diff_risk *risk, const struct pair *p,
     return true;
 }
 
-/* Whether one of these migrations renames a column, by its scripts' words. */
+/* True if the script of one of these migrations has words that rename a column. */
 static bool names_rename(const rb_diff_sides *sides, const rb_release *release,
                          const rb_manifest_database *d, const json_t *ids, const char *from,
                          const char *to)
@@ -108,16 +108,16 @@ static bool names_rename(const rb_diff_sides *sides, const rb_release *release,
     return false;
 }
 
-/* The definition of a table's column; NULL: it has no such column. */
+/* Returns the definition of a column; NULL if the table does not have it. */
 static const json_t *column_of(const json_t *catalog, const char *table, const char *column)
 {
     RB_AUTO(rb_free_str) char *key = rb_catalog_place_key(table, column);
     return json_object_get(catalog, key);
 }
 
-/* Columns that only one side has, at the same position and alike, were renamed if a script of the
- * migrations between the two says so: a column that is dropped and another one that is added can
- * look the same. */
+/* Adds renamed columns. Two columns that only one side has, at the same position and with the same
+ * definition, count as renamed if a script between the two releases renames a column. Otherwise a
+ * dropped and an added column could look the same. */
 static void add_renames(json_t *out, const struct pair *p, const json_t *migrations,
                         const char *table, const json_t *a, const json_t *b)
 {
@@ -192,7 +192,7 @@ static const json_t *find_proof(const struct pair *p, const char *id)
     return proof;
 }
 
-/* "column orders.discount, table log and 3 more" */
+/* Returns "column orders.discount, table log and 3 more". */
 static char *enumerate(const json_t *list)
 {
     rb_buf out = {0};
@@ -242,7 +242,8 @@ static void judge_proof(rb_diff_risk *risk, const char *what, const json_t *proo
                        what, discards);
 }
 
-/* Blank over a real change: the proof says "differs", the word for the whole is irreversible. */
+/* True for an empty down of a migration that changes something: the proof records "differs", and
+ * the class is irreversible. */
 static bool is_blank_down(const rb_migration *m, const char *engine)
 {
     return m && rb_script_is_blank(&m->down, engine) && !rb_script_is_blank(&m->up, engine);

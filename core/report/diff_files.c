@@ -1,4 +1,4 @@
-/* Artifacts and flags: what is compared blob by blob and flag by flag. */
+/* Compares artifacts blob by blob, and flag files flag by flag. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,7 +16,7 @@ static const rb_manifest_artifact *find_artifact(const rb_manifest *manifest, co
     return NULL;
 }
 
-/* Lists an artifact's entries; one that a release does not have is empty. */
+/* Lists an artifact's entries. The list is empty if the release does not have the artifact. */
 static enum rb_code list(rb_tree_entries *out, rb_repo *repo, const rb_release *release,
                          const rb_manifest_artifact *artifact, rb_err *err)
 {
@@ -67,7 +67,8 @@ static enum rb_code diff_artifact(json_t *out, const rb_diff_sides *sides, const
         json_object_set_new(item, "ignore",
                             json_pack("{s:o,s:o}", "added", left_over(y_globs, x_globs), "removed",
                                       left_over(x_globs, y_globs)));
-    /* The tree id does not cover submodules, so equal ids alone do not mean equal content. */
+    /* The tree id does not cover submodules, so that equal ids prove equal content only without
+     * them. */
     bool bare = a && b && a->submodules.n == 0 && b->submodules.n == 0;
     if (bare && strcmp(a->tree, b->tree) == 0)
         return RB_OK;
@@ -92,7 +93,7 @@ enum rb_code rb_diff_artifacts(json_t **out, const rb_diff_sides *sides, rb_err 
     return RB_OK;
 }
 
-/* *text is NULL where the release has no flags. */
+/* *text is NULL if the release has no flags. */
 static enum rb_code read_flags(const rb_buf **text, rb_buf *into, const rb_diff_sides *sides,
                                const rb_release *release, rb_err *err)
 {
@@ -118,8 +119,9 @@ enum rb_code rb_diff_flags(json_t **out, const rb_diff_sides *sides, rb_err *err
     return rb_flags_compare(out, old, new, "the flags", err);
 }
 
-/* A file that a side does not have is empty. Content that cannot be read (LFS content that is not
- * here) leaves the lines out: the digests say that it changed. */
+/* Adds the lines that differ. A file that a side lacks counts as empty. If content cannot be read,
+ * such as LFS content that is not here, the lines are left out: the digests show that it changed.
+ */
 static void add_content(json_t *item, const rb_diff_sides *sides, const rb_manifest_file *x,
                         const rb_manifest_file *y)
 {

@@ -1,13 +1,13 @@
-/* Commits, and the lines that changed in each file, as git counts them. */
+/* Lists commits, and counts the lines that changed in each file, with git. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/parallel.h"
 #include "report/diff_parts.h"
 
-#define COMMITS "1000" /* that are listed */
+#define COMMITS "1000" /* commits that are listed, at most */
 
-/* The text before the next `end`; moves *at behind it. NULL at the end of the output. */
+/* Returns the text up to the next `end`, and moves *at after it. NULL at the end of the output. */
 static char *next_field(const char **at, const char *stop, char end)
 {
     const char *found = *at < stop ? memchr(*at, end, (size_t)(stop - *at)) : NULL;
@@ -57,7 +57,7 @@ static json_t *count_of(const char *digits)
     return strcmp(digits, "-") == 0 ? json_null() : json_integer(strtoll(digits, NULL, 10));
 }
 
-/* "1\t2\tpath\0", of a renamed file "1\t2\t\0old\0new\0". */
+/* Reads "1\t2\tpath\0", or for a renamed file "1\t2\t\0old\0new\0". */
 static json_t *read_counts(const rb_buf *text)
 {
     json_t *out = json_array();
@@ -77,7 +77,7 @@ static json_t *read_counts(const rb_buf *text)
     return out;
 }
 
-/* Both commands of git at once: each takes its time alone. */
+/* Two git commands that run at the same time, to save time. */
 typedef struct asking {
     const rb_repo *repo;
     const char *const *args[2];

@@ -1,5 +1,5 @@
-/* Config files compared key by key, where their form is simple enough to be read without doubt:
- * JSON, and files of sections and lines KEY = VALUE (TOML, INI, .env, .properties). */
+/* Compares config files key by key, if their form can be read without ambiguity: JSON, and files
+ * with sections and lines KEY = VALUE (TOML, INI, .env, .properties). */
 #include <ctype.h>
 #include <string.h>
 
@@ -7,7 +7,7 @@
 #include "report/diff.h"
 #include "report/diff_parts.h"
 
-#define DEEPEST 16 /* levels of JSON that have keys of their own */
+#define DEEPEST 16 /* levels of JSON objects that are compared key by key */
 
 static void flatten(json_t *out, const json_t *json, const char *prefix, int depth)
 {
@@ -44,7 +44,7 @@ static char *trimmed(const char *text, size_t len)
     return rb_strndup(text, len);
 }
 
-/* Whether a value ends on its line: brackets and quotes are closed. */
+/* True if a value ends on its line: brackets and quotes are closed. */
 static bool is_whole(const char *value)
 {
     int depth = 0;
@@ -66,7 +66,7 @@ static bool is_whole(const char *value)
     return depth == 0 && !quote && !strstr(value, "\"\"\"") && !strstr(value, "'''");
 }
 
-/* One line; false where its meaning is not certain. */
+/* Reads one line. False if its meaning is not certain. */
 static bool read_line(json_t *out, char **section, const char *line)
 {
     const size_t len = strlen(line);
@@ -114,7 +114,7 @@ static bool ends_with(const char *path, const char *end)
     return n >= m && strcmp(path + n - m, end) == 0;
 }
 
-/* Reads the keys of a file; false where its form is not known or not simple. */
+/* Reads the keys of a file. False if its form is unknown or not simple. */
 static bool read_keys(json_t *out, const char *path, const rb_buf *text)
 {
     static const char *const by_line[] = {".toml", ".ini", ".conf", ".cfg", ".env", ".properties"};

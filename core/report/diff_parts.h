@@ -1,6 +1,4 @@
-/*
- * The parts of a diff, for diff.c.
- */
+/* The parts of a diff, for diff.c. */
 #ifndef RB_REPORT_DIFF_PARTS_H
 #define RB_REPORT_DIFF_PARTS_H
 
@@ -21,15 +19,15 @@ typedef struct rb_diff_risk {
     json_t *reasons; /* array of strings */
 } rb_diff_risk;
 
-/* Notes a reason, and the class where it is worse than the one so far. Formats; made safe. */
+/* Adds a formatted reason, made safe, and raises the class if this one is worse. */
 void rb_diff_reason(rb_diff_risk *risk, enum rb_risk class_, const char *fmt, ...) RB_PRINTF(3, 4);
 
-/* New arrays of the document. */
+/* Each makes a new array of the document. */
 enum rb_code rb_diff_artifacts(json_t **out, const rb_diff_sides *sides, rb_err *err);
 enum rb_code rb_diff_flags(json_t **out, const rb_diff_sides *sides, rb_err *err);
 json_t *rb_diff_config(const rb_diff_sides *sides);
-json_t *rb_diff_secrets(const rb_diff_sides *sides); /* [{"name","from","to"}]: versions */
-/* diff_history.c: sets "commits" and "files". */
+json_t *rb_diff_secrets(const rb_diff_sides *sides); /* returns versions: [{"name","from","to"}] */
+/* Sets "commits" and "files". In diff_history.c. */
 enum rb_code rb_diff_history(json_t *document, const rb_diff_sides *sides, rb_err *err);
 enum rb_code rb_diff_databases(json_t **out, rb_diff_risk *risk, const rb_diff_sides *sides,
                                rb_err *err);

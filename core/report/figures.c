@@ -30,7 +30,7 @@ static int compare(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
-/* The median, or null. */
+/* Returns the median, or null without samples. */
 static json_t *median(samples *s)
 {
     if (s->n == 0)
@@ -40,7 +40,7 @@ static json_t *median(samples *s)
     return json_integer(low + (high - low) / 2);
 }
 
-/* With one decimal, or null. */
+/* Returns a percentage with one decimal, or null if `of` is 0. */
 static json_t *percent(size_t part, size_t of)
 {
     if (of == 0)
@@ -58,7 +58,7 @@ static void add_entry(json_t *list, const rb_move *move)
 typedef struct count {
     const rb_figures_request *request;
     rb_moves *moves;
-    rb_move *open; /* the failed deployment that was not recovered from, or NULL */
+    rb_move *open; /* the last failed deployment, until it is recovered from; or NULL */
     samples leads;
     samples recoveries;
     samples reverts;
@@ -67,7 +67,7 @@ typedef struct count {
     size_t rework;
     size_t reverts_ended;
     size_t within;
-    json_t *seen; /* tag objects that were live */
+    json_t *seen; /* tag objects of releases that were live */
     json_t *rework_entries;
 } count;
 
@@ -83,7 +83,7 @@ static void fail(count *c, rb_move *move)
         c->open = move;
 }
 
-/* The deployment that a transition undid has failed. */
+/* Marks the deployment that a transition undid as failed. */
 static void undo(count *c, size_t at)
 {
     const rb_move *by = &c->moves->items[at];
@@ -127,7 +127,7 @@ static void count_revert(count *c, const rb_move *move)
     c->within += c->request->rto >= 0 && seconds <= c->request->rto;
 }
 
-/* Takes one transition after the other, as they ended. */
+/* Counts one transition. They are passed in the order in which they ended. */
 static void step(count *c, size_t at)
 {
     rb_move *move = &c->moves->items[at];

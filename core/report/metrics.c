@@ -41,11 +41,11 @@ enum family {
 };
 
 static const struct {
-    const char *name; /* without "rbtool_" */
-    const char *unit; /* the end of the name, or NULL */
+    const char *name; /* name without "rbtool_" */
+    const char *unit; /* suffix of the name, or NULL */
     const char *help;
 } families[FAMILIES] = {
-    /* all are gauges: one text for readers of OpenMetrics and of Prometheus */
+    /* all are gauges, which OpenMetrics and Prometheus write in the same way */
     [LEDGER_ENTRIES] = {"ledger_entries", NULL, "Entries of the ledger, by trust."},
     [TRANSITIONS] = {"transitions", NULL, "Transitions in the ledger."},
     [LOST] = {"lost_values", NULL, "Values that people agreed to lose."},
@@ -96,7 +96,7 @@ json_t *rb_metrics_new(void)
     return metrics;
 }
 
-/* A value of a label, escaped. */
+/* Appends a label with its value, escaped. */
 static void add_label(rb_buf *out, const char *name, const char *value)
 {
     rb_buf_printf(out, "%s%s=\"", out->len > 0 ? "," : "", name);
@@ -109,7 +109,7 @@ static void add_label(rb_buf *out, const char *name, const char *value)
     rb_buf_addc(out, '"');
 }
 
-/* Adds a sample with labels: pairs of name and value that end with NULL. */
+/* Adds a sample with labels: pairs of name and value, ended by NULL. */
 static void add_labelled(json_t *metrics, enum family family, double value,
                          const char *const *label)
 {
@@ -184,7 +184,8 @@ static void add_counts(json_t *metrics, const json_t *counts, const json_t *lost
         add(metrics, LOST, (double)json_integer_value(value), "environment", key);
 }
 
-/* The newest of each: drills by environment, reviews by environment and subject. */
+/* Adds the newest drill of each environment, and the newest review of each environment and subject.
+ */
 static void add_newest(json_t *metrics, const rb_ledger *ledger, const char *environment)
 {
     RB_AUTO(rb_json_freep) json_t *seen = json_object();
@@ -196,7 +197,8 @@ static void add_newest(json_t *metrics, const rb_ledger *ledger, const char *env
             (*name && !is_of(entry, environment)))
             continue;
         const json_t *detail = rb_entry_detail(entry);
-        if (json_is_false(json_object_get(detail, "ok")) || /* a drill that found a problem */
+        if (json_is_false(
+                json_object_get(detail, "ok")) || /* such as a drill that found a problem */
             rb_text_same(rb_json_str(detail, "mode"), "tabletop"))
             continue;
         const char *subject = rb_json_str(detail, "subject");
@@ -213,7 +215,7 @@ static void add_newest(json_t *metrics, const rb_ledger *ledger, const char *env
     }
 }
 
-/* Watches by outcome, and the durations of the newest that have them. */
+/* Adds watches by outcome, and the durations of the newest ones that have any. */
 static void add_watches(json_t *metrics, const rb_ledger *ledger, const char *environment)
 {
     static const struct {
@@ -252,7 +254,7 @@ static void add_watches(json_t *metrics, const rb_ledger *ledger, const char *en
     }
 }
 
-/* What the newest release lacks, in each environment that the policy names approvals for. */
+/* Adds the approvals that the newest release lacks, for each environment that the policy names. */
 static void add_approvals(json_t *metrics, rb_session *session, const json_t *environments)
 {
     const rb_ledger *ledger = session->ledger;

@@ -7,7 +7,7 @@
 #include "base/template.h"
 #include "report/report.h"
 
-/* The template as it is. */
+/* The template page.html, compiled into the program. */
 RB_EMBED(rb_page_html, "core/report/page.html");
 
 typedef struct filling {
@@ -27,7 +27,7 @@ static const char *next_line(const char *line)
     return end ? end + 1 : line + strlen(line);
 }
 
-/* The line that ends the block which begins at `line`, or its %else. */
+/* Returns the line that ends the block which begins at `line`; or_else: or its %else. */
 static const char *end_of(const char *line, bool or_else)
 {
     size_t depth = 0;
@@ -42,7 +42,7 @@ static const char *end_of(const char *line, bool or_else)
     return line;
 }
 
-/* The member that the directive names. */
+/* Returns the member that the directive names. */
 static const json_t *member(const char *line, const json_t *value)
 {
     const char *path = line + strcspn(line, " \n");
@@ -67,7 +67,7 @@ static bool has(const json_t *value)
 
 static void fill(const filling *f, const char *line, const char *end, const json_t *value);
 
-/* Appends a block; returns its %end. */
+/* Appends a block. Returns its %end. */
 static const char *fill_block(const filling *f, const char *line, const json_t *value)
 {
     const char *begin = next_line(line);
@@ -95,7 +95,7 @@ static void fill(const filling *f, const char *line, const char *end, const json
             line = fill_block(f, line, value);
             continue;
         }
-        line += strspn(line, " "); /* the template's indent */
+        line += strspn(line, " "); /* removes the template's indentation */
         RB_AUTO(rb_free_str) char *text = rb_strndup(line, (size_t)(next_line(line) - line));
         rb_template_with(f->out, text, value, f->escape);
     }
@@ -108,7 +108,7 @@ void rb_page_fill(rb_buf *out, const char *template, const json_t *value,
     fill(&f, template, template + strlen(template), value);
 }
 
-/* A text as it may stand in HTML, in an attribute too. */
+/* Escapes a text for HTML, also for attributes. */
 static char *html(const char *text)
 {
     rb_buf out = {0};

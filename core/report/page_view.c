@@ -1,4 +1,4 @@
-/* Where things are drawn on the page. */
+/* Computes positions on the page. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,15 +11,15 @@
 #define SHOWN 200     /* releases and transitions on the time line */
 #define DETAILED 1000 /* transitions whose steps are drawn */
 #define OPEN 20       /* transitions whose steps are open, if there are not more */
-#define LEFT 120      /* where the time line begins, behind the names */
+#define LEFT 120      /* where the time line begins, after the names */
 #define WIDTH 800
 #define LANE 34 /* height of a line */
 #define TICKS 6
-#define CHART_WIDTH 600 /* of the values of a check */
+#define CHART_WIDTH 600 /* width of a chart of a check's values */
 #define CHART_HEIGHT 90
 #define CHART_EDGE 10
-#define CHART_BEGIN 60 /* before the transition, behind the scale */
-#define CHART_END 130  /* after it, where a watch follows */
+#define CHART_BEGIN 60 /* where the transition begins, after the scale */
+#define CHART_END 130  /* where the transition ends, and a watch begins */
 
 static int64_t seconds_of(const json_t *item, const char *key)
 {
@@ -28,13 +28,14 @@ static int64_t seconds_of(const json_t *item, const char *key)
     return text && strptime(text, "%Y-%m-%dT%H:%M:%SZ", &tm) ? (int64_t)timegm(&tm) : 0;
 }
 
-/* Each step as a part of 1000. */
+/* Returns the width of each step, of 1000 in all. */
 static json_t *bars_of(const json_t *item)
 {
     int64_t sum = 0, x = 0;
     json_t *bars = json_array();
     rb_json_each (step, json_object_get(item, "steps"))
-        sum += rb_json_int(step, "milliseconds", 0) + 1; /* a quick step is seen as well */
+        sum += rb_json_int(step, "milliseconds", 0) +
+               1; /* one more, so that quick steps are visible */
     rb_json_each (step, json_object_get(item, "steps")) {
         const int64_t ms = rb_json_int(step, "milliseconds", 0);
         const int64_t width = sum > 0 ? (ms + 1) * 1000 / sum : 0;
@@ -60,7 +61,7 @@ static void widen_scale(scale *s, const json_t *number)
     s->high = value > s->high ? value : s->high;
 }
 
-/* Adds a point of the chart: its mark, and where the line goes. */
+/* Adds a point of the chart: its mark, and the next part of the line. */
 static void add_point(json_t *marks, rb_buf *line, const scale *s, int64_t x, const json_t *number,
                       const char *label)
 {
@@ -75,7 +76,8 @@ static void add_point(json_t *marks, rb_buf *line, const scale *s, int64_t x, co
                           rb_json_make("x:i y:i value:J label:s", x, y, (json_t *)number, label));
 }
 
-/* A line from before the transition over its end to the end of its watch. watched: or NULL. */
+/* Returns the chart of a value: from before the transition to its end, and to the end of its watch.
+ * watched: values of the watch, or NULL. */
 static json_t *chart_of(const char *name, const json_t *value, const json_t *watched)
 {
     static const char *const ends[] = {"min", "max"};
@@ -128,7 +130,7 @@ static void view_values(json_t *item, json_t *watch)
         const char *name = rb_json_str(value, "name");
         json_array_append_new(charts, chart_of(name, value, named(watched, name)));
     }
-    rb_json_each (value, watched) { /* those that were measured in the watch only */
+    rb_json_each (value, watched) { /* checks that have values only in the watch */
         const char *name = rb_json_str(value, "name");
         if (!named(values, name))
             json_array_append_new(charts, chart_of(name, NULL, value));
@@ -136,7 +138,7 @@ static void view_values(json_t *item, json_t *watch)
     rb_json_set(item, "charts:j watch:J", charts, watch);
 }
 
-/* Adds where it is drawn, and "lost": how many values were. */
+/* Adds positions, and "lost": how many values were lost. */
 static void view_transition(json_t *item, size_t at, bool open)
 {
     int64_t values = 0;
@@ -168,7 +170,7 @@ static int64_t position(const range *r, int64_t at)
     return LEFT + (at - r->from) * WIDTH / length;
 }
 
-/* The marks of one environment, newest first: what was live, and what failed. */
+/* Returns the marks of one environment, newest first: live releases and failures. */
 static json_t *lane_of(const json_t *transitions, const char *environment, const range *r)
 {
     json_t *marks = json_array();
@@ -257,7 +259,7 @@ static json_t *timeline_of(const json_t *document)
                                                                          : NULL);
 }
 
-/* Every backup with its transition. */
+/* Returns every backup with its transition. */
 static json_t *backups_of(const json_t *transitions)
 {
     json_t *out = json_array();
@@ -272,7 +274,7 @@ static json_t *backups_of(const json_t *transitions)
     return out;
 }
 
-/* Whether any item of the list has the member. */
+/* True if any item of the list has the member. */
 static bool any(const json_t *document, const char *list, const char *key)
 {
     rb_json_each (item, json_object_get(document, list)) {

@@ -11,7 +11,7 @@
 #include "report/figures.h"
 #include "transition/known_good.h"
 
-/* The list of the document that has the entries of a kind. */
+/* For each kind of entry, the document's list for it. */
 static const char *const lists[RB_ENTRY_KINDS] = {
     [RB_ENTRY_VERDICT] = "verdicts",       [RB_ENTRY_APPROVAL] = "approvals",
     [RB_ENTRY_POLICY] = "policies",        [RB_ENTRY_GAP] = "gaps",
@@ -26,13 +26,13 @@ typedef struct job {
     const rb_ledger *ledger;
     const rb_policy *policy;
     json_t *document;
-    json_t *unapproved; /* entry id: {"needed","given"} */
-    json_t *notes;      /* entry id: [notes about it] */
-    json_t *commits;    /* tag object: commit */
-    json_t *recorded;   /* tag object: its release entry's id */
-    json_t *runbooks;   /* the same of the entry that has its runbook */
+    json_t *unapproved; /* {entry id: {"needed","given"}} */
+    json_t *notes;      /* {entry id: [notes about it]} */
+    json_t *commits;    /* {tag object: commit} */
+    json_t *recorded;   /* {tag object: id of its release entry} */
+    json_t *runbooks;   /* {tag object: id of the entry with its runbook} */
     json_t *touched;    /* tag objects of the transitions that are listed */
-    json_t *times;      /* tag object: when its commit was made */
+    json_t *times;      /* {tag object: time of its commit} */
 } job;
 
 static void job_clear(job *j)
@@ -46,7 +46,7 @@ static void job_clear(job *j)
     rb_json_free(j->times);
 }
 
-/* The text, each line safe for a terminal. */
+/* Returns the text with each line made safe for a terminal. */
 static json_t *safe_text(const char *text)
 {
     RB_AUTO(rb_buf_clear) rb_buf safe = {0};
@@ -59,7 +59,7 @@ static json_t *safe_text(const char *text)
     return json_string(rb_buf_str(&safe));
 }
 
-/* ASCII that rb_safe() does not change. */
+/* True for ASCII text that rb_safe() would not change. */
 static bool is_printable(const char *text)
 {
     while (*text >= ' ' && *text < '\x7f' && *text != '\\')
@@ -80,7 +80,7 @@ static bool is_safe(const json_t *value)
     return true;
 }
 
-/* The value with safe texts: itself, or a copy. */
+/* Returns the value with safe texts: itself if they are safe, or a copy. */
 static json_t *safe_copy(const json_t *value)
 {
     if (is_safe(value))
@@ -110,7 +110,7 @@ static hex id_of(const rb_entry *entry)
     return out;
 }
 
-/* Why an entry counts for nothing, or NULL. */
+/* Returns why an entry does not count, or NULL. */
 static const char *fault_of(const job *j, const rb_entry *entry)
 {
     if (entry->trust == RB_ENTRY_GOOD)
@@ -151,7 +151,7 @@ static json_t *list(const job *j, const char *name)
     return json_object_get(j->document, name);
 }
 
-/* What every entry has. */
+/* Returns the members that entries of all kinds have. */
 static json_t *head_of(const rb_entry *entry)
 {
     RB_AUTO(rb_free_str) char *at = rb_text_iso(entry->at);
@@ -161,7 +161,7 @@ static json_t *head_of(const rb_entry *entry)
                         rb_entry_trust_name(entry->trust));
 }
 
-/* The members of a transition that are times, as times, and what others say about it. */
+/* Formats the times of a transition, and adds what other entries say about it. */
 static void finish_transition(const job *j, json_t *item, const rb_entry *entry)
 {
     const json_t *detail = rb_entry_detail(entry);
@@ -175,7 +175,7 @@ static void finish_transition(const job *j, json_t *item, const rb_entry *entry)
                 json_object_get(j->notes, id_of(entry).text));
 }
 
-/* Values of checks, which an entry has as texts, become numbers again. */
+/* Converts values of checks back to numbers. Entries have them as texts. */
 static void add_numbers(json_t *item)
 {
     static const char *const keys[] = {"before", "after", "first", "last", "min", "max", "value"};
@@ -205,7 +205,7 @@ static void add_entry(const job *j, const rb_entry *entry)
     rb_json_each_member (key, value, rb_entry_detail(entry))
         if (!json_object_get(item, key))
             json_object_set_new(item, key, safe_copy(value));
-    if (json_object_get(item, "values")) { /* of its own: the ledger's stay as they are */
+    if (json_object_get(item, "values")) { /* a copy, since the ledger's entry must not change */
         json_t *values = json_deep_copy(json_object_get(item, "values"));
         rb_json_each (value_of, values)
             add_numbers(value_of);
@@ -264,7 +264,7 @@ static void index_release(const job *j, const rb_entry *entry)
         rb_json_set_str(j->runbooks, entry->object, id_of(entry).text);
 }
 
-/* Indexes what other entries say: approvals that lacked, notes, and who recorded releases. */
+/* Indexes what entries say about others: missing approvals, notes, and records of releases. */
 static void index_entries(job *j)
 {
     rb_unapproved *items;
@@ -288,7 +288,7 @@ static void index_entries(job *j)
     }
 }
 
-/* Newest first, as people read them. */
+/* Adds the entries, newest first. */
 static void add_entries(const job *j)
 {
     for (size_t i = j->ledger->n; i > 0; i--) {
@@ -303,7 +303,7 @@ static void add_entries(const job *j)
             ignore(j, entry, why);
         else if (lists[entry->kind])
             add_entry(j, entry);
-        rb_entry_forget(entry); /* the document has what is needed of it */
+        rb_entry_forget(entry); /* frees the entry's text, which the document does not need */
     }
 }
 
@@ -353,7 +353,7 @@ static enum rb_code add_releases(const job *j, rb_err *err)
     return RB_OK;
 }
 
-/* When the commit of a tag object was made. */
+/* Returns when the commit of a tag object was made. */
 static int64_t committed(void *context, const char *object)
 {
     job *j = context;
@@ -375,10 +375,10 @@ static int by_end(const void *a, const void *b)
     const rb_move *x = a, *y = b;
     if (x->finished != y->finished)
         return x->finished < y->finished ? -1 : 1;
-    return x->entry < y->entry ? -1 : x->entry > y->entry; /* as in the ledger */
+    return x->entry < y->entry ? -1 : x->entry > y->entry; /* in the order of the ledger */
 }
 
-/* The transitions of an environment. */
+/* Finds the transitions of an environment. */
 static void find_moves(rb_moves *out, const job *j, const char *environment)
 {
     *out = (rb_moves){.items = rb_calloc(j->ledger->n + 1, sizeof *out->items)};

@@ -23,7 +23,7 @@ static void detection(rb_buf *out, const rb_env *env, const char *program)
     rb_buf_puts(out, "\n");
 }
 
-/* Whether the criteria of a way are met in this plan. */
+/* Returns whether the criteria of a way are met in this plan, as text. */
 static const char *criteria(const json_t *way)
 {
     const char *name = rb_json_str(way, "way");
@@ -125,8 +125,8 @@ static void execution(rb_buf *out, const rb_plan *plan, const char *env, const c
     exit_codes(out, env, program);
 }
 
-/* What a failure of each step leads to. The first commit, or the switch, is where there is no way
- * back. */
+/* Appends what a failure of each step leads to. After the first commit, or the switch, steps are
+ * not undone. */
 static void failures(rb_buf *out, const rb_plan *plan, const rb_env *env, const char *program)
 {
     const char *to = rb_json_str(plan->json, "to");
@@ -246,7 +246,7 @@ void rb_runbook_write(rb_buf *out, const rb_plan *plan, const rb_env *env, const
     verification(out, plan, env, program);
 }
 
-/* How the way back of a new migration did in the proof. */
+/* Returns, as text, the proof's result for the down of a new migration. */
 static const char *way_back(const char *restores)
 {
     static const char *const words[][2] = {

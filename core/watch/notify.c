@@ -11,15 +11,15 @@
 #include "transition/pause.h"
 
 #define LIMIT 5   /* seconds for one command */
-#define BUDGET 10 /* seconds of one call, for all of them */
+#define BUDGET 10 /* seconds for all commands in one call */
 #define CUSTOM "dev.cdeventsx.rbtool-"
 #define STANDARD "dev.cdevents."
 
 enum subject { SUBJECT_TRANSITION, SUBJECT_SERVICE, SUBJECT_INCIDENT };
 
-/* The versions are those of CDEvents 0.5.1. */
+/* Versions are those of CDEvents 0.5.1. */
 typedef struct kind {
-    const char *name; /* in the id */
+    const char *name; /* name in the event's id */
     const char *type;
     enum subject subject;
 } kind;
@@ -41,7 +41,7 @@ typedef struct finding {
     const rb_env *env;
     rb_state *state;
     char (*commands)[65];
-    const json_t *row; /* of rb_state_happened() */
+    const json_t *row; /* an item of rb_state_happened() */
 } finding;
 
 static void hash_of(const rb_strs *command, char out[65])
@@ -92,7 +92,7 @@ static json_t *subject_of(const finding *f, const kind *k, const char *message)
                         content);
 }
 
-/* Adds an event for every command. at: when it happened, in seconds. */
+/* Adds an event for every command. at: time of the event, in seconds. */
 static enum rb_code add(const finding *f, const kind *k, const char *suffix, int64_t at,
                         const char *message, rb_err *err)
 {
@@ -130,7 +130,7 @@ static enum rb_code find_end(const finding *f, rb_err *err)
     const char *error = rb_json_str(f->row, "error");
     const int64_t at = rb_json_int(f->row, "finished", 0);
     const bool forward = rb_text_same(rb_json_str(f->row, "kind"), "deploy");
-    if (rb_text_same(outcome, "interrupted")) /* an abort has undone it, which has its own event */
+    if (rb_text_same(outcome, "interrupted")) /* the abort that undid it has its own event */
         return RB_OK;
     if (!rb_outcome_reached(outcome))
         return add(f, rb_text_same(outcome, "aborted") ? &aborted : &failed, "", at, error, err);
@@ -219,7 +219,7 @@ const char *rb_notify_program(const rb_env *env, const json_t *notice)
     return NULL;
 }
 
-/* Returns why the command did not take the event, or NULL: a new string. */
+/* Sends an event to a command. Returns why it failed, as a new string, or NULL. */
 static char *send_one(const rb_env *env, const rb_strs *command, const json_t *event, int timeout)
 {
     RB_AUTO(rb_process_result_clear) rb_process_result result = {0};

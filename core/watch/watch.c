@@ -16,7 +16,7 @@ bool rb_watch_add(rb_watch_window *window, const rb_env_watch *settings, bool fa
     return count >= settings->failures;
 }
 
-/* Keeps the points bounded: where they are full, every second one goes. */
+/* Adds a point to a series. When the series is full, first removes every second point. */
 static void add_point(json_t *series, int64_t count, int64_t at, json_t *value)
 {
     json_t *points = json_object_get(series, "points");
