@@ -1,5 +1,5 @@
 /*
- * The context of every command, its options, and the command table. A command is one file: its
+ * Defines the context and options of commands, and the command table. A command is one file: its
  * option table (for parsing, usage, help and manual), a run function, and RB_COMMAND(). Its page is
  * cmd/man/rbtool-NAME.1.md. Commands print results to stdout; only main.c prints errors.
  */
@@ -26,7 +26,8 @@ typedef struct rb_cli {
     rb_release_facts *facts; /* cache of release_status.h */
 } rb_cli;
 
-/* What the options of all commands fill. The table of a command names the members that it takes. */
+/* The values of the options of all commands. A command's option table names the members that it
+ * fills. */
 typedef struct rb_options {
     int argc; /* number of arguments that are not options */
     char **argv;
@@ -76,13 +77,13 @@ typedef struct rb_options {
     bool terminate;
     long lock_timeout; /* seconds; 0: as configured */
     long statement_timeout;
-    const char *database; /* of backups and restore */
+    const char *database; /* for backups and restore */
     const char *table;
     rb_strs ignore;
     bool prune;
     bool deleted;
     bool overwrite;
-    const char *previous; /* of releases */
+    const char *previous; /* for release: --previous */
     rb_strs accept;
     bool compatibility;
     bool name_only;
@@ -101,17 +102,17 @@ typedef struct rb_options {
     const char *object;
     const char *over;
     bool tip;
-    const char *review; /* of note */
+    const char *review; /* for note: --review */
     const char *due;
     bool fetch;
     bool join;
-    const char *append; /* of attest */
+    const char *append; /* for attest: --append */
     const char *public_key;
     bool vsa;
     bool proof;
     const char *verifier;
     const char *resource;
-    bool names; /* of init and env */
+    bool names; /* for init and env */
     bool detect;
     bool uninstall;
 } rb_options;
@@ -198,7 +199,7 @@ typedef struct rb_opt {
 #define RB_GROUP_PLUMBING "Plumbing"
 
 enum {
-    RB_PAGES = 1,  /* its text goes through git's pager on a terminal */
+    RB_PAGES = 1,  /* the command's text goes through git's pager on a terminal */
     RB_CHANGES = 2 /* changes something: goes on if the reader of its output closes the pipe */
 };
 

@@ -326,7 +326,7 @@ static enum rb_code stopped(watching *w, rb_err *err)
 {
     const char *env = w->site->env->name;
     const char *tag = w->release->tag;
-    rb_process_go_on(); /* the next signal ends programs that run from now on */
+    rb_process_go_on(); /* programs that run from now on are ended only by another signal */
     write_down(w, TRIES);
     if (time_of(w, "detected")) {
         end(w, "held");

@@ -1,6 +1,7 @@
 /*
- * `deploy --watch`, and `resume` of a watch that was killed: runs the checks of the environment
- * until the watch's deadline without holding the environment, and acts when they fail.
+ * Watches a deploy (`deploy --watch`, and `resume` of a watch that was killed): runs the
+ * environment's checks until the deadline without holding the environment's lock, and acts when
+ * they fail.
  */
 #ifndef RB_CMD_DEPLOY_WATCH_H
 #define RB_CMD_DEPLOY_WATCH_H

@@ -1,4 +1,4 @@
-/* `rbtool env check`: an environment's settings, compared with this host. Changes nothing. */
+/* `rbtool env check`: compares an environment's settings with this host. Changes nothing. */
 #include <errno.h>
 #include <mntent.h>
 #include <pwd.h>

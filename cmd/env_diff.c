@@ -1,4 +1,4 @@
-/* `rbtool env diff A B`: what two environments have in different ways. */
+/* `rbtool env diff A B`: shows how two environments differ. */
 #include <string.h>
 
 #include "base/file.h"

@@ -43,8 +43,8 @@ static void found_clear(found *f)
     free(f->file);
 }
 
-/* Finds the environments: --config FILE, else the file that git config rbtool.environments names,
- * else the work tree's own. */
+/* Finds the environments' settings. In this order: --config FILE, the file that git config
+ * rbtool.environments names, rbtool.json of the work tree. */
 static enum rb_code find_environments(found *out, rb_cli *cli, rb_err *err)
 {
     RB_AUTO(rb_free_str) char *named = NULL;

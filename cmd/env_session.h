@@ -1,9 +1,9 @@
 /*
- * What the environment commands share: opening an environment with its lock, state and settings,
- * and showing, confirming and carrying out a transition.
+ * Shared by the environment commands: opens an environment with its lock, state and settings, and
+ * shows, confirms and carries out a transition.
  *
- * Order: rb_env_session_open() (or _look() to read only), then the other functions, then
- * rb_env_session_close(). Functions that take an rb_err fail with the code that rbtool exits with.
+ * Order: rb_env_session_open(), or rb_env_session_look() to read only; then the other functions;
+ * then rb_env_session_close(). Functions with an rb_err fail with the code that rbtool exits with.
  */
 #ifndef RB_CMD_ENV_SESSION_H
 #define RB_CMD_ENV_SESSION_H
@@ -62,8 +62,9 @@ void rb_env_session_record(rb_cli *cli, rb_env_session *site);
  * (core/watch/notify.h). Needs the environment's lock. A failure is only reported. running: this
  * process carries out the pending transition. */
 void rb_env_session_notify(rb_cli *cli, rb_env_session *site, bool running);
-/* Same, for a caller without the lock: takes it only to read and write the journal. Does nothing
- * while another run holds the environment, since that run sends the events. */
+/* Like rb_env_session_notify(), for a caller without the lock: takes it only to read and write the
+ * journal. Does nothing while another run holds the environment, since that run sends the events.
+ */
 void rb_env_session_notify_unheld(rb_cli *cli, const rb_env_session *site);
 /* Adds the events that could not be delivered yet to list, as
  * [{"id","type","time","command","attempts","error"}]. */
@@ -81,7 +82,7 @@ enum rb_code rb_env_session_names(rb_strs *names, rb_strs *roots, rb_cli *cli, r
  * the settings cannot be read. */
 json_t *rb_env_session_objectives(rb_cli *cli);
 
-/* *out: whether any environment is configured. */
+/* Sets *out if any environment is configured. */
 enum rb_code rb_env_session_configured(bool *out, rb_cli *cli, rb_err *err);
 
 /* Returns the transition that has begun and not ended, and the process that holds the environment.
@@ -162,14 +163,15 @@ enum rb_code rb_env_session_continue(rb_cli *cli, rb_env_session *site, rb_trans
 /* Fails with RB_DECIDE if settings from the work tree differ from those recorded on this host, or
  * if the root or a database belongs to another environment. Prints the differences to stderr. */
 enum rb_code rb_env_session_trusted(rb_cli *cli, const rb_env_session *site, rb_err *err);
-/* Returns those differences as a new array of {"what","key","recorded","found"}; empty if none need
- * to be accepted. */
+/* Returns the differences that rb_env_session_trusted() refuses, as a new array of {"what","key",
+ * "recorded","found"}; empty if none need to be accepted. */
 json_t *rb_env_session_distrust(const rb_env_session *site);
-/* Prints those differences for `status`, with the command that accepts them. */
+/* Prints the differences of rb_env_session_distrust() for `status`, with the command that accepts
+ * them. */
 void rb_env_session_show_distrust(const rb_cli *cli, const rb_env_session *site);
 /* Appends one item of rb_env_session_distrust() as text, without a line end. */
 void rb_env_session_distrust_text(rb_buf *out, const json_t *item);
-/* Appends all of them as lines, each with `lead` at its start. */
+/* Appends the differences of rb_env_session_distrust() as lines, each with `lead` at its start. */
 void rb_env_session_add_distrust(rb_buf *out, const rb_env_session *site, const char *lead);
 /* Returns the command that accepts the differences. */
 char *rb_env_session_trust_command(const rb_cli *cli, const rb_env_session *site);
@@ -179,7 +181,8 @@ enum rb_code rb_env_session_bind(rb_cli *cli, const rb_env_session *site, rb_err
  * commands in them. */
 void rb_env_session_show_first(const rb_cli *cli, const rb_env_session *site);
 
-/* The names of the host and of the user who runs this process (or NULL), as new strings. */
+/* Returns the names of this host and of the user who runs this process, as new strings. *user may
+ * be NULL. */
 void rb_env_session_who(char **host, char **user);
 /* Runs the transition with signals caught. begin: a new one; otherwise continues one. */
 enum rb_code rb_env_session_run(rb_cli *cli, rb_env_session *site, rb_run *run, bool begin,

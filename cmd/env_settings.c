@@ -1,4 +1,5 @@
-/* Settings that differ from those recorded on this host, and how a user accepts them. */
+/* Shows settings that differ from those recorded on this host, and the command that accepts them.
+ */
 #include <stdlib.h>
 #include <string.h>
 

@@ -1,4 +1,4 @@
-/* What `rbtool help` and `rbtool help COMMAND` print. */
+/* Prints `rbtool help` and `rbtool help COMMAND`. */
 #ifndef RB_CMD_HELP_H
 #define RB_CMD_HELP_H
 

@@ -1,4 +1,4 @@
-/* What `rbtool init` finds in a repository. */
+/* The parts of `rbtool init`: detects settings, installs hooks, checks git's signing settings. */
 #ifndef RB_CMD_INIT_H
 #define RB_CMD_INIT_H
 

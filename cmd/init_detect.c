@@ -14,7 +14,7 @@
 
 #define FILE_LIMIT (4u << 20) /* bytes of a file whose content is searched */
 #define FOLDERS_LIMIT 500     /* folders tried for migrations */
-#define UNREAD_SHOWN 5        /* files of a folder that are named as not read */
+#define UNREAD_SHOWN 5        /* files of a folder that a line lists as not read */
 
 struct look {
     rb_found *found;

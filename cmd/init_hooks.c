@@ -80,8 +80,8 @@ static enum rb_code find_folder(char **out, rb_repo *repo, rb_err *err)
     return ask_git(out, repo, args, err);
 }
 
-/* *out: other repositories use the folder of hooks too, since core.hooksPath is not set in this
- * repository's own settings. */
+/* Sets *out if other repositories use the folder of hooks, too: core.hooksPath is then set in the
+ * user's or the system's git settings. */
 static enum rb_code is_shared(bool *out, rb_repo *repo, rb_err *err)
 {
     static const char *const args[] = {"config", "--show-scope", "--get", "core.hooksPath", NULL};
@@ -133,7 +133,7 @@ static bool plan_husky(struct plan *plan, const char *folder, const char *name)
     if (!inner && !rb_text_ends(folder, "/.husky"))
         return false;
     if (inner && !rb_file_exists(plan->path))
-        return false; /* a hook that husky does not know */
+        return false; /* husky does not know this hook */
     if (inner && is_ours(plan->path))
         return false;
     RB_AUTO(rb_free_str) char *top = inner ? rb_path_dir(folder) : rb_strdup(folder);
@@ -211,7 +211,8 @@ static void plan_hook(struct plan *plan, const char *folder, const char *top, bo
     }
 }
 
-/* *out: git is 2.54 or later, and runs hook.NAME.command of its settings beside hook files. */
+/* Sets *out if git is 2.54 or later, which runs hook.NAME.command of its settings in addition to
+ * hook files. *version: git's version, a new string. */
 static enum rb_code has_config_hooks(bool *out, char **version, rb_repo *repo, rb_err *err)
 {
     static const char *const args[] = {"version", NULL};
@@ -249,8 +250,8 @@ static enum rb_code configure(rb_repo *repo, const struct hook *hook, rb_err *er
     return rb_repo_git(NULL, repo, run, err);
 }
 
-/* Moves the user's hook first: if rbtool is killed in between, no hook exists, and init then
- * installs ours, which runs the user's. */
+/* Installs, or describes, one hook. Renames the user's hook first: if rbtool is killed after that,
+ * the next init finds no hook, and installs rbtool's, which runs the user's. */
 static enum rb_code carry_out(rb_cli *cli, rb_repo *repo, const struct plan *plan,
                               const struct hook *hook, bool dry_run, rb_err *err)
 {

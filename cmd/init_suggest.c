@@ -61,8 +61,8 @@ static bool is_glob(const json_t *globs, const char *path)
 }
 
 /* Splits the top-level names of the paths into those to deliver and those to leave out. A folder is
- * delivered if it has a file that is not a migration, config or flag file: those are delivered in
- * their own way. */
+ * delivered if it has a file that is not a migration, config or flag file: a deploy handles these
+ * in other ways. */
 static void split_top(rb_strs *delivered, rb_strs *left_out, const json_t *config,
                       const rb_strs *paths)
 {

@@ -12,12 +12,13 @@
 enum rb_code rb_ledger_write_caller(rb_caller *out, rb_cli *cli, enum rb_role role, const char *key,
                                     const char *what, rb_err *err);
 
-/* Finds the caller of an entry that any allowed signer may write. RB_ERROR as above. */
+/* Finds the caller of an entry that any allowed signer may write. RB_ERROR if the caller has no key
+ * of an allowed signer. */
 enum rb_code rb_ledger_write_signer(rb_caller *out, rb_cli *cli, const char *key, const char *what,
                                     rb_err *err);
 
-/* *out: the application's name in rbtool.json, for the first entry of a ledger in a repository
- * without git config rbtool.app. NULL otherwise: rb_ledger_append() then finds the name. */
+/* Finds the application's name for the first entry of a ledger. *out: from rbtool.json, if git
+ * config rbtool.app is not set; otherwise NULL, since rb_ledger_append() then finds the name. */
 enum rb_code rb_ledger_write_app(const char **out, rb_cli *cli, rb_err *err);
 
 /* Appends the entry for the application of this repository. *out: the entry's id. */

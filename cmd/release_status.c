@@ -208,7 +208,8 @@ static void word_notes(rb_plan *plan, rb_cli *cli, const rb_release *release)
     }
 }
 
-/* Adds the verdict of one side to the plan. noted: it was noted for the same release already. */
+/* Adds the verdict of one side to the plan's "verdicts", and notes about it. noted: the other side
+ * is the same release, so that the notes exist already. */
 static void set_verdict(rb_plan *plan, json_t *verdicts, const char *side, rb_cli *cli,
                         const rb_release *release, bool noted)
 {

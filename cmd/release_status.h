@@ -21,7 +21,7 @@ json_t *rb_release_overrides(rb_cli *cli, const char *object, const char *enviro
 json_t *rb_release_approvals(rb_cli *cli, const rb_release *release, const char *environment);
 void rb_release_show(rb_cli *cli, const rb_release *release, const char *environment);
 
-/* Notes that no policy is in force here, though there should be one. */
+/* Prints a note if no policy is in force here although there should be one. */
 void rb_note_policy(const rb_cli *cli);
 
 /* Adds "verdicts" of FROM and TO to the plan, and notes about them and about overrides of rules. */

@@ -25,7 +25,7 @@ typedef struct rb_status {
     rb_strs committed;  /* databases that `row` has committed, if others are not committed yet */
     rb_strs waiting;    /* the databases that are not committed yet */
     bool stopped;       /* `row` stopped the service and has not started it */
-    bool flags_pending; /* row is past its commit, and its flags are not written yet */
+    bool flags_pending; /* `row` is past its commit and has not written the flags yet */
     json_t *said;       /* message of `row`'s last failure, or NULL */
     bool unknown;       /* the state cannot be read, so that the live release is unknown */
     const char *tag;    /* the live release; TO of `row` if it is committed */

@@ -8,7 +8,7 @@
 #include "cli.h"
 
 void rb_ui_json(rb_cli *cli, const json_t *json); /* one document, canonical, on stdout */
-void rb_ui_document(rb_cli *cli, json_t *json);   /* same, then frees it */
+void rb_ui_document(rb_cli *cli, json_t *json);   /* prints the document, then frees it */
 /*
  * In a format or template <bold>, <red>, <green>, <yellow>, <dim> begin a colour, and </> ends it.
  * They are removed if colour is off, and have no effect in the data.

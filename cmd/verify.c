@@ -178,7 +178,8 @@ static void print_problem(struct run *run, const json_t *release, const json_t *
                message[len] ? " (see above)" : "");
 }
 
-/* Returns the result in one word. A tag that may only not have been fetched is not called bad. */
+/* Returns the result in one word. A missing tag, which may just not have been fetched, is not
+ * called bad. */
 static const char *word_of(const struct checked *checked)
 {
     if (is_ok(checked))

@@ -1,12 +1,12 @@
 /*
- * DSSE envelopes (github.com/secure-systems-lab/dsse, protocol v1): a payload, its type, and any
- * number of signatures over both.
+ * Reads, writes and signs DSSE envelopes (github.com/secure-systems-lab/dsse, protocol v1): a
+ * payload, its type, and any number of signatures over both.
  *
- *     { "payload": base64, "payloadType": "application/vnd.in-toto+json",
- *       "signatures": [ { "keyid": "SHA256:...", "sig": base64 } ] }
+ *   { "payload": base64, "payloadType": "application/vnd.in-toto+json",
+ *     "signatures": [ { "keyid": "SHA256:...", "sig": base64 } ] }
  *
- * keyid is the fingerprint that ssh-keygen prints for the key. Members that are not known are
- * kept; base64 may be standard or URL-safe when read, and is standard when written.
+ * keyid is the fingerprint that ssh-keygen prints for the key. Unknown members are kept. base64 may
+ * be standard or URL-safe when read, and is standard when written.
  */
 #ifndef RB_ATTEST_ENVELOPE_H
 #define RB_ATTEST_ENVELOPE_H

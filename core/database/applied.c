@@ -50,9 +50,9 @@ static void copy_strs(rb_strs *out, const rb_strs *from)
         rb_strs_add(out, from->items[i]);
 }
 
-/* Compares rbtool_applied with the tracking table of the user's tool. If they agree, uses the
- * first, since only it has the order of application; otherwise the second, which the tool goes by.
- */
+/* Compares rbtool_applied with the tracking table of the user's tool. If they agree, uses
+ * rbtool_applied, which alone has the order of application; otherwise the tracking table, which the
+ * tool itself uses. */
 static enum rb_code settle(rb_applied *out, bool *has_own, rb_db *db, const rb_migrations *set,
                            const char *tool, rb_err *err)
 {

@@ -63,7 +63,7 @@ enum rb_code rb_db_backup(json_t **left_out, rb_db *db, const rb_backup_spec *sp
 /* Records what the scripts did to each row of the backup: compares it with the database now. */
 enum rb_code rb_db_backup_finish(rb_db *db, const rb_backup_spec *spec, rb_err *err);
 /* Estimates the bytes of the file that rb_db_backup() would write; does not use spec->path.
- * *left_out as above. */
+ * *left_out: as for rb_db_backup(). */
 enum rb_code rb_db_backup_size(int64_t *bytes, json_t **left_out, rb_db *db,
                                const rb_backup_spec *spec, rb_err *err);
 
@@ -99,9 +99,10 @@ enum rb_code rb_db_restore_compare(rb_restore **out, rb_db *db, const char *path
  * yet; the transition that undoes them will restore the rows.
  */
 enum rb_code rb_db_restore(json_t **report, rb_restore *restore, rb_db *db, rb_err *err);
-/* *out: whether the scripts (as in options->scripts) are undone in the database now. */
+/* Sets *out if the scripts (in the form of rb_restore_options.scripts) are undone in the database
+ * now. */
 enum rb_code rb_db_restore_undone(bool *out, rb_db *db, const json_t *scripts, rb_err *err);
-/* *out: whether the steps will undo scripts that are not undone now. */
+/* Sets *out if the steps will undo scripts that are not undone now. */
 enum rb_code rb_db_restore_expected(bool *out, rb_db *db, const json_t *scripts,
                                     const rb_db_step *steps, size_t n, rb_err *err);
 void rb_restore_free(rb_restore *restore);

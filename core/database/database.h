@@ -1,16 +1,17 @@
 /*
- * The users' databases. Drivers implement this interface; each foreign library is in the folder of
- * its driver. A url is "sqlite:PATH", "sqlite::memory:" for scratch, or "postgresql://...", which
- * may have anything that libpq takes.
+ * Access to the users' databases. Each engine has a driver in a folder of its own, with its foreign
+ * library. A url is "sqlite:PATH", "sqlite::memory:" for scratch, or "postgresql://...", which may
+ * have anything that libpq accepts.
  *
  * Order of calls for a change: rb_db_open, rb_db_begin, rb_db_run, (checks), rb_db_journal_add,
- * rb_db_commit. Everything from begin to commit is one transaction; closing or a kill undoes it.
+ * rb_db_commit. Everything from begin to commit is one transaction. Closing the database, or a
+ * kill, rolls it back.
  *
- * Tables of rbtool's own in the user's database, left out of every catalog with the tracking
- * tables: rbtool_applied(sequence, id, up_sha256, release, applied_at),
- * rbtool_journal(transition_id, from_release, to_release, finished_at, engine_version,
+ * rbtool's own tables in the user's database: rbtool_applied(sequence, id, up_sha256, release,
+ * applied_at), rbtool_journal(transition_id, from_release, to_release, finished_at, engine_version,
  * catalog_before, catalog_after, sequence, pins), and rbtool_checksums(up_sha256, checksum), for
- * which see tracking.h. They are created inside the transaction where they do not exist.
+ * which see tracking.h. They are created inside the transaction if they are missing. Catalogs leave
+ * out these tables and the tracking tables of other tools.
  */
 #ifndef RB_DATABASE_DATABASE_H
 #define RB_DATABASE_DATABASE_H
@@ -32,7 +33,7 @@ enum rb_db_mode {
 /* Opens a database. Errors name the url without any password, the cause (which session holds the
  * lock, missing file, full disk) and a hint. Waits 5 s for a lock, then fails with RB_ERROR. */
 enum rb_code rb_db_open(rb_db **out, const char *url, enum rb_db_mode mode, rb_err *err);
-void rb_db_close(rb_db *db); /* rolls back what was not committed */
+void rb_db_close(rb_db *db); /* rolls back an open transaction */
 RB_DEFINE_AUTO(rb_db, rb_db_close)
 
 /* What a url points to. Found without opening the database. */
@@ -92,7 +93,7 @@ void rb_db_interrupt(rb_db *db);
 enum rb_code rb_db_exec(rb_db *db, const char *sql, const json_t *params, rb_err *err);
 enum rb_code rb_db_query(json_t **rows, rb_db *db, const char *sql, const json_t *params,
                          rb_err *err);
-/* Same, with a limit in bytes instead of RB_DB_QUERY_LIMIT. */
+/* Like rb_db_query(), with a limit in bytes instead of RB_DB_QUERY_LIMIT. */
 enum rb_code rb_db_query_within(json_t **rows, rb_db *db, size_t limit, const char *sql,
                                 const json_t *params, rb_err *err);
 
@@ -268,7 +269,7 @@ enum rb_code rb_db_journal_pins(json_t **out, rb_db *db, rb_err *err);
  * one still runs after `seconds`. */
 enum rb_code rb_db_await(rb_db *db, const char *transition, int seconds, bool terminate,
                          rb_err *err);
-/* *out: the transition has a row, so that it was committed. First waits a short time for its
+/* Sets *out if the transition has a row, so that it was committed. First waits a short time for its
  * sessions, like rb_db_await(). */
 enum rb_code rb_db_journal_has(bool *out, rb_db *db, const char *transition, rb_err *err);
 

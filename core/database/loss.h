@@ -1,27 +1,29 @@
 /*
- * What scripts take away, found by comparing two states of a database (README.md: "Losses").
+ * Finds what scripts destroy, by comparing states of a database (README.md: "Losses").
  *
- * The bound: everything that the scripts could destroy, from the catalogs before and after them
- * and from their effects. At risk: the part of it that does not come back when the inverse scripts
- * run. Both are lists of places, [{"table","column" or null, "rows", "values", "exact"}]: column
- * null stands for rows of the table ("values" is 0), else "values" of the column are meant, and
- * "rows" is how many the table has. "fresh", of a place of the bound: the default, as the catalog
- * has it, of a column that the inverse creates again and does not write. A row with that value
- * needs no backup, and is not among "values".
+ * The bound is everything that the scripts could destroy; it follows from the catalogs before and
+ * after them and from their effects. At risk is the part of it that does not come back when the
+ * inverse scripts run. Both are lists of places, [{"table","column" or
+ * null,"rows","values","exact"}]. If column is null, the place is the table's rows, and "values" is
+ * 0. Otherwise "values" counts values of the column, and "rows" the rows of its table. A place of
+ * the bound may have "fresh": the default, as in the catalog, of a column that the inverse creates
+ * again and does not write. Rows with that value need no backup, and are not among "values".
  *
- * Effects, as a driver's script() reports them, are an object by rb_loss_key() of the table:
- *   {"rows": true,                        rows may be deleted or replaced, or the table is dropped
- *    "dropped": true,                     the table is dropped, and perhaps created again
- *    "inserts": true,                     rows are added
+ * Effects are what a driver's script() reports. An object has, by rb_loss_key() of the table:
+ *
+ *   {"rows": true,                       rows may be deleted or replaced, or the table is dropped
+ *    "dropped": true,                    the table is dropped, and perhaps created again
+ *    "inserts": true,                    rows are added
  *    "columns": {key: "update" | "drop" | "rename"},
- *    "generated": {key: ...},             updated with values that differ each time
+ *    "generated": {key: ...},            updated with values that differ each time
  *    "renamed": "new name",
- *    "arrived": true}                     another table got this name
+ *    "arrived": true}                    another table got this name
+ *
  * RB_LOSS_ANY stands for a table that an earlier script of the same transaction wrote: code that
  * cannot be read may have written it again.
  *
  * Order of calls: rb_db_rehearse() gives a copy; begin; rb_db_run(); the checks of that state; then
- * rb_db_losses(), after which the copy is only good for closing.
+ * one of the rb_db_losses_*() functions, after which the copy can only be closed.
  */
 #ifndef RB_DATABASE_LOSS_H
 #define RB_DATABASE_LOSS_H
@@ -65,8 +67,8 @@ json_t *rb_loss_touched(const json_t *catalog, const json_t *effects, const json
 typedef struct rb_db_losses {
     json_t *bound;     /* with counts; without places that hold nothing */
     json_t *at_risk;   /* the places at risk, in the same form */
-    json_t *generated; /* same form: values that the inverse generates again, and that are not at
-                          risk */
+    json_t *generated; /* values that the inverse generates again, so that they are not at risk; in
+                          the form of bound */
     json_t *
         renamed; /* places of the bound that scripts and inverse only rename: they need no backup */
     char *no_way_back; /* why the inverse could not be run, or NULL */
@@ -83,18 +85,18 @@ enum rb_code rb_db_losses_rehearsed(rb_db_losses *out, rb_db *copy, const rb_db_
                                     const rb_db_work *work, const rb_db_work *inverse,
                                     rb_err *err) RB_MUST_USE;
 /*
- * Same, with a copy of the schema only; counts in `db`. A place is at risk unless scripts and
- * inverse only rename it, or insert rows and delete them again, and no proof lists it as lost.
- * unproven: the places that the proofs of these scripts list as lost, or NULL if a proof is
- * missing.
+ * Like rb_db_losses_rehearsed(), with a copy of the schema only; counts in `db`. A place is at risk
+ * unless scripts and inverse only rename it, or insert rows and delete them again, and no proof
+ * lists it as lost. unproven: the places that the proofs of these scripts list as lost, or NULL if
+ * a proof is missing.
  */
 enum rb_code rb_db_losses_counted(rb_db_losses *out, rb_db *copy, rb_db *db,
                                   const rb_db_outcome *outcome, const rb_db_work *inverse,
                                   const json_t *unproven, rb_err *err) RB_MUST_USE;
 /*
- * Same, without running scripts. outcome: `before`, the catalog of `db`; complete effects of the
- * scripts; `after`, from rb_loss_left(); and their bound. back_effects: of the inverse, which a
- * proof showed to restore the schema; or NULL.
+ * Like rb_db_losses_counted(), without running scripts. outcome has: `before`, the catalog of `db`;
+ * `effects`, complete (rb_loss_complete()); `after`, from rb_loss_left(); and `bound` of these.
+ * back_effects: effects of the inverse, which a proof showed to restore the schema; or NULL.
  */
 enum rb_code rb_db_losses_derived(rb_db_losses *out, rb_db *db, const rb_db_outcome *outcome,
                                   const json_t *back_effects, const json_t *unproven,

@@ -93,7 +93,7 @@ static bool comes_back(const rb_restore *r, const rb_restored *one, const char *
            ((column ? dropped : json_is_true(json_object_get(one->t, "gone"))) ? !existed : undone);
 }
 
-/* *out: something can be restored. after: checks the database after the scripts. */
+/* Sets *out if something can be restored. after: checks the database after the scripts. */
 static enum rb_code can_come_back(bool *out, rb_restore *r, bool undone, bool after, rb_err *err)
 {
     *out = false;

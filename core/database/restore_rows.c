@@ -285,8 +285,8 @@ static enum rb_code restore_rows(rb_restore *r, rb_restored *one, rb_err *err)
         return rb_sql_run(r->db, parts, "UPDATE {rows} SET act = 'insert'", err);
     RB_TRY(rb_sql_number(&has_rows, r->db, parts,
                          "SELECT count(*) FROM (SELECT 1 FROM {live} LIMIT 1) AS one", err));
-    /* Without a key, rows are restored only into a table that the scripts recreated, and all of
-     * them. */
+    /* Without a key, rows are restored only into a table that the scripts recreated, and only
+     * together. */
     bool was_empty =
         !has_rows && (json_is_true(json_object_get(one->t, "gone")) || r->options->manual);
     if (!one->keyed && !was_empty)

@@ -1,14 +1,14 @@
 /*
- * Service commands and checks of an environment: argument vectors, no shell, with RBTOOL_FROM,
- * RBTOOL_TO and RBTOOL_ENV_NAME set, and a time limit that kills the whole group. SQL checks are
- * data tests: a query that returns rows has failed.
+ * Runs service commands and checks of an environment: argument vectors without a shell, with the
+ * variables RBTOOL_FROM, RBTOOL_TO and RBTOOL_ENV_NAME, and with a time limit that kills the whole
+ * process group. SQL checks are data tests: a query that returns rows has failed.
  *
- * A check is repeated every second until it passes or its timeout, which counts from the beginning
- * of all checks, has ended; then it must hold for stableFor seconds. One that is due after its
- * timeout runs once.
+ * A check is repeated every second until it passes or its timeout is over, which counts from the
+ * start of all checks. Once it passes, it must hold for stableFor seconds. A check whose turn comes
+ * after its timeout runs once.
  *
- * A check command may print a line value=NUMBER; the last one is its value. A value beyond one of
- * the check's thresholds, or none where it has thresholds, is a failure.
+ * A check command may print a line value=NUMBER; the last one is its value. A check with thresholds
+ * fails if its value is beyond one of them, or if it prints none.
  */
 #ifndef RB_ENVIRONMENT_CHECKS_H
 #define RB_ENVIRONMENT_CHECKS_H
@@ -58,9 +58,9 @@ typedef struct rb_checking {
 void rb_checks_run(json_t *failures, const rb_checking *checking);
 
 /*
- * Runs the release's SQL checks of `database` against db; failures as above with "rows". A check
- * belongs to the database whose name is a folder of its path or the first part of its file's name
- * (checks/audit/totals.sql, checks/audit.sql), else to the first database by name.
+ * Runs the release's SQL checks of `database` against db. failures: as for rb_checks_run(), with
+ * "rows". A check belongs to the database whose name is a folder of its path or the first part of
+ * its file's name (checks/audit/totals.sql, checks/audit.sql), else to the first database by name.
  */
 enum rb_code rb_sql_checks_run(json_t *failures, const rb_release *release, rb_repo *repo,
                                const char *database, rb_db *db, rb_err *err);

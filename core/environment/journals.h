@@ -1,7 +1,8 @@
 /*
- * Collects what the journals of this host's environments know about releases and this clone's
- * ledger does not: transitions whose entries are not written yet, or were written by another
- * clone that shares the environment, and which entries are this host's own.
+ * Collects what this host's journals know about releases and this clone's ledger does not.
+ *
+ * These are transitions whose entries are not written yet, or were written by another clone that
+ * shares the environment. Also collects which entries this host wrote.
  */
 #ifndef RB_ENVIRONMENT_JOURNALS_H
 #define RB_ENVIRONMENT_JOURNALS_H

@@ -40,7 +40,7 @@ char *rb_lock_holder(const char *root)
     return holder;
 }
 
-/* Writes the holder into the file, for messages; the lock itself is flock's. */
+/* Writes the holder into the file, for messages. The lock itself is that of flock(2). */
 static void sign(int fd)
 {
     RB_AUTO(rb_free_str) char *when = rb_text_iso(time(NULL));

@@ -1,6 +1,6 @@
 /*
- * Allows one run at a time on a host: flock(2) on ROOT/.rbtool/lock, close-on-exec, so that it is
- * released when its holder dies, even by kill -9.
+ * Allows one run at a time on a host, with flock(2) on ROOT/.rbtool/lock. The descriptor is
+ * close-on-exec, so that the lock is released when its holder dies, even by kill -9.
  */
 #ifndef RB_ENVIRONMENT_LOCK_H
 #define RB_ENVIRONMENT_LOCK_H

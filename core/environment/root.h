@@ -23,7 +23,8 @@ enum rb_code rb_root_trust(const char *root, rb_err *err);
 enum rb_code rb_root_hold(const char *root, rb_err *err);
 void rb_root_drop(const char *root);
 
-/* *out: a journal exists, of any owner. RB_ERROR if it cannot be inspected or is a symlink. */
+/* Sets *out if a journal exists, of any owner. RB_ERROR if it cannot be inspected or is a symlink.
+ */
 enum rb_code rb_root_has_state(bool *out, const char *root, rb_err *err);
 
 #endif

@@ -105,7 +105,7 @@ enum rb_code rb_state_flush(rb_state *state, rb_err *err)
     return state->open ? rb_state_held(state, RB_OK, true, err) : RB_OK;
 }
 
-/* *out: the journal has its tables. A run that was killed early leaves none. */
+/* Sets *out if the journal has its tables. A run that was killed early leaves none. */
 static enum rb_code has_tables(bool *out, const rb_state *state, rb_err *err)
 {
     RB_AUTO(rb_json_freep) json_t *rows = NULL;

@@ -1,12 +1,14 @@
 /*
  * Stores the state of an environment in ROOT/.rbtool/state.db (SQLite, synchronous=FULL): the
- * release that is live in each part, every transition and its steps, backups. A step's intent is
- * written before it begins and its result after. Each call is durable when it returns, except for
- * the beginning of a transition and the end of a step: these share a transaction with the intent
- * or the end that follows, before which nothing is done. The database that a transition changes
- * has its own journal row, which alone decides whether the commit happened there.
+ * release that is live in each part, every transition and its steps, backups.
  *
- * Times are seconds since the epoch.
+ * A step's intent is written before it begins, and its result after it. Each call is durable when
+ * it returns, except for the beginning of a transition and the end of a step. These share a
+ * transaction with the intent or the end that follows, and nothing is done before that. A database
+ * that a transition changes has its own journal row, which alone shows whether the commit happened
+ * there.
+ *
+ * Times are seconds since 1970.
  */
 #ifndef RB_ENVIRONMENT_STATE_H
 #define RB_ENVIRONMENT_STATE_H
@@ -95,8 +97,8 @@ const char *rb_step_state_name(enum rb_step_state state);
 
 enum rb_code rb_state_step(rb_state *state, const char *transition, const char *step,
                            enum rb_step_state now, rb_err *err) RB_MUST_USE;
-/* Records that the current step is done or has failed, and its duration. Undoing it does not change
- * this. */
+/* Records that the current step is done or has failed, and its duration. Undoing the step later
+ * does not change this record. */
 enum rb_code rb_state_step_ended(rb_state *state, const char *transition, const char *step,
                                  enum rb_step_state now, int64_t milliseconds,
                                  rb_err *err) RB_MUST_USE;

@@ -97,8 +97,8 @@ static enum rb_code look_behind(stuck *out, rb_proving *p, size_t index, rb_err 
     return RB_OK;
 }
 
-/* Finds the cause for the failed down of out->result: since it runs alone, a down before it left
- * another state. */
+/* Finds the cause for the failed down of out->result. The down succeeds when it runs alone, so that
+ * a down that ran before it must have left another state. */
 static void find_cause(stuck *out, json_t *behind)
 {
     const char *id = rb_json_str(out->result, "id");

@@ -47,7 +47,7 @@ typedef struct rb_proof_request {
  * not part of the proof.
  */
 enum rb_code rb_proof_make(rb_proof *out, const rb_proof_request *request, rb_err *err);
-/* Same in this process, for tests. */
+/* Makes a proof in this process, for tests. */
 enum rb_code rb_proof_make_here(rb_proof *out, const rb_proof_request *request, rb_err *err);
 void rb_proof_clear(rb_proof *proof);
 

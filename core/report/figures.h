@@ -1,10 +1,12 @@
 /*
  * Computes DORA's figures of one environment from its transitions.
  *
- * deployment: a deploy that reached its target. failed: a deployment that ended unhealthy or down,
- * or that a later transition undid. recovery: the time from the end of a failed deployment to the
- * end of the next transition that ended `done`. rework: a deployment before a failed one was
- * recovered from. lead time: from the release's commit to the end of its first deployment there.
+ *   deployment   a deploy that reached its target
+ *   failed       a deployment that ended unhealthy or down, or that a later transition undid
+ *   recovery     from the end of a failed deployment to the end of the next transition that
+ *                ended `done`
+ *   rework       a deployment before a failed one was recovered from
+ *   lead time    from the release's commit to the end of its first deployment there
  */
 #ifndef RB_REPORT_FIGURES_H
 #define RB_REPORT_FIGURES_H

@@ -2,12 +2,10 @@
  * Fills the page's template, page.html, from a document. A line is a template (base/template.h); a
  * line that begins with '%' is a directive:
  *
- * %each PATH ... %end: the lines for each item of a list, filled from the item.
- *
- * %if PATH ... %else ... %end: the first lines if the member exists and is not null, false or
- * empty.
- *
- * %raw ... %end: lines that are copied unchanged.
+ *   %each PATH ... %end            the lines for each item of a list, filled from the item
+ *   %if PATH ... %else ... %end    the first lines if the member exists and is not null, false
+ *                                  or empty
+ *   %raw ... %end                  lines that are copied unchanged
  *
  * "." is the value itself.
  */

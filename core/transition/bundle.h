@@ -2,11 +2,13 @@
  * Writes a bundle: the files of TO and the scripts that lead to it, verified, for other tools to
  * apply or a person without rbtool.
  *
- * DIR/artifacts, flags, config, checks, manifest.json: TO, as release/reconstruct writes it.
- * DIR/scripts/DATABASE/001-down-ID.sql ...: the scripts from FROM's schema to TO's, in order.
- * DIR/plan.json: FROM, TO, the scripts and their SHA-256. DIR/revert.sh, README.md, SHA256SUMS:
- * carry it out with the engine's own client. DIR/manual/DATABASE...: what revert.sh runs: all
- * scripts in one file, and what is applied.
+ *   DIR/artifacts, flags, config, checks, manifest.json
+ *                                          TO, as release/reconstruct writes it
+ *   DIR/scripts/DATABASE/001-down-ID.sql   the scripts from FROM's schema to TO's, in order
+ *   DIR/plan.json                          FROM, TO, the scripts and their SHA-256
+ *   DIR/revert.sh, README.md, SHA256SUMS   carry it out with the engine's own client
+ *   DIR/manual/DATABASE                    what revert.sh runs: all scripts in one file, and
+ *                                          what is applied
  *
  * No environment is read, so that it is not known which migrations are applied: the scripts are the
  * difference between the two manifests.

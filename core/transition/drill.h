@@ -6,9 +6,10 @@
  * on nothing of the real environment is open, and the caller closes its state. Then rb_drill_run(),
  * and rb_drill_end() in any case.
  *
- * Folders: folder/root has releases, current and .rbtool of ROOT, with a copy of the state;
- * folder/files has flag and config files; folder/N databases that are files (others are in a
- * scratch server); folder/NAME.json reports of the process that carries out the transition.
+ *   folder/root       releases, current and .rbtool of ROOT, with a copy of the state
+ *   folder/files      flag and config files
+ *   folder/N          databases that are files; others are in a scratch server
+ *   folder/NAME.json  reports of the process that carries out the transition
  *
  * The transition runs in a process of its own, so that a drill can kill it as a power failure
  * would. Commands of the environment are not run: they would act on the real service. Nothing is

@@ -76,7 +76,7 @@ void rb_run_clear(rb_run *run);
  * began; RB_HALFWAY: interrupted; RB_DECIDE: more would be lost than was agreed to, undone.
  */
 enum rb_code rb_execute(json_t **document, rb_run *run, rb_err *err);
-/* Same for a transition that the journal has already: plan->id is its id. */
+/* Like rb_execute(), for a transition that the journal has already: plan->id is its id. */
 enum rb_code rb_execute_on(json_t **document, rb_run *run, rb_err *err);
 
 /* Steps, for execute_plan.c and recover.c: */

@@ -140,7 +140,8 @@ static bool already_done(const rb_run *run, enum rb_step_kind kind, enum rb_step
         return run->past; /* if it runs, it is the new release */
     if (kind == RB_DO_STAGE)
         return run->past &&
-               state == RB_STEP_DONE; /* the release is live, and may have changed files there */
+               state == RB_STEP_DONE; /* the release is live: its folder must not be replaced, since
+                                         it may have written files there */
     if (kind != RB_DO_DATABASE && kind != RB_DO_COMMIT)
         return false;
     for (size_t i = 0; i < run->plan->database_count; i++)

@@ -25,7 +25,7 @@ void rb_parts_note(rb_plan *plan, const rb_plan_request *request);
  */
 char *rb_parts_subject(const json_t *plan); /* returns "prod", or "flags of prod" */
 char *rb_parts_now(const json_t *plan);  /* returns "prod is at v1", or "flags of prod is at v1" */
-char *rb_parts_live(const json_t *plan); /* the same, or "v1 is live in prod" */
+char *rb_parts_live(const json_t *plan); /* like rb_parts_now(), or "v1 is live in prod" */
 char *rb_parts_was(const json_t *plan);  /* returns "v2", "v2; config at v3" or "nothing" */
 /* Returns "was v2"; or, if some parts are at TO already, "flags was at v2, app, db were at v1". */
 char *rb_parts_before(const json_t *plan);

@@ -92,14 +92,15 @@ typedef struct rb_plan_database {
     json_t *unproven;      /* tables and columns that the steps' proofs list as lost */
     size_t unproven_steps; /* number of steps without a known proof */
     bool untested;         /* a down script could not be tried when its release was made */
-    json_t *places;    /* tables and columns that the scripts could destroy, including empty ones */
-    json_t *bound;     /* the same with counts, without empty ones (loss.h); NULL: not counted */
-    json_t *backed_up; /* the part of `bound` that is backed up: it is not just renamed */
-    json_t *at_risk;   /* the part of `bound` that does not come back; NULL: not counted */
-    json_t *generated; /* values that the inverse generates again */
-    json_t *effects;   /* effects of the scripts in a rehearsal; NULL: not rehearsed */
-    json_t *locks;     /* locks that the scripts took (rb_db_locks()); NULL: unknown */
-    bool proven;       /* proofs replace a rehearsal of the scripts */
+    json_t *places; /* tables and columns that the scripts could destroy, including empty ones */
+    json_t *
+        bound; /* places of the bound that hold anything, with counts (loss.h); NULL: not counted */
+    json_t *backed_up;   /* the part of `bound` that is backed up: it is not just renamed */
+    json_t *at_risk;     /* the part of `bound` that does not come back; NULL: not counted */
+    json_t *generated;   /* values that the inverse generates again */
+    json_t *effects;     /* effects of the scripts in a rehearsal; NULL: not rehearsed */
+    json_t *locks;       /* locks that the scripts took (rb_db_locks()); NULL: unknown */
+    bool proven;         /* proofs replace a rehearsal of the scripts */
     json_t *step_proofs; /* for each step {"restores","reapplies","effects","locks"}, or null */
     json_t *found;       /* if `proven`, the catalog before; NULL: not read yet */
     rb_db *seen;         /* connection that has been open for reading since then, or NULL */
@@ -205,8 +206,8 @@ void rb_plan_note(rb_plan *plan, const char *fmt, ...)
  * plan_times.c. */
 void rb_plan_times(rb_plan *plan, const rb_plan_request *request);
 
-/* Same for a plan that moves only those parts: sets "seconds" and "downSeconds" of `way`; null if
- * no earlier transition shows them. */
+/* Like rb_plan_times(), for a plan that moves only those parts: sets "seconds" and "downSeconds" of
+ * `way`; null if no earlier transition shows them. */
 void rb_plan_time_of(json_t *way, const rb_plan *plan, const rb_plan_request *request,
                      const bool parts[RB_PARTS]);
 

@@ -75,7 +75,7 @@ static enum rb_code refuse_drift(const rb_plan *plan, bool asked, rb_err *err)
                    asked ? "; also, " : "", asked ? stake : "", own ? replace : look);
 }
 
-/* A prefix of the digest is enough. */
+/* True if the text is a prefix of the plan's digest, and long enough. */
 bool rb_plan_agrees(const rb_plan *plan, const char *loss)
 {
     size_t len = loss ? strlen(loss) : 0;

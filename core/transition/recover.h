@@ -39,8 +39,8 @@ void rb_transition_clear(rb_transition *transition);
 /* Reads the plan that the transition began with. RB_HALFWAY if a database cannot be reached. */
 enum rb_code rb_transition_read(rb_transition *transition, rb_err *err);
 
-/* *out: a database of the transition is committed; without databases: ROOT/current was switched.
- * Needs no release. RB_HALFWAY if a database cannot be reached. */
+/* Sets *out if a database of the transition is committed; without databases, if ROOT/current was
+ * switched. Needs no release. RB_HALFWAY if a database cannot be reached. */
 enum rb_code rb_transition_committed(bool *out, const rb_transition *transition, const rb_env *env,
                                      rb_state *state, rb_err *err);
 

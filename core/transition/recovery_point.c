@@ -51,8 +51,8 @@ static enum rb_code number_of(size_t *out, const rb_plan_request *rq, rb_err *er
     return RB_OK;
 }
 
-/* The name has the digest and the number of earlier transitions: both are known when the plan is
- * made, and together unique. */
+/* The points are named after the plan's digest and the number of earlier transitions. Both are
+ * known when the plan is made, and together unique. */
 enum rb_code rb_recovery_points_plan(rb_plan *plan, const rb_plan_request *rq, rb_err *err)
 {
     json_t *list = json_array();

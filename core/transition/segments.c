@@ -293,7 +293,7 @@ enum rb_code rb_segments_settle(const rb_segments *s, rb_plan_database *d, rb_db
     return forget(s, err);
 }
 
-/* *out: the database has the effect of a step of the transition. */
+/* Sets *out if the database has the effect of a step of the transition. */
 static enum rb_code is_begun(bool *out, const rb_plan_database *d, rb_db *db, rb_err *err)
 {
     RB_AUTO(rb_strs_clear) rb_strs applied = {0};

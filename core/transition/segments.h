@@ -25,7 +25,8 @@ char *rb_segment_id(const char *transition, const rb_plan_database *database, si
 /* Counts the committed segments, in database->done. */
 enum rb_code rb_segments_look(rb_plan_database *database, rb_db *db, const char *transition,
                               rb_err *err);
-/* *out: the script of that step was started outside a transaction, and not recorded as finished. */
+/* Sets *out if the script of that step was started outside a transaction, and not recorded as
+ * finished. */
 enum rb_code rb_segment_begun(bool *out, const rb_segments *segments,
                               const rb_plan_database *database, size_t step, rb_err *err);
 /* Runs the script, or continues it. RB_HALFWAY if a person must find out whether it took effect, or

@@ -27,8 +27,8 @@ bool rb_service_cannot_run_yet(const rb_plan_request *request);
 /* Returns the health for rb_state_health_set(); NULL if nothing was checked. unhealthy: what
  * failed, or NULL. */
 json_t *rb_service_health(const rb_run *run, const rb_err *unhealthy);
-/* Same for checks outside a transition. values: as in rb_checking.values. down: the service had not
- * been started. */
+/* Like rb_service_health(), for checks outside a transition. values: as in rb_checking.values.
+ * down: the service had not been started. */
 json_t *rb_health_of_checks(const json_t *failures, const json_t *values, const char *release,
                             bool down);
 

@@ -37,8 +37,8 @@ static enum rb_code fill_staging(const rb_run *run, const char *staging, rb_err 
     return RB_OK;
 }
 
-/* *out: ROOT/current points to this release and its files are unmodified. A repeated step then
- * leaves it in place. */
+/* Sets *out if ROOT/current points to this release and its files are unmodified. A repeated step
+ * then leaves it in place. */
 static enum rb_code is_in_use(bool *out, const char *root, const char *tag, rb_err *err)
 {
     RB_AUTO(rb_free_str) char *link = rb_format("%s/current", root);
@@ -200,7 +200,7 @@ static enum rb_code undo_database(const rb_undo *undo, rb_err *err)
     return RB_OK;
 }
 
-/* state: how far the step had come. */
+/* Runs the inverse of one step. state: how far the step had come. */
 static enum rb_code undo_step(const rb_undo *undo, enum rb_step_kind kind, enum rb_step_state state,
                               rb_err *err)
 {

@@ -234,8 +234,8 @@ static enum rb_code drop_made(rb_pg *pg, const statement *s, const json_t *had, 
     return RB_OK;
 }
 
-/* *out: DROP INDEX CONCURRENTLY has marked the index and not removed it, or the partition's detach
- * is pending. */
+/* Sets *out if DROP INDEX CONCURRENTLY has marked the index and not removed it, or if the
+ * partition's detach is pending. */
 static enum rb_code is_half_way(bool *out, rb_pg *pg, const statement *s, rb_err *err)
 {
     int64_t found = 0;
@@ -254,7 +254,8 @@ static enum rb_code is_half_way(bool *out, rb_pg *pg, const statement *s, rb_err
     return RB_OK;
 }
 
-/* *out: the statement of an interrupted script took effect. Completes a pending detach first. */
+/* Sets *out if the statement of an interrupted script took effect. Completes a pending detach
+ * first. */
 static enum rb_code has_happened(bool *out, run *r, const statement *s, rb_err *err)
 {
     int64_t found = 0;

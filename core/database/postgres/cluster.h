@@ -1,18 +1,18 @@
 /*
  * The private PostgreSQL cluster of a command, for scratch databases.
  *
- * rb_pg_cluster_start() starts it once a process; a process that was forked afterwards uses the
- * same one over its socket. It lies in a folder of its own (0700, in /var/tmp), listens on a socket
- * in that folder only, trusts nothing to the disk (fsync off), and has two roles: ADMIN, a
- * superuser, and OWNER, which owns the scratch databases and runs the scripts. Started by root, it
- * runs as nobody. Where the kernel permits, it has no network.
+ * rb_pg_cluster_start() starts it once for a process and the processes forked later, which connect
+ * over its socket. It is in a folder of its own (0700, in /var/tmp), and listens only on a socket
+ * there. Durability is off (fsync). It has two roles: ADMIN, a superuser, and OWNER, which owns the
+ * scratch databases and runs the scripts. If root starts it, it runs as nobody. It has no network
+ * if the kernel permits that.
  *
- * A guardian process (cluster_guard.c) starts and watches the server. It holds the end of a pipe
- * that closes with this process, however that ends: then it stops the server and removes the
+ * A guardian process (cluster_guard.c) starts and watches the server. It holds one end of a pipe
+ * that closes when this process ends, in whatever way: then it stops the server and removes the
  * folder.
  *
- * Errors: RB_ERROR if no server is installed or it does not start. rb_pg_cluster_ended() says why
- * the guardian stopped it before its time.
+ * Errors: RB_ERROR if no server is installed or it does not start. rb_pg_cluster_ended() returns
+ * why the guardian stopped it early.
  */
 #ifndef RB_DATABASE_POSTGRES_CLUSTER_H
 #define RB_DATABASE_POSTGRES_CLUSTER_H

@@ -269,8 +269,9 @@ static enum rb_code compare_keyed(comparing *c, const json_t *item, const char *
     return take_counts(c, rb_buf_str(&sql), taken, err);
 }
 
-/* Compares rows without a key: each row before needs an equal one of its own now, in the columns
- * that both states have. Of other columns, values that differ from the default are counted. */
+/* Compares rows without a key, as multisets: each row of the state now matches at most one equal
+ * row of the state before. Only columns of both states are compared. In other columns, values that
+ * differ from the default are counted. */
 static enum rb_code compare_multisets(comparing *c, rb_err *err)
 {
     RB_AUTO(rb_json_freep) json_t *taken = json_array();

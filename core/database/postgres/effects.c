@@ -1,13 +1,15 @@
 /*
- * What the scripts may write. Three sources, because each misses something:
+ * Finds what scripts may write, from three sources, because each misses something:
  *
- * - The parser says which tables and columns a statement names. It also reads the bodies of DO
- *   blocks, of functions that are called, and of triggers. They write without rows, too: the copy
- *   that scripts are rehearsed on may be of the schema alone.
- * - The locks of this session say which tables were written, by whatever code. A table that nothing
- *   explains counts as one of which any row may be written.
- * - Code that cannot be read (EXECUTE of a computed text, PL/Python, rules) makes that true for all
- *   tables that are locked.
+ * 1. The parser shows which tables and columns a statement names. It also reads the bodies of DO
+ * blocks, of functions that are called, and of triggers. Effects are found without rows, too: a
+ * rehearsal's copy may have only the schema.
+ *
+ * 2. The locks of this session show which tables were written, by whatever code. If nothing
+ * explains why a table is locked, any of its rows may have been written.
+ *
+ * 3. Code that cannot be read (EXECUTE of a computed text, PL/Python, rules) may have written any
+ * row of every table that is locked.
  */
 #include "database/postgres/effects_read.h"
 

@@ -59,8 +59,8 @@ enum rb_code rb_pg_connect(rb_pg **out, const char *url, enum rb_db_mode mode, r
 void rb_pg_disconnect(rb_pg *pg);
 RB_DEFINE_AUTO(rb_pg, rb_pg_disconnect)
 
-/* Both reset the session. rb_pg_settle() then sets the settings of rbtool's own statements;
- * rb_pg_settle_script() leaves those of the role and the database, except timeouts. */
+/* rb_pg_settle() resets the session to the settings of rbtool's own statements, and
+ * rb_pg_settle_script() to those of the role and the database, except timeouts. */
 enum rb_code rb_pg_settle(rb_pg *pg, rb_err *err);
 enum rb_code rb_pg_settle_script(rb_pg *pg, rb_err *err);
 
@@ -75,10 +75,10 @@ enum rb_code rb_pg_rows(PGresult **out, rb_pg *pg, const char *sql, const char *
 /* Runs one statement that returns a JSON value. *out is NULL for null or no row. */
 enum rb_code rb_pg_json(json_t **out, rb_pg *pg, const char *sql, const char *const *params,
                         size_t n, rb_err *err);
-/* Same for an integer. A bool becomes 0 or 1; null and no row become 0. */
+/* Like rb_pg_json(), for an integer. A bool becomes 0 or 1; null and no row become 0. */
 enum rb_code rb_pg_int(int64_t *out, rb_pg *pg, const char *sql, const char *const *params,
                        size_t n, rb_err *err);
-/* Same for a text. A new string; NULL for null or no row. */
+/* Like rb_pg_json(), for a text. A new string; NULL for null or no row. */
 enum rb_code rb_pg_text(char **out, rb_pg *pg, const char *sql, const char *const *params, size_t n,
                         rb_err *err);
 

@@ -1,23 +1,25 @@
 /*
- * The SQLite file that a backup is, for rbtool and for a person with sqlite3:
+ * The file of a backup: an SQLite database, for rbtool and for a person with sqlite3.
  *
- *   rbtool_backup(name, value)   format, transition, environment, database, kind, from, to; and
- *   the document (backup.h)
+ * Table rbtool_backup(name, value): format, transition, environment, database, kind, from, to; and
+ * the document (backup.h).
  *
- *   "orders (rows)", "orders (values)", "customers (referenced 3)"   views of the rows of a table:
- *   those that scripts could delete or replace, some of their columns, or that others refer to.
- *   The document says which table of the database is meant.
+ * Views "orders (rows)", "orders (values)", "customers (referenced 3)": the backed-up rows of a
+ * table: those that scripts could delete or replace, some of their columns, or those that others
+ * refer to. The document names the table of the database that each belongs to.
  *
  * For example, the rows of table orders that the scripts deleted:
+ *
  *   SELECT * FROM "orders (rows)" WHERE rbtool_state IS NULL;
  *
  * A hash covers up to 100 columns. It is a SHA-256 over, for each column, kind (1 byte: null,
  * integer, real, text, blob as 0 to 4), length (8 bytes, big-endian) and value (integers and reals
- * as 8 bytes, big-endian); then come four bytes for each column. More columns have more of these.
+ * as 8 bytes, big-endian). Four bytes for each column follow. More columns have several such
+ * hashes.
  *
- * A file that is being written has a connection of its own. The connection of the database attaches
- * it as it is on disk, without locks: what it reads there (data) does not change any more, and what
- * is added (notes) it does not read.
+ * A file that is being written has a connection of its own. The database's connection attaches the
+ * file without locks: the data that it reads there does not change any more, and it does not read
+ * what is added (notes).
  */
 #include <ctype.h>
 #include <errno.h>

@@ -43,7 +43,7 @@ json_t *rb_reader_terms(const rb_token *t, size_t n, const rb_strs *columns);
 char *rb_reader_joined(const json_t *list);
 char *rb_reader_upper(char *s); /* changes s itself */
 
-/* rb_reader_put() sets a member to a text of any bytes, or to null for NULL. The other function
+/* rb_reader_put() sets a member to a text of any bytes, or to null for NULL. rb_reader_put_entry()
  * adds an entry under its key (catalog/name.h), with a number after the name if it is taken. */
 void rb_reader_put(json_t *object, const char *key, const char *value);
 void rb_reader_put_entry(json_t *out, json_t *entry, const char *kind, const char *table,

@@ -63,7 +63,8 @@ static enum rb_code lend(char **url, rb_db *db, const char *dir, rb_err *err)
     return RB_OK;
 }
 
-/* *out: the file is empty or does not exist. Opening it rolls back an unfinished transaction. */
+/* Sets *out if the file is empty or does not exist. Opening it rolls back an unfinished
+ * transaction. */
 static enum rb_code is_unused(bool *out, const char *path, rb_err *err)
 {
     RB_AUTO(rb_sqlite_closep) rb_sqlite *db = NULL;

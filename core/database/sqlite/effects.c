@@ -69,8 +69,9 @@ static void read_statement(statement *out, const char *sql, size_t len)
     }
 }
 
-/* *out: an INSERT can destroy rows. In a virtual table it may be a command, such as 'delete-all' of
- * a full-text index; and a table's definition can make a plain INSERT replace rows. */
+/* Sets *out if an INSERT can destroy rows. In a virtual table it may be a command, such as
+ * 'delete-all' of a full-text index; and a table's definition can make a plain INSERT replace rows.
+ */
 static enum rb_code insert_destroys(bool *out, rb_sqlite *db, const char *table, rb_err *err)
 {
     RB_AUTO(rb_free_str) char *name = rb_sqlite_text(table);

@@ -261,7 +261,7 @@ static bool is_mismatch(const rb_err *err)
     return strstr(err->message, "foreign key mismatch") != NULL;
 }
 
-/* *out: the columns that r refers to are the parent's primary key or a unique index. */
+/* Sets *out if the columns that r refers to are the parent's primary key or a unique index. */
 static enum rb_code is_checkable(bool *out, rb_sqlite *db, const reference *r, rb_err *err)
 {
     RB_AUTO(rb_free_str) char *table = rb_sqlite_text(r->table);

@@ -45,7 +45,7 @@ rb_sqlite_state *rb_sqlite_state_of(const rb_sqlite *db);
 
 enum rb_sqlite_use {
     RB_SQLITE_USER,    /* with extensions, guards and hooks */
-    RB_SQLITE_SCRATCH, /* same, without syncing to disk */
+    RB_SQLITE_SCRATCH, /* like RB_SQLITE_USER, without syncing to disk */
 };
 
 /* Opens path as a user's database. */

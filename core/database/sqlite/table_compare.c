@@ -12,7 +12,7 @@
 
 /* Conditions on a row `o` of the table before and a row `n` of the table now. */
 typedef struct match {
-    char *on;      /* both are the same row; NULL: rows have no key */
+    char *on;      /* rows o and n are the same row; NULL: rows have no key */
     char *missing; /* row o does not exist now */
 } match;
 

@@ -182,7 +182,7 @@ static enum rb_code shadows_of(rb_strs *out, rb_sqlite *db, const rb_table *t, r
                          rb_sqlite_add_text, out, err);
 }
 
-/* *out: the table has data of its own, and is not just an index or view of other tables. */
+/* Sets *out if the table has data of its own, and is not just an index or view of other tables. */
 enum rb_code rb_table_has_data(bool *out, rb_sqlite *db, const rb_table *t, rb_err *err)
 {
     RB_AUTO(rb_strs_clear) rb_strs shadows = {0};

@@ -35,7 +35,7 @@ const rb_table_col *rb_table_column(const rb_table *t, const char *plain);
 const char *rb_table_rowid(const rb_table *was, const rb_table *now);
 /* Returns the name of a table in the state before: rb_sqlite_keep() renames tables. */
 char *rb_table_before(const rb_sqlite *db, const char *name);
-/* *out: the table has data of its own, and is not just an index or view of other tables. */
+/* Sets *out if the table has data of its own, and is not just an index or view of other tables. */
 enum rb_code rb_table_has_data(bool *out, rb_sqlite *db, const rb_table *t, rb_err *err);
 /* Counts rows. *exact: false if the rows themselves cannot be counted. */
 enum rb_code rb_table_count(int64_t *rows, bool *exact, rb_sqlite *db, const rb_table *t,
