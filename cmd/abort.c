@@ -34,7 +34,7 @@ static enum rb_code undo(rb_cli *cli, const rb_env_session *site, rb_transition 
     if (code == RB_OK && rb_backups_have(site->state, row->id))
         rb_ui_note(cli,
                    "what its committed scripts destroyed is in a backup: `rbtool restore %s --env "
-                   "%s` brings it back",
+                   "%s` restores it",
                    row->id, site->env->name);
     fflush(stdout);
     return code;

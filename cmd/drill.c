@@ -33,7 +33,8 @@ static enum rb_code check_options(const rb_options *o, rb_err *err)
     if (o->backup && (o->to || o->argc > 0))
         return rb_fail(err, RB_ERROR, "--backup takes the newest backup: leave TAG and --to out");
     if (o->undo && !o->kill_at)
-        return rb_fail(err, RB_ERROR, "--undo says what follows --kill-at, which is not given");
+        return rb_fail(err, RB_ERROR,
+                       "--undo aborts what --kill-at interrupted, and --kill-at is not given");
     if (o->tabletop && (step || o->backup || o->from.n > 0))
         return rb_fail(err, RB_ERROR,
                        "--tabletop moves nothing: leave --from, --fail-at, --kill-at and --backup "

@@ -91,8 +91,7 @@ static enum rb_code keep_config(const char *path, rb_err *err)
                              "--dry-run` prints",
                              path);
     }
-    rb_ui_line("kept %s: it exists and is not overwritten; `rbtool init --detect` shows what it "
-               "does not say",
+    rb_ui_line("%s exists and is not overwritten; `rbtool init --detect` shows what it lacks",
                path);
     return RB_OK;
 }

@@ -325,10 +325,9 @@ static enum rb_code remove_from(size_t *count, rb_cli *cli, const char *folder, 
                 RB_TRY(rb_file_rename(before, path, err));
             ++*count;
         } else if (chained) {
-            rb_ui_note(cli,
-                       "%s is not rbtool's any more, so %s stays too; put together what you "
-                       "need of them",
-                       path, before);
+            rb_ui_note(
+                cli, "%s is not rbtool's hook any more, so that %s was not restored; merge the two",
+                path, before);
         }
     }
     rmdir(folder); /* succeeds only if the folder is empty */

@@ -84,7 +84,7 @@ static enum rb_code find_missing(char object[RB_OID_HEX], bool *here, rb_cli *cl
             tag, wanted ? wanted : "one", wanted ? ", " : " ");
     if (missing.n > 1 && !wanted)
         return rb_fail(err, RB_ERROR,
-                       "%zu objects are known as %s\nsay which is lost: --object %s, or "
+                       "%zu objects are known as %s\nname the missing one: --object %s, or "
                        "--object %s",
                        missing.n, tag, missing.items[0], missing.items[1]);
     snprintf(object, RB_OID_HEX, "%s", wanted ? wanted : missing.items[0]);

@@ -103,7 +103,7 @@ static void preview(const rb_cli *cli, const rb_made *made)
 {
     const char *text = strstr(rb_buf_str(&made->payload), "\n\n"); /* after the tag's headers */
     const char *end = text ? strstr(text, "\n-----BEGIN") : NULL;
-    rb_ui_note(cli, "no tag was created; it would say:");
+    rb_ui_note(cli, "no tag was created; its message would be:");
     for (const char *line = text ? text + 2 : NULL; line && line < end;) {
         const int len = (int)strcspn(line, "\n");
         rb_ui_note(cli, "%s%.*s", len ? "  " : "", len, line);

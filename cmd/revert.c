@@ -105,8 +105,8 @@ static enum rb_code run(rb_cli *cli, rb_options *o, rb_err *err)
         const char *odd = not_for_bundles(o);
         if (odd)
             return rb_fail(err, RB_ERROR,
-                           "-o writes a whole bundle and moves no environment, so that %s has "
-                           "nothing to say\nleave it out",
+                           "-o writes a whole bundle and moves no environment, so that %s has no "
+                           "effect\nleave it out",
                            odd);
         RB_AUTO(rb_env_session_close) rb_env_session known = {0};
         RB_TRY(rb_env_session_configured(&configured, cli, err));

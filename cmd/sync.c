@@ -154,7 +154,7 @@ static enum rb_code run(rb_cli *cli, rb_options *o, rb_err *err)
     RB_AUTO(missing_clear) struct missing missing = {0};
     rb_err why;
     if (find_missing(&missing, cli, repo, &sync, &why) != RB_OK)
-        rb_ui_note(cli, "whether releases are missing here cannot be said: %s", rb_err_line(&why));
+        rb_ui_note(cli, "cannot find out whether releases are missing here: %s", rb_err_line(&why));
     print(cli, &sync, &missing);
     return RB_OK;
 }

@@ -106,7 +106,7 @@ static enum rb_code check_newest(struct run *run, rb_err *err)
 static enum rb_code check_wanted(struct run *run, const rb_options *o, rb_err *err)
 {
     if (o->all && o->argc > 0)
-        return rb_fail(err, RB_ERROR, "name tags or say --all, not both");
+        return rb_fail(err, RB_ERROR, "give tags or --all, not both");
     run->checked = rb_calloc(run->chain->n + (size_t)o->argc + 1, sizeof *run->checked);
     if (o->all)
         run->content_ok = rb_calloc(run->chain->n + 1, sizeof *run->content_ok);

@@ -165,8 +165,10 @@ static enum rb_code run_steps(json_t *effects, rb_db *db, const rb_db_work *work
         if (step->border && i > 0)
             RB_TRY(commit_between(db, &undone, err));
         if (work->proceed && !work->proceed(work->context, step))
-            return rb_fail(err, RB_ERROR, "stopped on request before migration %s; nothing is kept",
-                           step->migration->id);
+            return rb_fail(
+                err, RB_ERROR,
+                "stopped on request before migration %s; its transaction was rolled back",
+                step->migration->id);
         int64_t began = now_in_nanoseconds();
         if (!step->noted && !step->was)
             RB_TRY(rb_run_script(effects, db, step, err));

@@ -92,8 +92,8 @@ static enum rb_code find_any(const char **name, rb_db *db, const char *layout, r
         if (found && strcmp(found->name, layout) != 0 &&
             strcmp(rb_tracking_tools[i].name, layout) != 0)
             return rb_fail(err, RB_ERROR,
-                           "looking for a migration tool's table: found those of %s and of %s\nsay "
-                           "which counts with \"tracking\" in rbtool.json",
+                           "looking for a migration tool's table: found those of %s and of "
+                           "%s\nchoose one with \"tracking\" in rbtool.json",
                            found->name, rb_tracking_tools[i].name);
         if (!found || strcmp(rb_tracking_tools[i].name, layout) == 0)
             found = &rb_tracking_tools[i];
@@ -317,10 +317,11 @@ static enum rb_code write_last(rb_db *db, const rb_tracking_tool *tool, const rb
     if (!last)
         return RB_OK;
     if (strspn(last, "0123456789") != strlen(last))
-        return rb_fail(err, RB_ERROR,
-                       "%s keeps versions as numbers, and '%s' is none\ncorrect \"tracking\" in "
-                       "rbtool.json",
-                       tool->name, last);
+        return rb_fail(
+            err, RB_ERROR,
+            "%s records versions as numbers, and '%s' is not a number\ncorrect \"tracking\" in "
+            "rbtool.json",
+            tool->name, last);
     RB_AUTO(rb_json_freep) json_t *params = json_pack("[I]", (json_int_t)strtoll(last, NULL, 10));
     return rb_db_exec(db, tool->insert, params, err);
 }

@@ -19,8 +19,8 @@ static enum rb_code look(struct stat *st, const char *path, rb_err *err)
     }
     if (S_ISLNK(st->st_mode))
         return rb_fail(err, RB_ERROR,
-                       "%s is a symlink, and could lead anywhere; nothing was changed\nput what it "
-                       "leads to in its place",
+                       "%s is a symlink, and could lead anywhere; nothing was changed\nreplace it "
+                       "with what it points to",
                        path);
     return RB_OK;
 }

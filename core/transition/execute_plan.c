@@ -312,7 +312,7 @@ static enum rb_code put_all_back(json_t **out, rb_run *run, rb_err *err)
         code = rb_state_end(run->state, run->plan->id, outcome, rb_err_line(&line), NULL, err);
     /* If the row could not be written, no step has begun, and nothing is half-way. */
     if (code != RB_OK && run->begun) {
-        (void)rb_err_prefix(err, "%s; and putting %s back failed", why.message,
+        (void)rb_err_prefix(err, "%s; and undoing the transition of %s failed", why.message,
                             run->request->env->name);
         return interrupted(out, run, err);
     }

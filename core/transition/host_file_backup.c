@@ -110,8 +110,8 @@ static enum rb_code restore_one(const char *root, const char *transition, const 
     if (!path ||
         strcmp(b.note, note_path) != 0) /* the note's file name is derived from the path in it */
         return rb_fail(err, RB_ERROR,
-                       "%s does not say where the file came from: it is damaged\nput the file in "
-                       "its place by hand, and move the note away",
+                       "%s does not contain the path of its file: it is damaged\nrestore the file "
+                       "by hand, and move the note away",
                        note_path);
     if (!json_object_get(note, "mode"))
         return link ? rb_link_switch(path, link, err) : rb_file_remove(path, err);

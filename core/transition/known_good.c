@@ -292,7 +292,7 @@ static enum rb_code nothing_good(const rb_known_good *found, const rb_known_requ
     int len = (int)strcspn(first, " ");
     return rb_fail(err, RB_DECIDE,
                    "no release before %s is known good here; these verify: %s%s\nchoose one with "
-                   "`rbtool revert %s --to %.*s%s%s`, or say which is good with `rbtool mark %.*s "
+                   "`rbtool revert %s --to %.*s%s%s`, or mark one as good with `rbtool mark %.*s "
                    "good -m WHY`",
                    from, others, bad, from, len, first, rq->env ? " --env " : "",
                    rq->env ? rq->env : "", len, first);

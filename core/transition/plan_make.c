@@ -141,8 +141,8 @@ static enum rb_code observe_files(rb_plan *plan, const rb_plan_request *rq, rb_e
     RB_TRY(part_read(plan, rq, rb_host_files_observe(plan, taken, rq, RB_PART_CONFIG, err), err));
     rb_json_each (item, taken) {
         rb_plan_note(plan,
-                     "%s is there, and no release put it there: it is replaced, kept "
-                     "below .rbtool/backups, and comes back with a release that has none",
+                     "%s exists, and no release delivered it: it is replaced, backed up below "
+                     ".rbtool/backups, and restored with a release that has no such file",
                      rb_json_str(item, "path"));
     }
     return RB_OK;

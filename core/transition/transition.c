@@ -19,11 +19,10 @@ enum rb_code rb_live_release(rb_release **out, rb_session *session, const char *
         const char *object = live->object[part];
         if (!object || !rb_text_same(live->tag[part], tag) || strcmp(object, (*out)->object) == 0)
             continue;
-        enum rb_code code =
-            rb_fail(err, RB_FOUND,
-                    "tag %s has moved since it went live in %s: its object was %s and is %s\nput "
-                    "it back with `git update-ref refs/tags/%s %s`",
-                    tag, environment, object, (*out)->object, tag, object);
+        enum rb_code code = rb_fail(err, RB_FOUND,
+                                    "tag %s has moved since it went live in %s: its object was %s "
+                                    "and is %s\nrestore it with `git update-ref refs/tags/%s %s`",
+                                    tag, environment, object, (*out)->object, tag, object);
         rb_release_free(*out);
         *out = NULL;
         return code;

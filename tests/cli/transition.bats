@@ -315,7 +315,7 @@ setup() {
     jq 'del(.environments)' rbtool.json >new.json && mv new.json rbtool.json
     fails 2 "rbtool revert TAG -o DIR" rbtool revert v1.1.0 --yes
     fails 2 "leave it out" rbtool revert v1.1.0 --to v1.0.0 -o "$BATS_TEST_TMPDIR/bundle" --dry-run
-    fails 2 "--only has nothing to say" rbtool revert v1.1.0 -o "$BATS_TEST_TMPDIR/bundle" --only flags
+    fails 2 "--only has no effect" rbtool revert v1.1.0 -o "$BATS_TEST_TMPDIR/bundle" --only flags
     [ ! -e "$BATS_TEST_TMPDIR/bundle" ]
     run rbtool revert v1.1.0 --to v1.0.0 -o "$BATS_TEST_TMPDIR/bundle" --json
     [ "$status" -eq 0 ]

@@ -89,7 +89,7 @@ own_files_are_there() {
     release v1.1.0
     echo 'mine = 1' >"$PROD/etc/app.toml"
     cp flags.json "$PROD/etc/"
-    fails 0 "$PROD/etc/app.toml is there, and no release put it there" rbtool deploy v1.1.0 --dry-run
+    fails 0 "$PROD/etc/app.toml exists, and no release delivered it" rbtool deploy v1.1.0 --dry-run
     run -0 --separate-stderr rbtool deploy v1.1.0 --yes --json
     schema transition <<<"$output"
     [ "$(jq -r '[.kept[].path] | join(" ")' <<<"$output")" = "$PROD/etc/app.toml" ]

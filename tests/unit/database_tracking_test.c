@@ -193,7 +193,7 @@ static void golang_keeps_the_last(void **state)
     rb_err err = {0};
     assert_int_equal(rb_tracking_note(db, "golang-migrate", &odd, true, &after, -1, &err),
                      RB_ERROR);
-    assert_non_null(strstr(rb_err_line(&err), "'abc' is none"));
+    assert_non_null(strstr(rb_err_line(&err), "'abc' is not a number"));
     rb_strs_clear(&after);
     rb_db_close(db);
 }

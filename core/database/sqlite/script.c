@@ -155,8 +155,8 @@ static enum rb_code check_active(rb_sqlite *db, const rb_db_text *sql, rb_err *e
     if (rb_sqlite_active(db))
         return RB_OK;
     if (!l->memory && !l->size)
-        return rb_fail(err, RB_ERROR, "%s: %s: SQLite ended the transaction; nothing is kept",
-                       sql->what, sql->file);
+        return rb_fail(err, RB_ERROR, "%s: %s: SQLite rolled the transaction back", sql->what,
+                       sql->file);
     rb_sqlite_state_of(db)->limited = true;
     return rb_fail(err, RB_FOUND,
                    "%s: %s: rows of a table, with what it computes of them, needed more than the "
