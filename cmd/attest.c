@@ -19,7 +19,7 @@
 #include "release_status.h"
 #include "ui.h"
 
-#define REASONS 20 /* why a summary is FAILED, at most */
+#define REASONS 20 /* reasons that a FAILED summary lists, at most */
 
 static const rb_opt opts[] = {
     RB_TEXT("output", 'o', "FILE", "write the envelope to FILE (default: stdout)", output),

@@ -211,9 +211,9 @@ static bool reader_left(void)
     return poll(&out, 1, 0) == 1 && (out.revents & (POLLERR | POLLHUP));
 }
 
-/* Sets the folder of the PostgreSQL server that is kept running for scratch databases between
- * commands. If root runs rbtool the server runs as the user nobody, whom other services may share,
- * so that it is kept only if RBTOOL_SCRATCH_CACHE is set. */
+/* Sets the folder in which the private PostgreSQL cluster for scratch databases is kept between
+ * commands. If root runs rbtool, the cluster belongs to the user nobody, whom other services may
+ * share, so that it is kept only if RBTOOL_SCRATCH_CACHE is set. */
 static void keep_scratch(void)
 {
     const char *dir = getenv("RBTOOL_SCRATCH_CACHE");

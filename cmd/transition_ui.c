@@ -94,7 +94,8 @@ static void show_outcome(const rb_cli *cli, const json_t *document, const json_t
     show_end(document, plan);
 }
 
-/* SIGHUP: the operator's connection is lost. The transition then ends in an orderly way. */
+/* SIGHUP means that the operator's connection was lost: the transition is then undone or completed,
+ * instead of being killed. */
 static const int signals[] = {SIGINT, SIGTERM, SIGHUP};
 #define SIGNALS (sizeof signals / sizeof *signals)
 static struct sigaction old_actions[SIGNALS];

@@ -36,7 +36,7 @@ enum rb_code rb_db_open(rb_db **out, const char *url, enum rb_db_mode mode, rb_e
 void rb_db_close(rb_db *db); /* rolls back an open transaction */
 RB_DEFINE_AUTO(rb_db, rb_db_close)
 
-/* What a url points to. Found without opening the database. */
+/* What a url points to, without opening the database. */
 typedef struct rb_db_target {
     bool exists;
     bool writable;  /* this process may write it; true if the database is not a file */
@@ -63,7 +63,8 @@ enum rb_code rb_db_label(rb_db *db, const char *transition, rb_err *err);
 bool rb_engine_known(const char *engine);
 /* Returns shell functions that apply scripts with the engine's own client (driver.h). */
 const char *rb_engine_shell(const char *engine);
-const char *rb_engine_programs(const char *engine); /* programs that those functions call */
+const char *rb_engine_programs(
+    const char *engine); /* names of the programs that the functions of rb_engine_shell() call */
 /* Called for each part of an SQL text that acts outside the transaction, or that scripts must not
  * use. message: what it is, and what to do instead. */
 typedef void rb_outside_found(void *context, size_t offset, const char *message);
@@ -154,8 +155,8 @@ typedef struct rb_applied {
                          `ids` are those of the tracking table */
 } rb_applied;
 
-/* Reads what is applied. set: gives the order, and the migrations before the last one if the tool
- * records only that. tracking: "auto" or a tool's name. */
+/* Reads which migrations are applied. set: gives their order, and those before the last one if the
+ * tool records only that. tracking: "auto" or a tool's name. */
 enum rb_code rb_db_applied(rb_applied *out, rb_db *db, const rb_migrations *set,
                            const char *tracking, rb_err *err);
 void rb_applied_clear(rb_applied *applied);

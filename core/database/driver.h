@@ -16,7 +16,8 @@ typedef struct rb_db_text {
     const char *what; /* for messages: "migration 7 (down)" */
 } rb_db_text;
 
-/* Values of made-up rows. Different kinds show what depends on a value and what every row meets. */
+/* Values of made-up rows. A failure with only some kinds depends on the values; a failure with all
+ * of them happens to every row. */
 enum rb_sample_kind {
     RB_SAMPLE_PLAIN, /* values that applications usually write */
     RB_SAMPLE_NAMED, /* values that the scripts compare with; elsewhere plain ones */
@@ -37,7 +38,7 @@ typedef struct rb_backup_file {
     rb_db *db; /* the database that the backup belongs to */
     char *path;
     char *prefix;  /* in SQL, comes before the names of its tables; NULL: not attached */
-    int number;    /* counts the files that are attached to db */
+    int number;    /* number of this file among those that are attached to db */
     json_t *about; /* the document (backup.h), as it was given to backup_close() */
     bool (*proceed)(void *context, const char *table, int64_t rows); /* false stops; or NULL */
     void *context;

@@ -65,7 +65,7 @@ bool rb_loss_is_moved(const json_t *place, const json_t *effects, const json_t *
 json_t *rb_loss_touched(const json_t *catalog, const json_t *effects, const json_t *back_effects);
 
 typedef struct rb_db_losses {
-    json_t *bound;     /* with counts; without places that hold nothing */
+    json_t *bound;     /* places of the bound, with counts and without empty ones */
     json_t *at_risk;   /* the places at risk, in the same form */
     json_t *generated; /* values that the inverse generates again, so that they are not at risk; in
                           the form of bound */

@@ -294,7 +294,7 @@ static enum rb_code restore_rows(rb_restore *r, rb_restored *one, rb_err *err)
     rb_sql_put(parts, "same", rb_sql_same(r->db, one->columns));
     set_back(r, one, was_empty);
     rb_json_set_str(parts, "deleted", r->options->deleted ? ", 'deleted'" : "");
-    /* Values that new scripts wrote stay. */
+    /* Values that new scripts wrote are not overwritten. */
     rb_json_set_str(parts, "else", r->known == RB_SCRIPTS_ALL ? "update" : "written");
     rb_sql_set(parts,
                "others", /* rows that were changed by others than the scripts stay as they are */

@@ -19,7 +19,7 @@ void rb_db_outcome_clear(rb_db_outcome *outcome)
     *outcome = (rb_db_outcome){0};
 }
 
-/* Returns "migration 7 add_discount (down)". */
+/* Returns a title for messages, such as "migration 7 add_discount (down)". */
 static char *title(const rb_db_step *step)
 {
     const rb_migration *m = step->migration;

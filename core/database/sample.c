@@ -254,7 +254,8 @@ static void add_named(json_t *literals, const rb_token *name, const char *litera
         json_decref(value);
 }
 
-/* Adds the literals of IN (1, 2), or of the WHENs of CASE name, that follow i. */
+/* Adds the literals of the list that begins after token i: IN (1, 2), or the WHENs of CASE name.
+ * name: index of the column's name. */
 static void add_list(json_t *literals, const rb_tokens *tokens, size_t name, size_t i, bool whens)
 {
     size_t depth = 0;

@@ -37,7 +37,7 @@ enum rb_code rb_state_held(rb_state *state, enum rb_code code, bool commit, rb_e
 const char *rb_state_cell(const json_t *row,
                           size_t column); /* returns a text of the row, or NULL */
 
-/* A text of a row: where it is copied to, and its condition. */
+/* A text to read from a row: its destination, and the condition that it has to meet. */
 typedef struct rb_state_text {
     char **to;
     size_t column;

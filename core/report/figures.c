@@ -127,7 +127,7 @@ static void count_revert(count *c, const rb_move *move)
     c->within += c->request->rto >= 0 && seconds <= c->request->rto;
 }
 
-/* Counts one transition. They are passed in the order in which they ended. */
+/* Counts the transition number `at`. Must be called in the order in which transitions ended. */
 static void step(count *c, size_t at)
 {
     rb_move *move = &c->moves->items[at];

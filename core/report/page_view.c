@@ -10,7 +10,7 @@
 
 #define SHOWN 200     /* releases and transitions on the time line */
 #define DETAILED 1000 /* transitions whose steps are drawn */
-#define OPEN 20       /* transitions whose steps are open, if there are not more */
+#define OPEN 20       /* transitions whose steps are unfolded, unless there are more */
 #define LEFT 120      /* where the time line begins, after the names */
 #define WIDTH 800
 #define LANE 34 /* height of a line */
@@ -28,7 +28,7 @@ static int64_t seconds_of(const json_t *item, const char *key)
     return text && strptime(text, "%Y-%m-%dT%H:%M:%SZ", &tm) ? (int64_t)timegm(&tm) : 0;
 }
 
-/* Returns the width of each step, of 1000 in all. */
+/* Returns the widths of the steps, which add up to 1000. */
 static json_t *bars_of(const json_t *item)
 {
     int64_t sum = 0, x = 0;

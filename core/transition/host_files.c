@@ -243,7 +243,7 @@ static bool lists(const json_t *list, const char *part, const char *path)
     return false;
 }
 
-/* The last item is the folder of a release that was repaired. */
+/* Lists the copies of files. The last item is the folder of a release that was repaired. */
 json_t *rb_host_files_kept(const rb_run *run)
 {
     const char *root = run->request->env->root;

@@ -165,7 +165,7 @@ char *rb_known_bad(const void *context, const char *tag, const char *object)
 }
 
 /* True if the policy's rules allow the release's signer. If a root key exists without a policy,
- * every signer counts here: the transition will be refused for that. */
+ * every signer is accepted here: the transition will be refused for that. */
 static bool allowed(const rb_known_request *rq, const rb_release *release)
 {
     const rb_policy *policy = rq->session->policy;

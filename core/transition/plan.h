@@ -166,7 +166,7 @@ void rb_plan_digest(char out[RB_SHA256_HEX], const rb_plan *plan, const rb_plan_
 enum rb_code rb_plan_found(char digest[RB_SHA256_HEX], const rb_plan *plan,
                            const rb_plan_request *request, const char *database, const json_t *lost,
                            rb_err *err) RB_MUST_USE;
-/* Removes those losses from the journal, when a transition has ended. */
+/* Removes the losses that rb_plan_found() stored, when a transition has ended. */
 enum rb_code rb_plan_found_end(rb_state *state, rb_err *err) RB_MUST_USE;
 
 void rb_plan_decide(rb_plan *plan, const char *code, enum rb_code worst, const char *fmt, ...)
@@ -211,8 +211,8 @@ void rb_plan_times(rb_plan *plan, const rb_plan_request *request);
 void rb_plan_time_of(json_t *way, const rb_plan *plan, const rb_plan_request *request,
                      const bool parts[RB_PARTS]);
 
-/* Adds notes about other applications that TO requires and that do not run, by their own ledgers.
- * In plan_requires.c. */
+/* Adds notes about applications that TO requires and that do not run in a suitable version, by
+ * their own ledgers. In plan_requires.c. */
 void rb_plan_requires(rb_plan *plan, const rb_plan_request *request);
 /* True if a version meets all conditions of a range like ">=2.3, <3". */
 bool rb_version_within(const char *version, const char *range);

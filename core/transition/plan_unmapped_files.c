@@ -77,7 +77,8 @@ static void note_unknown(rb_plan *plan, const rb_plan_request *rq, const rb_rele
 static enum rb_code look_at_config(rb_plan *plan, const rb_plan_request *rq,
                                    const char *const *left_out, rb_err *err)
 {
-    /* Otherwise the path may be for an earlier release. */
+    /* If a release is live, a path may belong to an earlier one, so that only a first deploy is
+     * refused. */
     const rb_release *from = rb_parts_from(rq, RB_PART_CONFIG);
     bool first = strcmp(rq->kind, "deploy") == 0 && !from;
     for (size_t i = 0; i < rq->env->config_count; i++) {

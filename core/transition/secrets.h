@@ -19,7 +19,8 @@ void rb_plan_secrets(rb_plan *plan, const rb_plan_request *request);
 /* Returns the text of the step in the plan, as a new string. */
 char *rb_secrets_describe(const rb_plan *plan);
 
-/* The step and its inverse. RB_FOUND if a command fails, or if the version differs afterwards. */
+/* Runs the step "secrets", and its inverse. RB_FOUND if a command fails, or if the version differs
+ * afterwards. */
 enum rb_code rb_secrets_restore(rb_run *run, rb_err *err);
 enum rb_code rb_secrets_undo(const rb_undo *undo, rb_err *err);
 

@@ -176,7 +176,7 @@ json_t *rb_service_before(const rb_run *run, json_t *values)
     if (!rq->from)
         return names;
     RB_AUTO(rb_json_freep) json_t *last = NULL;
-    rb_err ignored; /* without it, only checks with thresholds are known to have values */
+    rb_err ignored; /* if this fails, only checks with thresholds are known to have values */
     if (rb_state_health(&last, run->state, &ignored) != RB_OK)
         last = NULL;
     RB_AUTO(rb_json_freep) json_t *none = json_object();

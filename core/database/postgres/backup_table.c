@@ -108,7 +108,7 @@ void rb_pg_triggers(rb_db *db, bool on)
         (void)!rb_pg_exec(pg, json_string_value(json_array_get(sql, on)), RB_IGNORED);
 }
 
-/* Also counts as refused: a value that no longer fits the column. */
+/* Runs a statement. *refused: a constraint refused it, or a value no longer fits its column. */
 enum rb_code rb_pg_attempt(bool *refused, rb_db *db, const char *sql, const json_t *params,
                            rb_err *err)
 {
@@ -169,7 +169,8 @@ void rb_pg_matches_sql(rb_buf *out, const json_t *columns, const json_t *ignored
     rb_buf_puts(out, ")");
 }
 
-/* Returns "NULL" for a default that is not a literal: its value at that time is unknown. */
+/* Returns the default as SQL; "NULL" if it is not a literal, since the value that it gave is
+ * unknown. */
 char *rb_pg_default_value(const char *text)
 {
     bool literal = *text == '\'' || *text == '-' || (*text >= '0' && *text <= '9') ||

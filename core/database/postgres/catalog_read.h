@@ -20,7 +20,7 @@ json_t *rb_pg_tables_catalog(const rb_pg_tables *tables);
 void rb_pg_tables_free(rb_pg_tables *tables);
 RB_DEFINE_AUTO(rb_pg_tables, rb_pg_tables_free)
 
-/* Adds a row of one of those statements. */
+/* Adds a row of one of the statements of catalog.sql. */
 typedef enum rb_code rb_pg_add_row(rb_pg_tables *tables, const PGresult *row, rb_err *err);
 rb_pg_add_row rb_pg_add_relation;
 rb_pg_add_row rb_pg_add_column;

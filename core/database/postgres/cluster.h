@@ -44,7 +44,7 @@ const char *rb_pg_cluster_dir(void);
 
 #define RB_PG_CLUSTER_ORDERLY SIGUSR1 /* sent before `alive` closes: the cluster may be kept */
 
-/* What a guardian process is to do. */
+/* The parameters of a guardian process. */
 typedef struct rb_pg_guard {
     const char *programs; /* the folder of initdb and postgres */
     const char *cache;    /* or NULL */

@@ -25,7 +25,7 @@ void rb_pg_reading_opaque(rb_pg_reading *r)
     json_object_set_new(r->pg->written, "opaque", json_true());
 }
 
-/* Returns true the first time that it is called for this pair. */
+/* Returns true the first time that it is called with these two texts. */
 bool rb_pg_reading_first(rb_pg_reading *r, const char *what, const char *of)
 {
     RB_AUTO(rb_free_str) char *key = rb_format("%s %s", what, of);

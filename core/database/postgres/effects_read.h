@@ -19,7 +19,7 @@ typedef struct rb_pg_reading {
 enum rb_code rb_pg_reading_sql(rb_pg_reading *r, const char *sql, rb_err *err);
 /* Marks the script as opaque: any table that this transaction has locked may be written. */
 void rb_pg_reading_opaque(rb_pg_reading *r);
-/* Returns true the first time that it is called for this pair. */
+/* Returns true the first time that it is called with these two texts. */
 bool rb_pg_reading_first(rb_pg_reading *r, const char *what, const char *of);
 
 /* Returns node[a][b], or node[a] if b is NULL. NULL if missing. */

@@ -68,7 +68,7 @@ static void report(const search *s, const rb_token *at, const char *what, const 
     s->found(s->context, (size_t)(at->text - s->text), message);
 }
 
-/* Statements. For COPY, the words after FROM or TO show what it reads or writes. */
+/* Checks a statement. For COPY, the words after FROM or TO show what it reads or writes. */
 static void check_statement(const search *s, const rb_sql_statement *statement)
 {
     const rb_token *head = statement->head;

@@ -171,7 +171,7 @@ enum rb_code rb_pg_rows(PGresult **out, rb_pg *pg, const char *sql, const char *
         if (all || status == PGRES_SINGLE_TUPLE) {
             PQclear(row);
         } else {
-            all = row; /* the final result, after no row */
+            all = row; /* the final result of a statement without rows */
         }
     }
     if (code == RB_OK)

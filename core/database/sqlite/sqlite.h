@@ -31,11 +31,11 @@ typedef struct rb_sqlite_state {
     rb_sqlite
         *before;      /* if this is a rehearsal's copy, keeps its state before in memory; or NULL */
     char *before_uri; /* URI of the state before, or NULL */
-    char *before_file; /* its file, while that has a name, */
-    int before_fd;     /* and its open descriptor, which keeps other processes from removing it as a
+    char *before_file; /* name of the file with the state before, until it is unlinked; or NULL */
+    int before_fd;     /* open descriptor of that file: other processes then do not remove it as a
                           leftover */
-    bool has_before;   /* the state before is attached, */
-    bool keeps;        /* and has the tables that rb_sqlite_keep() copied */
+    bool has_before;   /* the state before is attached */
+    bool keeps;        /* the state before has the tables that rb_sqlite_keep() copied */
     rb_sqlite_options options;
 } rb_sqlite_state;
 
@@ -63,7 +63,7 @@ enum rb_code rb_sqlite_limit(rb_db *db, const rb_db_limits *limits, rb_err *err)
 /* Starts the time limit of a script, or of its next statement. sql: NULL for rbtool's own
  * statements. */
 void rb_sqlite_clock_start(rb_sqlite *db, const rb_db_text *sql);
-void rb_sqlite_clock_stop(rb_sqlite *db); /* before rbtool's own statements */
+void rb_sqlite_clock_stop(rb_sqlite *db); /* stops the time limit of a script */
 /* Returns the limit that the last failure hit. The state's "limited" is set from then on. */
 enum rb_sqlite_limit rb_sqlite_limit_hit(rb_sqlite *db);
 

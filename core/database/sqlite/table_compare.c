@@ -32,8 +32,8 @@ static const char *cast_name(char affinity)
                              : NULL;
 }
 
-/* Joins two columns. An index of another affinity cannot be used, and 'x' cast to a number would
- * match 0. */
+/* Appends a condition that joins two columns. An index of another affinity cannot be used, and 'x'
+ * cast to a number would match 0. */
 static void add_pair(rb_buf *out, const rb_table_col *was, const rb_table_col *now)
 {
     const char *here = cast_name(now->affinity);
