@@ -1,17 +1,18 @@
 /*
- * The tracking tables of other tools, kept true in the same transaction as the scripts:
+ * Updates the tracking tables of other tools, in the same transaction as the scripts:
  *
  *   golang-migrate  schema_migrations(version, dirty): one row, the last version; none at zero
- *   dbmate          schema_migrations(version): a row a version
- *   diesel          __diesel_schema_migrations(version, run_on): a row a version
+ *   dbmate          schema_migrations(version): one row for each version
+ *   diesel          __diesel_schema_migrations(version, run_on): one row for each version
  *   sqlx            _sqlx_migrations(version, description, installed_on, success, checksum,
- *                   execution_time): a row a version; checksum is the SHA-384 of the up script
- *   goose           goose_db_version(id, version_id, is_applied, tstamp): a row a version, after
- *                   one of version 0
- *   sql-migrate     gorp_migrations(id, applied_at): a row a file name
- *   node-pg-migrate pgmigrations(id, name, run_on): a row a name
+ *                   execution_time): one row for each version; checksum is the SHA-384 of
+ *                   the up script
+ *   goose           goose_db_version(id, version_id, is_applied, tstamp): one row for each version,
+ *                   after one of version 0
+ *   sql-migrate     gorp_migrations(id, applied_at): one row for each file name
+ *   node-pg-migrate pgmigrations(id, name, run_on): one row for each name
  *
- * Tables are distinguished by their columns. Each is written exactly as its tool would.
+ * Tables are recognised by their columns. Each is written exactly as its tool does it.
  *
  * sqlx can be set to leave characters out of its checksum. A checksum that sqlx wrote and that is
  * not the script's SHA-384 is therefore kept in rbtool_checksums when its migration is undone, and

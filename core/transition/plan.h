@@ -313,7 +313,7 @@ bool rb_plan_meets_existing(const rb_plan_database *d, const rb_plan_request *rq
 char *rb_plan_drift_advice(const rb_plan_database *database, const rb_plan_request *request,
                            const char *text, bool guess);
 /* Adds a decision to the plan if only a tool that rbtool cannot read has recorded what is applied:
- * a person must say it. *refused: it was added. */
+ * a person must decide. *refused: it was added. */
 enum rb_code rb_plan_refuse_foreign(bool *refused, rb_plan *plan, const rb_plan_database *database,
                                     const rb_plan_request *request, rb_db *db,
                                     rb_err *err) RB_MUST_USE;

@@ -67,7 +67,8 @@ static enum rb_code write_children(rb_pg_reading *r, const json_t *parent, char 
     return RB_OK;
 }
 
-/* Adds a statement on a view without an INSTEAD OF trigger: it writes the view's tables. */
+/* Adds the effects of a statement on a view without an INSTEAD OF trigger: it writes the view's
+ * tables. */
 static enum rb_code write_bases(rb_pg_reading *r, const json_t *bases, char event, rb_err *err)
 {
     rb_json_each (base, bases) {
