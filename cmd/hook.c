@@ -24,7 +24,7 @@ static enum rb_code read_input(rb_buf *out, rb_err *err)
     return n == 0 ? RB_OK : rb_fail_errno(err, RB_ERROR, "cannot read what git gave this hook");
 }
 
-/* Arguments of every hook. The guard is made from the repository and the signers. */
+/* Arguments of every hook. The guard uses the repository and the settings file of cli. */
 struct call {
     rb_cli *cli;
     rb_repo *repo;

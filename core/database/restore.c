@@ -76,7 +76,7 @@ static bool has_list(const json_t *list, const char *table, const char *column)
 }
 
 /* True if rows (column NULL) or values of a column are restored. undone: all scripts of the backup
- * are undone already; then `before` decides whether the table or column existed. */
+ * are undone. A table or column that they dropped is restored if `before` does not have it. */
 static bool comes_back(const rb_restore *r, const rb_restored *one, const char *column, bool undone,
                        const json_t *before)
 {

@@ -50,7 +50,7 @@ typedef struct rb_drill {
     int64_t since;  /* seconds since 1970 when tag went live or the backup was made; data since then
                        may be lost; 0: unknown */
     double copying; /* duration in seconds */
-    bool fault;     /* the running process has a fault to make */
+    bool fault; /* makes fail_at or kill_at work: set in the process that begins the transition */
 } rb_drill;
 
 /* Makes the copies. live: the live releases, copied with state. RB_BUSY if a transition ran in the

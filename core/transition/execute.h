@@ -43,7 +43,7 @@ typedef struct rb_run {
     const char *version; /* version of rbtool */
     rb_control *control;
     void (*progress)(void *context, const char *step,
-                     const char *text); /* called before each step; or NULL */
+                     const char *text); /* shows progress in a step; or NULL */
     void (*begins)(void *context); /* called once the journal has the transition, before its first
                                       step; or NULL */
     /* For drills: called before a step's work and, with done set, after it. If it fails, the step

@@ -19,7 +19,8 @@ enum rb_code rb_service_undo_start(const rb_undo *undo, enum rb_step_state state
 /* Checks that the staged release has the program that starts the service, before the service is
  * stopped. RB_FOUND if not. */
 enum rb_code rb_service_can_start(const rb_run *run, rb_err *err);
-/* Checks that the commands' programs exist or that a release will bring them. RB_ERROR if not. */
+/* Checks that the program of service.start exists or that the release brings it. RB_ERROR if not.
+ */
 enum rb_code rb_service_look(const rb_plan_request *request, rb_err *err);
 /* True if nothing is live yet and the program that stops the service does not exist. */
 bool rb_service_cannot_run_yet(const rb_plan_request *request);
