@@ -208,9 +208,9 @@ typedef struct rb_db_driver {
     /* Runs one statement. *refused: it violated a constraint and had no effect. */
     enum rb_code (*attempt)(bool *refused, rb_db *db, const char *sql, const json_t *params,
                             rb_err *err);
-    const char *insert; /* "INSERT", and below "UPDATE", in a form that fails if a constraint is
-                           violated, */
-    const char *update; /* even if the table's definition says to ignore that or replace the row */
+    const char *insert; /* "INSERT" in a form that fails if a constraint is violated, even if the
+                           table's definition says to ignore that */
+    const char *update; /* "UPDATE" in such a form */
     const char *overriding; /* follows the columns of an INSERT that sets generated keys; or NULL */
     /* Appends a condition: two expressions have the same value and type. */
     void (*same)(rb_buf *out, const char *a, const char *b);

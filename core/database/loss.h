@@ -66,7 +66,7 @@ json_t *rb_loss_touched(const json_t *catalog, const json_t *effects, const json
 
 typedef struct rb_db_losses {
     json_t *bound;     /* places of the bound, with counts and without empty ones */
-    json_t *at_risk;   /* the places at risk, in the same form */
+    json_t *at_risk;   /* places of the bound that are at risk, with counts */
     json_t *generated; /* values that the inverse generates again, so that they are not at risk; in
                           the form of bound */
     json_t *

@@ -26,7 +26,7 @@ enum rb_scripts_known {
 typedef struct rb_restored {
     const json_t *t; /* the table's entry in the backup's document */
     json_t *parts;   /* parts of SQL statements (backup_sql.h) */
-    json_t *before;  /* the table before the scripts, and below after them */
+    json_t *before;  /* the table before the scripts; `now` is the one after them */
     json_t *now;
     bool compared;   /* its rows were compared, or never can be */
     bool keyed;      /* a key identifies the rows */
@@ -50,8 +50,8 @@ struct rb_restore {
 
 /* Adds an entry to the report. Borrowed. */
 json_t *rb_restore_entry(rb_restore *r, const rb_restored *one, const char *column);
-/* Adds the rows d of {from} for which {condition} holds to the entry's missing rows: a count for
- * each {reason}, and the first keys. */
+/* Reports rows that are not restored: those of {from}, as d, that meet {condition}. Adds a count
+ * for each {reason}, and the first keys, to the entry. */
 enum rb_code rb_restore_missing(json_t *entry, rb_restore *r, rb_restored *one, const char *from,
                                 const char *condition, const char *reason, rb_err *err);
 /* Restores whole rows in the tables that have an entry: those that scripts dropped, or whose rows

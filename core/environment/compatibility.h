@@ -19,16 +19,19 @@
 #include "release/make.h"
 
 /*
+ * Tests the previous release on the schema of the release that was made.
+ *
  * *out: {"result": tested, fails or untested, "why": or null, "previous": tag, "previousObject",
- * "checks": SQL checks that passed, "rows" that they and the command found, "command": or null,
- * "exit": its status or null, "offline": it had no network, "databases": [{"name","engine",
- * "version","fingerprint","seed": SHA-256 or null}]}, which is written into the release's entry in
- * the ledger. What keeps it from being tried is the reason of an untested one.
+ * "checks": number of SQL checks that passed, "rows" that the checks and the command found,
+ * "command": or null, "exit": its status or null, "offline": it had no network, "databases":
+ * [{"name","engine","version","fingerprint","seed": SHA-256 or null}]}. It is written into the
+ * release's ledger entry. If the test is not possible, the result is "untested" and "why" has the
+ * reason.
  *
- * *output: the end of what the command printed, or NULL; it may not be safe for a terminal.
+ * *output: the end of the command's output, or NULL; it may not be safe for a terminal.
  *
- * made: of rb_make_prepare() with rb_make.lend. settings: what applies where the previous release's
- * commit has no rbtool.json, or NULL.
+ * made: from rb_make_prepare() with rb_make.lend. settings: used if the previous release's commit
+ * has no rbtool.json; or NULL.
  */
 enum rb_code rb_compatibility_test(json_t **out, char **output, rb_repo *repo,
                                    const rb_release *previous, const rb_made *made,

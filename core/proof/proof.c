@@ -67,8 +67,8 @@ static bool can_go_back(const json_t *result)
 /* A down that fails only after other downs, or only with rows that were added later. */
 typedef struct stuck {
     json_t *result; /* result of the down that fails; NULL: all ran */
-    json_t *cause;  /* result of the cause: the down itself, or the last one before it that leaves
-                       another state than it found */
+    json_t *cause;  /* result of the down that caused the failure: the failed one, or one that ran
+                       before it */
     rb_err why;
     json_t *blamed; /* result of the first down whose schema differs from the one when it ran alone,
                        or NULL */

@@ -16,7 +16,7 @@ typedef struct rb_proof {
                      differences[], reapplies, destroys[], discards[], unfilled[] (tables for which
                      no row could be made) */
     json_t *catalog;                 /* catalog after all ups */
-    char fingerprint[RB_SHA256_HEX]; /* of catalog */
+    char fingerprint[RB_SHA256_HEX]; /* SHA-256 of `catalog` */
     json_t *notes;                   /* [{"migration","message"}]: remarks that refuse nothing */
     rb_strs missing;                 /* parts of the sandbox that the kernel does not support */
     char *lent;                      /* url of the database with seed and made-up rows, or NULL */

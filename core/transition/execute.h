@@ -30,7 +30,7 @@ typedef struct rb_run {
     const rb_plan_request *request;
     rb_state *state;
     const json_t *agreed; /* losses that were agreed to: items of "dataAtRisk" */
-    bool accepted_loss;   /* the user agreed to the plan's digest; below, what else was agreed to */
+    bool accepted_loss;   /* the user agreed to the plan's digest */
     bool accepted_drift;
     bool accepted_reverted; /* to deploy although a revert marked TO bad */
     enum rb_said said;

@@ -200,7 +200,7 @@ enum rb_code rb_secrets_undo(const rb_undo *undo, rb_err *err)
     RB_TRY(read_pin(&pin, undo->state, BEFORE, err));
     json_t *versions = json_object_get(pin, "versions");
     if (!rb_text_same(rb_json_str(pin, "transition"), undo->row->id))
-        return RB_OK; /* the transition changed none */
+        return RB_OK; /* the transition changed no secret */
     rb_json_each_member (name, version, versions)
         RB_TRY(bring(undo->env, name, json_string_value(version), err));
     return rb_secrets_record(undo->state, versions, err);

@@ -32,7 +32,7 @@ typedef struct named {
     const char *kind;
     json_t *entry;
     char *bare;       /* the generated name without its number; NULL if a user chose the name */
-    char *definition; /* of an index */
+    char *definition; /* definition of an index */
     char *literal;    /* of a sequence: its name as the column's default contains it */
     size_t column;    /* the number of the column with that default; 0: none */
 } named;
