@@ -33,6 +33,12 @@ void *rb_realloc(void *old, size_t count, size_t size)
     return p;
 }
 
+void *rb_grow(void *items, size_t n, size_t size)
+{
+    const bool is_full = n == 0 || (n >= 4 && (n & (n - 1)) == 0);
+    return is_full ? rb_realloc(items, n == 0 ? 4 : 2 * n, size) : items;
+}
+
 char *rb_strdup(const char *s)
 {
     return s ? rb_strndup(s, strlen(s)) : NULL;
@@ -165,10 +171,7 @@ void rb_strs_add(rb_strs *strs, const char *s)
 
 void rb_strs_take(rb_strs *strs, char *s)
 {
-    if (strs->n == strs->cap) {
-        strs->cap = strs->cap ? strs->cap * 2 : 8;
-        strs->items = rb_realloc(strs->items, strs->cap, sizeof *strs->items);
-    }
+    strs->items = rb_grow(strs->items, strs->n, sizeof *strs->items);
     strs->items[strs->n++] = s;
 }
 

@@ -16,8 +16,11 @@
 void *rb_malloc(size_t size);
 void *rb_calloc(size_t count, size_t size);
 void *rb_realloc(void *old, size_t count, size_t size); /* overflow of count * size is fatal */
-char *rb_strdup(const char *s);                         /* returns NULL for NULL */
-char *rb_strndup(const char *s, size_t len);            /* exactly len bytes, unlike strndup(3) */
+/* Makes room for one more in a list that has n items of that size and was always grown by this: its
+ * capacity follows from n. */
+void *rb_grow(void *items, size_t n, size_t size);
+char *rb_strdup(const char *s);              /* returns NULL for NULL */
+char *rb_strndup(const char *s, size_t len); /* exactly len bytes, unlike strndup(3) */
 char *rb_format(const char *fmt, ...) RB_PRINTF(1, 2);
 
 void rb_free_str(char **s); /* for RB_AUTO on a char * */
@@ -43,7 +46,6 @@ const char *rb_buf_str(const rb_buf *buf); /* "" when empty */
 typedef struct rb_strs {
     char **items;
     size_t n;
-    size_t cap;
 } rb_strs;
 
 void rb_strs_clear(rb_strs *strs);

@@ -22,10 +22,7 @@ void rb_problems_clear(rb_problems *problems)
 void rb_problems_add(rb_problems *problems, const char *code, const char *field,
                      const char *expected, const char *found, const char *fmt, ...)
 {
-    if (problems->n == problems->cap) {
-        problems->cap = problems->cap ? problems->cap * 2 : 4;
-        problems->items = rb_realloc(problems->items, problems->cap, sizeof *problems->items);
-    }
+    problems->items = rb_grow(problems->items, problems->n, sizeof *problems->items);
     rb_buf message = {0};
     va_list args;
     va_start(args, fmt);

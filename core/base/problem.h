@@ -22,7 +22,6 @@ typedef struct rb_problem {
 typedef struct rb_problems {
     rb_problem *items;
     size_t n;
-    size_t cap;
 } rb_problems;
 
 void rb_problems_clear(rb_problems *problems);

@@ -20,7 +20,6 @@ struct file {
     char *base; /* the folder of the file: "" or with '/' at the end */
     struct rule *rules;
     size_t n;
-    size_t cap;
 };
 
 struct rb_attributes {
@@ -29,7 +28,6 @@ struct rb_attributes {
     pthread_mutex_t lock;
     struct file **files; /* files read so far; a missing file has an entry without rules */
     size_t n;
-    size_t cap;
 };
 
 rb_attributes *rb_attributes_new(rb_repo *repo, const rb_oid *tree)
@@ -119,10 +117,7 @@ static void add_line(struct file *file, const char *p, const char *end)
     /* git ignores negative patterns, and macros that are not in the top folder. */
     if (pattern[0] == '!' || pattern[0] == '\0' || (macro && file->base[0]))
         return;
-    if (file->n == file->cap) {
-        file->cap = file->cap ? file->cap * 2 : 16;
-        file->rules = rb_realloc(file->rules, file->cap, sizeof *file->rules);
-    }
+    file->rules = rb_grow(file->rules, file->n, sizeof *file->rules);
     struct rule *rule = &file->rules[file->n++];
     *rule =
         (struct rule){.macro = macro, .pattern = rb_strdup(pattern + (macro ? strlen(MACRO) : 0))};
@@ -266,11 +261,7 @@ static enum rb_code file_at(const struct file **out, rb_attributes *attributes, 
         code = rb_blob_read(&text, attributes->repo, &entry.oid, path, RB_ATTRIBUTES_LIMIT, err);
     if (code != RB_OK && code != RB_FOUND)
         return code;
-    if (attributes->n == attributes->cap) {
-        attributes->cap = attributes->cap ? attributes->cap * 2 : 16;
-        attributes->files =
-            rb_realloc(attributes->files, attributes->cap, sizeof *attributes->files);
-    }
+    attributes->files = rb_grow(attributes->files, attributes->n, sizeof *attributes->files);
     *out = attributes->files[attributes->n++] = parse(base, rb_buf_str(&text), text.len);
     return RB_OK;
 }

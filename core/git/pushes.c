@@ -27,10 +27,7 @@ static void add(rb_pushes *out, rb_pushed pushed, const char *local_ref, const c
     pushed.remote_ref = rb_strdup(ref);
     if (strncmp(ref, RB_TAGS, strlen(RB_TAGS)) == 0)
         pushed.tag = pushed.remote_ref + strlen(RB_TAGS);
-    if (out->n == out->cap) {
-        out->cap = out->cap ? out->cap * 2 : 16;
-        out->items = rb_realloc(out->items, out->cap, sizeof *out->items);
-    }
+    out->items = rb_grow(out->items, out->n, sizeof *out->items);
     out->items[out->n++] = pushed;
 }
 

@@ -22,7 +22,6 @@ typedef struct rb_pushed {
 typedef struct rb_pushes {
     rb_pushed *items;
     size_t n;
-    size_t cap;
 } rb_pushes;
 
 bool rb_oid_is_zero(const rb_oid *oid);

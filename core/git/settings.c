@@ -118,15 +118,11 @@ enum rb_code rb_repo_git_with(rb_buf *out, const rb_repo *repo, const char *cons
  * true. */
 static void parse_settings(rb_repo *repo, const rb_buf *list)
 {
-    size_t cap = 0;
     for (size_t i = 0; i < list->len;) {
         const char *record = list->data + i;
         size_t len = strnlen(record, list->len - i);
         const char *lf = memchr(record, '\n', len);
-        if (repo->setting_count == cap) {
-            cap = cap ? cap * 2 : 64;
-            repo->settings = rb_realloc(repo->settings, cap, sizeof *repo->settings);
-        }
+        repo->settings = rb_grow(repo->settings, repo->setting_count, sizeof *repo->settings);
         struct rb_setting *setting = &repo->settings[repo->setting_count++];
         size_t key = lf ? (size_t)(lf - record) : len;
         setting->key = rb_strndup(record, key);

@@ -132,10 +132,7 @@ static void add_ref(rb_tag_refs *refs, git_reference *ref)
     int valid = 0;
     if (strncmp(name, TAGS, strlen(TAGS)) != 0)
         return;
-    if (refs->n == refs->cap) {
-        refs->cap = refs->cap ? refs->cap * 2 : 64;
-        refs->items = rb_realloc(refs->items, refs->cap, sizeof *refs->items);
-    }
+    refs->items = rb_grow(refs->items, refs->n, sizeof *refs->items);
     rb_tag_ref *item = &refs->items[refs->n++];
     *item = (rb_tag_ref){.name = rb_strdup(name + strlen(TAGS))};
     if (git_reference_name_is_valid(&valid, name) != 0 || !valid)

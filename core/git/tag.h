@@ -40,7 +40,6 @@ typedef struct rb_tag_ref {
 typedef struct rb_tag_refs {
     rb_tag_ref *items;
     size_t n;
-    size_t cap;
 } rb_tag_refs;
 
 enum rb_code rb_tag_refs_read(rb_tag_refs *out, rb_repo *repo, rb_err *err);

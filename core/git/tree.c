@@ -25,10 +25,7 @@ void rb_tree_entries_clear(rb_tree_entries *entries)
 void rb_git_entry_add(rb_tree_entries *entries, const char *path, const git_oid *oid,
                       enum rb_mode mode)
 {
-    if (entries->n == entries->cap) {
-        entries->cap = entries->cap ? entries->cap * 2 : 256;
-        entries->items = rb_realloc(entries->items, entries->cap, sizeof *entries->items);
-    }
+    entries->items = rb_grow(entries->items, entries->n, sizeof *entries->items);
     entries->items[entries->n++] =
         (rb_tree_entry){.path = rb_strdup(path), .oid = rb_git_from(oid), .mode = mode};
     entries->bytes += sizeof *entries->items + strlen(path) + 1;

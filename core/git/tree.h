@@ -26,7 +26,6 @@ typedef struct rb_tree_entry {
 typedef struct rb_tree_entries {
     rb_tree_entry *items;
     size_t n;
-    size_t cap;
     size_t bytes; /* approximate memory of all entries */
 } rb_tree_entries;
 

@@ -30,7 +30,6 @@ struct folder {
 struct folders {
     struct folder *items;
     size_t n;
-    size_t cap;
     size_t at; /* index of the first folder that is not built */
 };
 
@@ -38,7 +37,6 @@ struct gathering {
     rb_repo *repo;
     rb_record_cache *cache; /* cache of ids; NULL: no cache */
     struct parts parts;
-    size_t ids_cap;
     rb_tree_entries missing; /* blobs to be hashed; their paths are borrowed from parts */
     size_t *missing_at;      /* index in parts of each missing blob */
     struct folders folders;
@@ -197,11 +195,8 @@ void rb_treeid_from_blobs(rb_treeid *out, const rb_tree_entries *entries,
 static unsigned char *add_part(struct gathering *g, const char *path, const git_oid *oid,
                                enum rb_mode mode)
 {
+    g->parts.ids = rb_grow(g->parts.ids, g->parts.entries.n, sizeof *g->parts.ids);
     rb_git_entry_add(&g->parts.entries, path, oid, mode);
-    if (g->parts.entries.n > g->ids_cap) {
-        g->ids_cap = g->parts.entries.cap;
-        g->parts.ids = rb_realloc(g->parts.ids, g->ids_cap, sizeof *g->parts.ids);
-    }
     return g->parts.ids[g->parts.entries.n - 1];
 }
 
@@ -212,21 +207,15 @@ static void gather_blob(struct gathering *g, const char *path, const git_oid *oi
     unsigned char *out = add_part(g, path, oid, mode);
     if (g->cache && get_known(out, g->cache, &id, KIND_BLOB))
         return;
-    if (g->missing.n == g->missing.cap) {
-        g->missing.cap = g->missing.cap ? g->missing.cap * 2 : 256;
-        g->missing.items = rb_realloc(g->missing.items, g->missing.cap, sizeof *g->missing.items);
-        g->missing_at = rb_realloc(g->missing_at, g->missing.cap, sizeof *g->missing_at);
-    }
+    g->missing.items = rb_grow(g->missing.items, g->missing.n, sizeof *g->missing.items);
+    g->missing_at = rb_grow(g->missing_at, g->missing.n, sizeof *g->missing_at);
     g->missing_at[g->missing.n] = g->parts.entries.n - 1;
     g->missing.items[g->missing.n++] = g->parts.entries.items[g->parts.entries.n - 1];
 }
 
 static size_t add_folder(struct folders *folders, const char *path, const rb_oid *oid)
 {
-    if (folders->n == folders->cap) {
-        folders->cap = folders->cap ? folders->cap * 2 : 64;
-        folders->items = rb_realloc(folders->items, folders->cap, sizeof *folders->items);
-    }
+    folders->items = rb_grow(folders->items, folders->n, sizeof *folders->items);
     folders->items[folders->n] =
         (struct folder){.path = rb_strdup(path), .oid = *oid, .clean = true};
     return folders->n++;

@@ -30,10 +30,7 @@ void rb_refusals_add(rb_refusals *refusals, char *what, const char *fmt, ...)
     va_start(args, fmt);
     (void)rb_vfail(&text, RB_FOUND, fmt, args);
     va_end(args);
-    if (refusals->n == refusals->cap) {
-        refusals->cap = refusals->cap ? refusals->cap * 2 : 8;
-        refusals->items = rb_realloc(refusals->items, refusals->cap, sizeof *refusals->items);
-    }
+    refusals->items = rb_grow(refusals->items, refusals->n, sizeof *refusals->items);
     refusals->items[refusals->n++] =
         (rb_refusal){rb_safe(what), rb_safe(text.message), rb_safe(text.hint), false};
     free(what);

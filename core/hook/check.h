@@ -24,7 +24,6 @@ typedef struct rb_refusal {
 typedef struct rb_refusals {
     rb_refusal *items;
     size_t n;
-    size_t cap;
 } rb_refusals;
 
 void rb_refusals_clear(rb_refusals *refusals);

@@ -27,10 +27,7 @@ void rb_pendings_clear(rb_pendings *pendings)
 
 static void add_pending(rb_pendings *pendings, size_t index, rb_entry_form *form)
 {
-    if (pendings->n == pendings->cap) {
-        pendings->cap = pendings->cap ? pendings->cap * 2 : 64;
-        pendings->items = rb_realloc(pendings->items, pendings->cap, sizeof *pendings->items);
-    }
+    pendings->items = rb_grow(pendings->items, pendings->n, sizeof *pendings->items);
     pendings->bytes += 2 * form->payload.len;
     pendings->items[pendings->n++] = (rb_pending){.index = index, .form = *form};
     *form = (rb_entry_form){0};

@@ -20,7 +20,6 @@ typedef struct rb_pending { /* a well-formed entry whose signature is to be veri
 typedef struct rb_pendings {
     rb_pending *items;
     size_t n;
-    size_t cap;
     size_t bytes; /* of memory that they use */
 } rb_pendings;
 

@@ -22,7 +22,6 @@ typedef struct loading {
     int64_t *when; /* the latest time of an entry and all before it */
     size_t *after; /* how many entries were finished before it: fewer for a parent */
     size_t n;
-    size_t cap;
     rb_keys ids; /* of found */
     rb_pendings pendings;
 } loading;
@@ -51,12 +50,9 @@ static const void *id_at(const void *loading_, size_t index)
 
 static void grow(loading *l)
 {
-    if (l->n < l->cap)
-        return;
-    l->cap = l->cap ? l->cap * 2 : 1024;
-    l->found = rb_realloc(l->found, l->cap, sizeof *l->found);
-    l->when = rb_realloc(l->when, l->cap, sizeof *l->when);
-    l->after = rb_realloc(l->after, l->cap, sizeof *l->after);
+    l->found = rb_grow(l->found, l->n, sizeof *l->found);
+    l->when = rb_grow(l->when, l->n, sizeof *l->when);
+    l->after = rb_grow(l->after, l->n, sizeof *l->after);
 }
 
 static enum rb_code check_sum(const loading *l, rb_err *err)
@@ -140,10 +136,9 @@ static bool is_foreign(const rb_entry *entry)
 /* Walks depth first, without recursion, because a ledger is as deep as it is long. */
 static enum rb_code walk(loading *l, const rb_oid *tip, rb_err *err)
 {
-    size_t cap = 1024;
     size_t depth = 0;
     size_t done = 0;
-    step *stack = rb_malloc(cap * sizeof *stack);
+    step *stack = rb_grow(NULL, 0, sizeof *stack);
     bool new;
     enum rb_code code = find(l, &stack[0].index, &new, tip, err);
     if (code == RB_OK) {
@@ -174,10 +169,7 @@ static enum rb_code walk(loading *l, const rb_oid *tip, rb_err *err)
         if (is_foreign(&l->found[at->index].entry) && is_foreign(&l->found[index].entry))
             l->found[index].entry.parent_count =
                 0; /* otherwise the walk would read a history of code */
-        if (depth == cap) {
-            cap *= 2;
-            stack = rb_realloc(stack, cap, sizeof *stack);
-        }
+        stack = rb_grow(stack, depth, sizeof *stack);
         stack[depth++] = (step){.index = index};
     }
     free(stack);

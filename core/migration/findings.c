@@ -51,10 +51,7 @@ void rb_findings_clear(rb_findings *findings)
 void rb_findings_add(rb_findings *findings, const char *rule, const char *migration,
                      const char *file, size_t line, const char *fmt, ...)
 {
-    if (findings->n == findings->cap) {
-        findings->cap = findings->cap ? findings->cap * 2 : 8;
-        findings->items = rb_realloc(findings->items, findings->cap, sizeof *findings->items);
-    }
+    findings->items = rb_grow(findings->items, findings->n, sizeof *findings->items);
     rb_buf message = {0};
     va_list args;
     va_start(args, fmt);
@@ -77,12 +74,10 @@ size_t rb_findings_refusing(const rb_findings *findings)
 
 void rb_findings_move(rb_findings *findings, rb_findings *from)
 {
-    size_t n = findings->n + from->n;
-    findings->items = rb_realloc(findings->items, n + 1, sizeof *findings->items);
-    if (from->n > 0)
-        memcpy(findings->items + findings->n, from->items, from->n * sizeof *from->items);
-    findings->n = n;
-    findings->cap = n + 1;
+    for (size_t i = 0; i < from->n; i++) {
+        findings->items = rb_grow(findings->items, findings->n, sizeof *findings->items);
+        findings->items[findings->n++] = from->items[i];
+    }
     free(from->items);
     *from = (rb_findings){0};
 }

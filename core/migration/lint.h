@@ -22,7 +22,6 @@ typedef struct rb_finding {
 typedef struct rb_findings {
     rb_finding *items;
     size_t n;
-    size_t cap;
 } rb_findings;
 
 void rb_findings_clear(rb_findings *findings);

@@ -48,10 +48,7 @@ static const void *name_of(const void *here, size_t i)
 
 void rb_tags_here_add(rb_tags_here *here, const char *name, const char *object)
 {
-    if (here->n == here->cap) {
-        here->cap = here->cap ? here->cap * 2 : 64;
-        here->items = rb_realloc(here->items, here->cap, sizeof *here->items);
-    }
+    here->items = rb_grow(here->items, here->n, sizeof *here->items);
     here->keys.key = name_of;
     here->keys.list = here;
     here->keys.names = true;

@@ -60,7 +60,6 @@ typedef struct rb_tags_here {
         char object[RB_OID_HEX];
     } * items;
     size_t n;
-    size_t cap;
     rb_keys keys;
 } rb_tags_here;
 void rb_tags_here_add(rb_tags_here *here, const char *name, const char *object);

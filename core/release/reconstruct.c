@@ -28,7 +28,6 @@ struct part {
 struct parts {
     struct part *items;
     size_t n;
-    size_t cap;
 };
 
 static void parts_clear(struct parts *parts)
@@ -52,10 +51,7 @@ static enum rb_code add_part(struct parts *parts, const char *folder, const char
     for (size_t i = parts->n; i > 0; i--)
         if (strcmp(parts->items[i - 1].path, full) == 0)
             return RB_OK;
-    if (parts->n == parts->cap) {
-        parts->cap = parts->cap ? parts->cap * 2 : 64;
-        parts->items = rb_realloc(parts->items, parts->cap, sizeof *parts->items);
-    }
+    parts->items = rb_grow(parts->items, parts->n, sizeof *parts->items);
     parts->items[parts->n++] = (struct part){.path = full, .executable = executable, .data = *data};
     full = NULL;
     *data = (rb_buf){0};

@@ -260,10 +260,7 @@ void rb_tokens_read(rb_tokens *out, const char *text, size_t len, const char *en
     rb_sql_init(&sql, text, len, engine);
     *out = (rb_tokens){0};
     while (rb_sql_next(&token, &sql)) {
-        if (out->n == out->cap) {
-            out->cap = out->cap ? out->cap * 2 : 32;
-            out->items = rb_realloc(out->items, out->cap, sizeof *out->items);
-        }
+        out->items = rb_grow(out->items, out->n, sizeof *out->items);
         out->items[out->n++] = token;
     }
 }

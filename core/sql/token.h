@@ -69,7 +69,6 @@ bool rb_sql_next(rb_token *out, rb_sql *sql);
 typedef struct rb_tokens {
     rb_token *items;
     size_t n;
-    size_t cap;
 } rb_tokens;
 
 /* Same as rb_sql_next(), for SQLite's dialect; *at moves to the end of the token. */

@@ -22,16 +22,12 @@ struct rb_revoked {
     int krl;       /* a file in memory with the KRL's bytes; -1: `known` is the whole list */
     answer *known; /* the keys of a list, sorted, or what ssh-keygen answered so far */
     size_t n;
-    size_t cap;
     pthread_mutex_t lock;
 };
 
 static void add(rb_revoked *revoked, const rb_buf *blob, bool is_revoked)
 {
-    if (revoked->n == revoked->cap) {
-        revoked->cap = revoked->cap ? revoked->cap * 2 : 16;
-        revoked->known = rb_realloc(revoked->known, revoked->cap, sizeof *revoked->known);
-    }
+    revoked->known = rb_grow(revoked->known, revoked->n, sizeof *revoked->known);
     answer *a = &revoked->known[revoked->n++];
     *a = (answer){.revoked = is_revoked};
     rb_buf_add(&a->blob, blob->data, blob->len);

@@ -190,10 +190,7 @@ static bool read_line(rb_signer *signer, const char *p, rb_err *err)
 
 static void add_signer(rb_signers *signers, rb_signer *signer)
 {
-    if (signers->n == signers->cap) {
-        signers->cap = signers->cap ? signers->cap * 2 : 16;
-        signers->items = rb_realloc(signers->items, signers->cap, sizeof *signers->items);
-    }
+    signers->items = rb_grow(signers->items, signers->n, sizeof *signers->items);
     signers->items[signers->n++] = *signer;
     *signer = (rb_signer){0};
 }

@@ -29,7 +29,6 @@ typedef struct rb_signers {
     char *path; /* for messages */
     rb_signer *items;
     size_t n;
-    size_t cap;
     size_t *by_key;             /* indices of items, ordered by key blob */
     size_t skipped;             /* lines that could not be parsed */
     size_t first_skipped;       /* number of the first */

@@ -41,10 +41,8 @@ struct rb_pg_tables {
     json_t *catalog;
     relation *relations; /* sorted by oid */
     size_t n;
-    size_t cap;
     named *names;
     size_t name_count;
-    size_t name_cap;
 };
 
 rb_pg_tables *rb_pg_tables_new(json_t *catalog)
@@ -134,10 +132,7 @@ enum rb_code rb_pg_add_relation(rb_pg_tables *tables, const PGresult *row, rb_er
 {
     enum { OID, SCHEMA, NAME, KIND, PARTITION, DEFINITION };
     json_t *entry;
-    if (tables->n == tables->cap) {
-        tables->cap = tables->cap ? 2 * tables->cap : 256;
-        tables->relations = rb_realloc(tables->relations, tables->cap, sizeof *tables->relations);
-    }
+    tables->relations = rb_grow(tables->relations, tables->n, sizeof *tables->relations);
     relation *r = &tables->relations[tables->n++];
     *r = (relation){.oid = number(row, OID),
                     .schema = rb_strdup(PQgetvalue(row, 0, SCHEMA)),
@@ -221,10 +216,7 @@ static char *join_columns(const relation *table, const char *numbers, const json
 static named *add_named(rb_pg_tables *tables, relation *self, relation *table, const char *kind,
                         json_t *entry)
 {
-    if (tables->name_count == tables->name_cap) {
-        tables->name_cap = tables->name_cap ? 2 * tables->name_cap : 256;
-        tables->names = rb_realloc(tables->names, tables->name_cap, sizeof *tables->names);
-    }
+    tables->names = rb_grow(tables->names, tables->name_count, sizeof *tables->names);
     named *name = &tables->names[tables->name_count++];
     *name = (named){.self = self, .table = table, .kind = kind, .entry = entry};
     return name;

@@ -21,7 +21,6 @@
 typedef struct statements {
     rb_sql_statement *items;
     size_t n;
-    size_t cap;
 } statements;
 
 static void statements_clear(statements *s)
@@ -32,10 +31,7 @@ static void statements_clear(statements *s)
 
 static void add_statement(statements *out, const rb_sql_statement *s)
 {
-    if (out->n == out->cap) {
-        out->cap = out->cap ? out->cap * 2 : 16;
-        out->items = rb_realloc(out->items, out->cap, sizeof *out->items);
-    }
+    out->items = rb_grow(out->items, out->n, sizeof *out->items);
     out->items[out->n++] = *s;
 }
 
