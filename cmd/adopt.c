@@ -23,9 +23,12 @@ static void show(const rb_cli *cli, const json_t *doc)
     rb_ui_text(cli, &text, false);
     rb_json_each (note, json_object_get(doc, "notes"))
         rb_ui_item("note: {.}", note);
-    rb_ui_item("{environment} {drift?differs from:agrees with} {release}[; {release} is live there "
-               "from now on{recorded?:}]",
-               doc);
+    rb_ui_item(
+        json_is_true(json_object_get(doc, "recorded"))
+            ? "{environment} {drift?differs from:agrees with} {release}; {release} is live "
+              "there from now on"
+            : "{environment} {drift?differs from:agrees with} {release}; nothing is recorded",
+        doc);
 }
 
 static enum rb_code check_live(const rb_env_session *site, rb_err *err)

@@ -64,6 +64,20 @@ static char *standing_folder(const char *path)
     return at;
 }
 
+/* Returns what of the environment's folder exists and cannot be written by this user, or NULL. */
+static char *closed_path(const char *root)
+{
+    static const char *const names[] = {"", "/.rbtool", "/releases", "/.rbtool/lock",
+                                        "/.rbtool/state.db"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        char *path = rb_format("%s%s", root, names[i]);
+        if (access(path, W_OK) != 0 && errno != ENOENT)
+            return path;
+        free(path);
+    }
+    return NULL;
+}
+
 static void check_root(const check *c)
 {
     const char *root = c->env->root;
@@ -72,12 +86,14 @@ static void check_root(const check *c)
     if (!passes(c, "root", rb_root_trust(root, &why), &why))
         return;
     if (stat(root, &st) == 0 && S_ISDIR(st.st_mode)) {
+        RB_AUTO(rb_free_str) char *closed = closed_path(root);
+        const char *path = closed ? closed : root;
+        (void)!stat(path, &st);
         const struct passwd *owner = getpwuid(st.st_uid);
-        bool may = access(root, W_OK | X_OK) == 0;
-        add(c, "root", may ? LEVEL_OK : LEVEL_ERROR,
-            may ? NULL : "run rbtool as a user who may write there", "%s belongs to %s%s", root,
+        add(c, "root", closed ? LEVEL_ERROR : LEVEL_OK,
+            closed ? "run rbtool as a user who may write there" : NULL, "%s belongs to %s%s", path,
             owner ? owner->pw_name : "a user without a name",
-            may ? "" : ", and this user cannot write it");
+            closed ? ", and this user cannot write it" : "");
     } else if (stat(root, &st) == 0) {
         add(c, "root", LEVEL_ERROR, "name a folder", "%s is not a folder", root);
     } else {

@@ -115,15 +115,25 @@ static void note_missing(const rb_cli *cli, const struct missing *missing, const
     }
 }
 
+static void note_ignored(const rb_cli *cli, const char *how, size_t count, const char *first)
+{
+    if (count > 0)
+        rb_ui_note(cli,
+                   "%zu of the entries %s count%s for nothing, since a server with rbtool's hooks "
+                   "refuses them; the first is %s",
+                   count, how, count == 1 ? "s" : "", first);
+}
+
 static void print(rb_cli *cli, const rb_sync *sync, const struct missing *missing)
 {
     char hex[RB_OID_HEX];
     rb_oid_hex(&sync->tip, hex);
     RB_AUTO(rb_json_freep)
-    json_t *document =
-        rb_json_make("remote:s received:n sent:n merged:b ignored:n unsent:b tip:s missing:j",
-                     sync->remote, sync->received, sync->sent, sync->merged, sync->ignored,
-                     sync->unsent, sync->exists ? hex : NULL, missing_json(missing));
+    json_t *document = rb_json_make(
+        "remote:s received:n sent:n merged:b ignored:n sentIgnored:n unsent:b tip:s "
+        "missing:j",
+        sync->remote, sync->received, sync->sent, sync->merged, sync->ignored, sync->sent_ignored,
+        sync->unsent, sync->exists ? hex : NULL, missing_json(missing));
     if (cli->json)
         rb_ui_json(cli, document);
     else
@@ -133,11 +143,8 @@ static void print(rb_cli *cli, const rb_sync *sync, const struct missing *missin
                    document);
     if (cli->json)
         return;
-    if (sync->ignored > 0)
-        rb_ui_note(cli,
-                   "%zu of the entries received count%s for nothing, since a server with rbtool's "
-                   "hooks refuses them; the first is %s",
-                   sync->ignored, sync->ignored == 1 ? "s" : "", sync->ignored_one);
+    note_ignored(cli, "received", sync->ignored, sync->ignored_one);
+    note_ignored(cli, "sent", sync->sent_ignored, sync->sent_ignored_one);
     note_missing(cli, missing, sync->remote);
 }
 

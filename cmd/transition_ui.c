@@ -65,6 +65,30 @@ static void note_list(const rb_cli *cli, const char *template, const json_t *lis
     }
 }
 
+/* What could not be restored is a result, which --quiet does not hide. */
+static void show_restored(const rb_cli *cli, const json_t *document)
+{
+    rb_json_each (item, json_object_get(document, "putBack")) {
+        const bool missing = rb_json_int(item, "missingCount", 0) > 0;
+        RB_AUTO(rb_free_str)
+        char *line =
+            rb_template(missing ? "  from backup {from}: {table}[.{column}]: {restored} "
+                                  "restored, {missingCount} could not be[: {reason}][; they "
+                                  "are in {copy}]"
+                                : "  from backup {from}: {table}[.{column}]: {restored} "
+                                  "restored, 0 could not be[: {reason}]",
+                        item);
+        RB_AUTO(rb_free_str)
+        char *next =
+            rb_format("%s; `rbtool restore %s --env %s -n` shows what can be restored", line,
+                      rb_json_str(item, "from"), rb_json_str(document, "environment"));
+        if (missing)
+            rb_ui_line("%s", next);
+        else
+            rb_ui_note(cli, "%s", line);
+    }
+}
+
 static void show_outcome(const rb_cli *cli, const json_t *document, const json_t *plan)
 {
     rb_json_each (item, json_object_get(document, "steps")) {
@@ -74,17 +98,7 @@ static void show_outcome(const rb_cli *cli, const json_t *document, const json_t
         rb_ui_output(cli, "    ", rb_json_str(item, "output"));
     }
     note_list(cli, "  failed: {message}", json_object_get(document, "failures"));
-    rb_json_each (item, json_object_get(document, "putBack")) {
-        RB_AUTO(rb_free_str)
-        char *line =
-            rb_template(rb_json_int(item, "missingCount", 0) > 0
-                            ? "  from backup {from}: {table}[.{column}]: {restored} restored, "
-                              "{missingCount} could not be[: {reason}][; they are in {copy}]"
-                            : "  from backup {from}: {table}[.{column}]: {restored} restored, 0 "
-                              "could not be[: {reason}]",
-                        item);
-        rb_ui_note(cli, "%s", line);
-    }
+    show_restored(cli, document);
     note_list(cli, "  backup: what database {database} lost is in {path}",
               json_object_get(document, "backups"));
     RB_AUTO(rb_buf_clear) rb_buf points = {0};

@@ -302,6 +302,7 @@ static enum rb_code run(rb_cli *cli, rb_options *o, rb_err *err)
     run.how = o->all ? RB_CHAIN_KEEP : o->no_cache ? RB_CHAIN_FRESH : 0;
     RB_TRY(rb_session_ledger(&cli->session, err));
     RB_TRY(load_chain(&run, err));
+    o->all = o->all || (o->restore && o->argc == 0);
     if (o->restore)
         RB_TRY(restore(&run, err));
     RB_TRY(check_wanted(&run, o, err));

@@ -299,8 +299,14 @@ static bool fits(const rb_shape *shape, const json_t *json, const place *at, rb_
         return true;
     if (shape->text && json_is_string(json))
         shape = shape->text;
-    if (!value_fits(shape, json))
-        return fault_at(fault, at, describe(shape), json);
+    if (!value_fits(shape, json)) {
+        fault_at(fault, at, describe(shape), json);
+        if (shape->secret) {
+            free(fault->found);
+            fault->found = rb_strdup("a value that is not shown, as it may hold a password");
+        }
+        return false;
+    }
     switch (shape->kind) {
     case RB_SHAPE_OBJECT:
         return object_fits(shape->either ? choose(shape->either, json) : shape, json, at, fault);

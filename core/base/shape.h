@@ -8,6 +8,7 @@
  *  - "title" is what a fault says was expected. "description" is for people;
  *  - a string that only certain texts fit is a definition ($defs) whose name has a function, and
  *    whose "pattern" is for other tools;
+ *  - what is "writeOnly" may hold a password, so a fault does not show it;
  *  - "anyOf" and "oneOf" are: something or null, a string or an object, or one of several objects.
  */
 #ifndef RB_BASE_SHAPE_H
@@ -49,6 +50,7 @@ struct rb_shape {
     int64_t max;                  /* 0: no limit of its own (INTEGER: RB_INTEGER_MAX) */
     bool unique;                  /* ARRAY of strings: none twice */
     bool open;                    /* OBJECT: other keys are fine */
+    bool secret;                  /* may hold a password: a fault does not show what was found */
     /* OBJECT: the first of these whose first required member the value has, else the last; ends
      * with NULL */
     const rb_shape *const *either;

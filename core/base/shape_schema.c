@@ -153,6 +153,8 @@ static rb_shape *read_shape(const reading *r, const json_t *schema)
     const char *title = rb_json_str(schema, "title");
     title = title ? title : rb_json_str(meant, "title");
     shape->expected = title ? title : shape->expected;
+    shape->secret = json_is_true(json_object_get(schema, "writeOnly")) ||
+                    json_is_true(json_object_get(meant, "writeOnly"));
     return shape;
 }
 

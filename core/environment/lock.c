@@ -57,7 +57,10 @@ enum rb_code rb_lock_take(rb_lock **out, const char *root, rb_err *err)
     RB_TRY(rb_root_hold(root, err));
     int fd = rb_at_open(path, O_RDWR | O_CREAT, 0644);
     if (fd < 0)
-        return rb_fail_errno(err, RB_ERROR, "cannot open the environment's lock %s", path);
+        return rb_fail_errno(err, RB_ERROR,
+                             "cannot open the environment's lock %s\nrun rbtool as the user who "
+                             "deploys there; `rbtool env check` shows what this user cannot write",
+                             path);
     if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
         bool busy = errno == EWOULDBLOCK;
         int saved = errno;

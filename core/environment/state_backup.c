@@ -64,17 +64,19 @@ static enum rb_code read_row(rb_backup_row *out, rb_state *state, const json_t *
     }
     RB_TRY(rb_state_query(
         &restored, state, err,
-        "SELECT DISTINCT json_extract(r.item, '$[0]'), json_extract(r.item, '$[1]') FROM restored "
-        "r LEFT JOIN transition_log t ON t.id = r.transition_id LEFT JOIN restore h ON h.id = "
+        "SELECT json_extract(r.item, '$[0]'), json_extract(r.item, '$[1]'), "
+        "max(coalesce(json_extract(r.item, '$[2]'), 1)) FROM restored r LEFT JOIN transition_log t "
+        "ON t.id = r.transition_id LEFT JOIN restore h ON h.id = "
         "r.transition_id WHERE r.backup_id = ?1 AND r.transition_id IS NOT ?2 AND "
-        "json_valid(r.item) AND (h.committed = 1 OR (t.id IS NOT NULL AND " COMMITTED ")) ORDER BY "
-        "r.rowid",
+        "json_valid(r.item) AND (h.committed = 1 OR (t.id IS NOT NULL AND " COMMITTED ")) GROUP BY "
+        "1, 2 ORDER BY min(r.rowid)",
         "[I,s?]", (json_int_t)out->id, asking));
     out->restored = json_array();
     rb_json_each (item, restored)
         json_array_append_new(out->restored,
-                              json_pack("{s:s?,s:s?}", "table", rb_state_cell(item, 0), "column",
-                                        rb_state_cell(item, 1)));
+                              json_pack("{s:s?,s:s?,s:b}", "table", rb_state_cell(item, 0),
+                                        "column", rb_state_cell(item, 1), "any",
+                                        json_integer_value(json_array_get(item, 2)) > 0));
     return RB_OK;
 }
 
@@ -132,7 +134,8 @@ enum rb_code rb_state_backup_restored(rb_state *state, int64_t id, const char *t
         RB_AUTO(rb_buf_clear) rb_buf key = {0};
         RB_AUTO(rb_json_freep)
         json_t *names =
-            json_pack("[s?,s?]", rb_json_str(item, "table"), rb_json_str(item, "column"));
+            json_pack("[s?,s?,I]", rb_json_str(item, "table"), rb_json_str(item, "column"),
+                      (json_int_t)rb_json_int(item, "restored", 0));
         rb_json_canonical(&key, names);
         RB_TRY(rb_state_change(
             state, err, "REPLACE INTO restored(backup_id, item, transition_id) VALUES (?, ?, ?)",

@@ -33,6 +33,7 @@ void rb_sync_clear(rb_sync *sync)
 {
     free(sync->remote);
     free(sync->ignored_one);
+    free(sync->sent_ignored_one);
     *sync = (rb_sync){0};
 }
 
@@ -260,18 +261,20 @@ static enum rb_code push(const struct syncing *s, const struct sides *sides, con
     return code;
 }
 
-static void note_ignored(rb_sync *out, const rb_ledger *theirs, const rb_ledger *known)
+/* Counts the entries of `from` that `known` (NULL: nothing is) does not have and that a server
+ * refuses. */
+static void note_ignored(size_t *count, char **one, const rb_ledger *from, const rb_ledger *known)
 {
-    out->ignored = 0;
-    for (size_t i = 0; i < theirs->n; i++) {
-        const rb_entry *entry = &theirs->items[i];
+    *count = 0;
+    for (size_t i = 0; i < from->n; i++) {
+        const rb_entry *entry = &from->items[i];
         const char *why = rb_ledger_fault(entry);
-        if (!why || rb_ledger_find(known, &entry->id))
+        if (!why || (known && rb_ledger_find(known, &entry->id)))
             continue;
-        if (out->ignored++ == 0) {
+        if ((*count)++ == 0) {
             RB_AUTO(rb_free_str) char *name = entry_name(entry);
-            free(out->ignored_one);
-            out->ignored_one = rb_format("%s: %s", name, why);
+            free(*one);
+            *one = rb_format("%s: %s", name, why);
         }
     }
 }
@@ -324,6 +327,8 @@ static enum rb_code settle(rb_sync *out, const struct syncing *s, const struct s
             return pushed;
         out->unsent = pushed != RB_OK;
         out->sent += pushed == RB_OK ? count_missing(&one, both, theirs) : 0;
+        if (pushed == RB_OK)
+            note_ignored(&out->sent_ignored, &out->sent_ignored_one, both, theirs);
     }
     enum rb_code code = keep(out, s, sides, &kept);
     if (code != RB_OK) {
@@ -332,7 +337,7 @@ static enum rb_code settle(rb_sync *out, const struct syncing *s, const struct s
     }
     out->received = theirs ? count_missing(&one, theirs, s->first) : 0;
     if (theirs)
-        note_ignored(out, theirs, s->first);
+        note_ignored(&out->ignored, &out->ignored_one, theirs, s->first);
     rb_ledger_pin(s->repo, both->ids.n > 0 ? both->ids.items[0] : "");
     if (pushed != RB_OK)
         return rb_err_prefix(err, "what was fetched is kept (%zu received), but nothing was sent",

@@ -13,15 +13,17 @@
 #include "ledger/ledger.h"
 
 typedef struct rb_sync {
-    char *remote;      /* its name */
-    size_t received;   /* entries that were new here */
-    size_t sent;       /* entries that were new there */
-    bool merged;       /* one of them joins the two */
-    bool unsent;       /* entries here were not pushed */
-    size_t ignored;    /* of those received: entries that a server with rbtool's hooks would have
-                          refused */
-    char *ignored_one; /* the first of them, and why; NULL: none */
-    rb_oid tip;        /* of both sides now; not set when neither has a ledger */
+    char *remote;        /* its name */
+    size_t received;     /* entries that were new here */
+    size_t sent;         /* entries that were new there */
+    bool merged;         /* one of them joins the two */
+    bool unsent;         /* entries here were not pushed */
+    size_t ignored;      /* of those received: entries that a server with rbtool's hooks would have
+                            refused */
+    char *ignored_one;   /* the first of them, and why; NULL: none */
+    size_t sent_ignored; /* the same of those sent */
+    char *sent_ignored_one;
+    rb_oid tip; /* of both sides now; not set when neither has a ledger */
     bool exists;
 } rb_sync;
 void rb_sync_clear(rb_sync *sync);

@@ -1,5 +1,6 @@
 #include "transition/backups.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -42,6 +43,7 @@ static json_t *describe(const rb_env *env, const rb_backup_row *row, const rb_st
     RB_AUTO(rb_free_str) char *shown = rb_safe(path);
     struct stat st;
     bool exists = rb_at_look(&st, path) == 0;
+    bool hidden = !exists && errno == EACCES; /* from this user */
     int64_t until = row->at + (int64_t)env->keep_backups * DAY;
     bool needed = (row->from && rb_strs_has(used, row->from)) || rb_strs_has(used, row->to);
     json_t *item = json_object();
@@ -53,11 +55,21 @@ static json_t *describe(const rb_env *env, const rb_backup_row *row, const rb_st
     json_object_set_new(item, "at", json_integer(row->at));
     rb_json_set_str(item, "path", shown);
     json_object_set_new(item, "bytes", json_integer(exists ? st.st_size : row->bytes));
-    rb_json_set_str(item, "state", row->pruned ? "pruned" : exists ? "available" : "missing");
+    rb_json_set_str(item, "state",
+                    row->pruned ? "pruned"
+                    : exists    ? "available"
+                    : hidden    ? "unreadable"
+                                : "missing");
     json_object_set_new(item, "keptUntil", json_integer(until));
     json_object_set_new(item, "expired", json_boolean(exists && !needed && until < time(NULL)));
     json_object_set(item, "items", row->items);
-    json_object_set(item, "restored", row->restored);
+    json_t *restored = json_array();
+    json_object_set_new(item, "restored", restored);
+    rb_json_each (done, row->restored)
+        if (json_is_true(json_object_get(done, "any")))
+            json_array_append_new(restored,
+                                  json_pack("{s:O?,s:O?}", "table", json_object_get(done, "table"),
+                                            "column", json_object_get(done, "column")));
     return item;
 }
 

@@ -69,8 +69,9 @@ static enum rb_code fail_schema(const rb_run *run, rb_plan_database *d, rb_db *d
         rb_plan_database_judge(&named, &left, d, catalog);
     }
     RB_AUTO(rb_free_str) char *list = rb_plan_list_differences(named);
-    return rb_fail(err, RB_FOUND, "database %s did not come out at the schema of %s: %s", d->name,
-                   run->request->to->tag, list);
+    RB_AUTO(rb_free_str) char *fix = rb_plan_scripts_hint(d, run->request);
+    return rb_fail(err, RB_FOUND, "database %s did not come out at the schema of %s: %s\n%s",
+                   d->name, run->request->to->tag, list, fix);
 }
 
 static enum rb_code verify(rb_run *run, rb_plan_database *d, rb_db *db,

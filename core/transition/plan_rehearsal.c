@@ -25,12 +25,10 @@ static void judge_rehearsal(rb_plan *plan, rb_plan_database *d, const rb_plan_re
     if (json_array_size(wrong) > 0) {
         RB_AUTO(rb_free_str) char *list = rb_plan_list_differences(wrong);
         RB_AUTO(rb_free_str) char *drift = rb_plan_drift_advice(d, rq, list, false);
-        RB_AUTO(rb_free_str) char *scripts = rb_plan_with(rq, "--scripts-from TAG");
-        RB_AUTO(rb_free_str)
-        char *fix = rb_format("; fix the scripts in a later release and name it with %s", scripts);
+        RB_AUTO(rb_free_str) char *fix = rb_plan_scripts_hint(d, rq);
         rb_plan_decide(plan, "schema", RB_FOUND,
-                       "database %s would not come out at the schema of %s: %s%s", d->name,
-                       rq->to->tag, list, drift[0] ? drift : fix);
+                       "database %s would not come out at the schema of %s: %s%s\n%s", d->name,
+                       rq->to->tag, list, drift, drift[0] ? "" : fix);
     }
     if (json_array_size(left) == 0)
         return;
@@ -189,8 +187,10 @@ static enum rb_code rehearse_on(bool *ran, rb_plan *plan, rb_plan_database *d,
     if (code != RB_OK) {
         RB_AUTO(rb_free_str) char *drift = rb_plan_drift_advice(d, rq, why.message, true);
         bool exists = rb_plan_meets_existing(d, rq, why.message);
+        RB_AUTO(rb_free_str) char *fix = rb_plan_scripts_hint(d, rq);
         rb_plan_decide(plan, exists ? "tracking" : "script", exists ? RB_DECIDE : RB_FOUND,
-                       "database %s: %s%s\n%s", d->name, why.message, drift, why.hint);
+                       "database %s: %s%s\n%s", d->name, why.message, drift,
+                       why.hint[0] || drift[0] ? why.hint : fix);
         return RB_OK;
     }
     judge_rehearsal(plan, d, rq, &outcome);

@@ -19,6 +19,33 @@ char *rb_plan_with(const rb_plan_request *rq, const char *option)
     return rq->command ? rb_format("`%s %s`", rq->command, option) : rb_strdup(option);
 }
 
+char *rb_plan_with_scripts(const rb_plan_request *rq)
+{
+    static const char option[] = " --scripts-from ";
+    const char *at = rq->command ? strstr(rq->command, option) : NULL;
+    if (!at)
+        return rb_plan_with(rq, "--scripts-from TAG");
+    const char *rest = at + strlen(option);
+    return rb_format("`%.*s%s --scripts-from TAG`", (int)(at - rq->command), rq->command,
+                     rest + strcspn(rest, " "));
+}
+
+char *rb_plan_scripts_hint(const rb_plan_database *d, const rb_plan_request *rq)
+{
+    const char *command = rq->command ? rq->command : "";
+    bool down = false;
+    for (size_t i = 0; i < d->step_count; i++)
+        down = down || !d->steps[i].up;
+    if (!down || (!strstr(command, " revert ") && !strstr(command, " deploy ")))
+        return rb_strdup("");
+    RB_AUTO(rb_free_str) char *scripts = rb_plan_with_scripts(rq);
+    RB_AUTO(rb_free_str) char *rest = rb_plan_with(rq, "--only app,flags,config");
+    const bool whole = !strstr(command, " --only ");
+    return rb_format("fix the down script in a later release and take it from there with %s%s%s",
+                     scripts, whole ? ", or leave the databases as they are with " : "",
+                     whole ? rest : "");
+}
+
 /* Counts the flags that only `one` has; changed: also those that have another state in `other`. */
 static size_t count_other(const rb_manifest *one, const rb_manifest *other, bool changed)
 {

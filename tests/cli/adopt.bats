@@ -67,8 +67,10 @@ untouched() {
     [ "$(jq -c '[.recorded, (.drift | map(.part) | sort)]' <<<"$output")" = \
         '[false,["app","app","config","db"]]' ]
     run -1 rbtool adopt v1.1.0 -n
+    [[ $output == *"prod differs from v1.1.0; nothing is recorded"* && $output != *"from now on"* ]]
     [ "$(rbtool status --json | jq -c .state)" = '"empty"' ]
-    rbtool adopt v1.1.0 --yes --accept-drift
+    run -0 rbtool adopt v1.1.0 --yes --accept-drift
+    [[ $output == *"v1.1.0 is live there from now on"* ]]
     [ "$(rbtool status --json | jq -r .release)" = v1.1.0 ]
     fails 2 "prod is at v1.1.0, by rbtool's own record" rbtool adopt v1.0.0 --yes
 }

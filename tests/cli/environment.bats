@@ -36,6 +36,18 @@ with() {
     settled_at v1.0.0
 }
 
+@test "a database url that is wrong is not shown, because it may hold a password" {
+    release v1.0.0
+    for url in '"postgres ql://u:s3cret@host/x"' '"host=h password=s3cret"' '{"url": "postgresql://u:s3cret@h/x"}'; do
+        settings ".environments.prod.databases.main = $url"
+        fails 2 "environments.prod.databases.main: expected sqlite:PATH" rbtool --config "$SETTINGS" deploy v1.0.0 --yes
+        [[ $output != *s3cret* ]]
+    done
+    settings '.environments.prod.databases = "postgresql://u:s3cret@h/x"'
+    fails 2 "environments.prod.databases: expected an object" rbtool --config "$SETTINGS" status
+    [[ $output != *s3cret* ]]
+}
+
 @test "a file below the folders that rbtool manages is refused, through a symlink too" {
     two_releases
     ln -s releases/v1.0.0 "$PROD/old"

@@ -113,6 +113,14 @@ trusted() {
     rbtool verify --all
 }
 
+@test "verify --restore needs no commit at HEAD" {
+    keep v1.2.0
+    git tag -d v1.2.0 >/dev/null
+    git symbolic-ref HEAD refs/heads/none
+    run -1 rbtool verify --restore
+    [[ $output == *"not here v1.2.0"*"git update-ref refs/tags/v1.2.0"* ]]
+}
+
 @test "verify --restore or mark gap resolves the newest release when its tag and object are missing" {
     keep v1.2.0
     lose v1.2.0

@@ -341,3 +341,18 @@ verdict() {
     rbtool mark v7.7.7 gap -m 'never was'
     rbtool verify --all
 }
+
+@test "sync says that it sent an entry that counts for nothing" {
+    git init -q --bare "$BATS_TEST_TMPDIR/plain.git"
+    git remote add plain "$BATS_TEST_TMPDIR/plain.git"
+    good=$(forge 'verdict v1.0.0 good' . "$FIRST")
+    tip "$(git cat-file commit "$good" | sed 's/good/bad/' | git hash-object -t commit -w --stdin)"
+    run -0 --separate-stderr rbtool sync plain --json
+    [ "$(jq -c '[.sent, .sentIgnored]' <<<"$output")" = '[2,1]' ]
+    schema sync <<<"$output"
+    tip "$(git cat-file commit "$good" | sed 's/good/bad/' | git hash-object -t commit -w --stdin)"
+    git push -q plain :refs/rbtool/ledger
+    git update-ref -d refs/rbtool/remotes/plain/ledger
+    run -0 rbtool sync plain
+    [[ $output == *"1 of the entries sent counts for nothing"*"signature does not match"* ]]
+}

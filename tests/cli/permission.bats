@@ -52,7 +52,10 @@ denied() {
     for command in "deploy v1.1.0" "revert v1.0.0 --to v1.1.0" resume abort; do
         # shellcheck disable=SC2086
         denied "Permission denied" $command --yes
+        [[ $output == *"rbtool env check"* ]]
     done
+    chown 65534 "$PROD"
+    fails 1 "$PROD/.rbtool belongs to root, and this user cannot write it" as_nobody env check
     settled_at v1.0.0
 }
 

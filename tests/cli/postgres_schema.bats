@@ -1,6 +1,8 @@
 #!/usr/bin/env bats
 # What is shown of a PostgreSQL schema: differences of two releases, drift of an environment.
 
+bats_require_minimum_version 1.5.0
+
 load lib
 load transition
 load postgres
@@ -80,4 +82,22 @@ SQL
         -c "ALTER DATABASE restored RENAME TO $PGNAME"
     run rbtool status --json
     jq -e '.drift == []' <<<"$output"
+}
+
+@test "a revert that would leave another schema says that alone, and how to take other scripts" {
+    printf 'ALTER TABLE orders ADD COLUMN note text NOT NULL DEFAULT $$x$$;\n' >migrations/0003_note.up.sql
+    printf 'ALTER TABLE orders DROP COLUMN note;\n' >migrations/0003_note.down.sql
+    git add -A
+    git commit -qm 'shop: notes'
+    release v1.1.0
+    printf 'ALTER TABLE orders ALTER note DROP NOT NULL;\n' >migrations/0003_note.down.sql
+    git commit -qam 'shop: another way back'
+    release v1.2.0 --accept RB002,RB004
+    rbtool deploy v1.0.0 --yes
+    rbtool deploy v1.1.0 --yes
+    rm -rf .git/rbtool # the schema of v1.0.0 is rebuilt while the copy is open
+    run -1 --separate-stderr rbtool plan v1.1.0 --scripts-from v1.2.0 --json
+    jq -e '[.decisions[].code] == ["schema"]' <<<"$output"
+    # shellcheck disable=SC2016 # the backquotes are the hint's
+    jq -e '.decisions[0].hint | contains("`rbtool revert v1.1.0 --env prod --scripts-from TAG`")' <<<"$output"
 }

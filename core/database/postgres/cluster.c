@@ -26,6 +26,7 @@ static struct {
     int size;
     char *dir;
     char *cache;
+    int open; /* databases in it that are open */
 } cluster;
 
 /* Returns the folder of PostgreSQL's programs: of initdb in PATH, else of Debian's newest version;
@@ -129,7 +130,8 @@ enum rb_code rb_pg_cluster_start(bool *started, const rb_db_limits *limits, rb_e
     *started = false;
     if (cluster.dir && getpid() != cluster.owner)
         return RB_OK;
-    if (is_running() && (!limits || (cluster.memory == memory && cluster.size == size)))
+    const bool fits = !limits || (cluster.memory == memory && cluster.size == size);
+    if (is_running() && (fits || cluster.open > 0))
         return RB_OK;
     rb_pg_cluster_stop(true);
     RB_AUTO(rb_free_str) char *programs = find_programs();
@@ -159,6 +161,11 @@ char *rb_pg_cluster_maker(void)
     if (server)
         rb_pg_cache_add_program(&out, server);
     return server ? rb_strdup(rb_buf_str(&out)) : NULL;
+}
+
+void rb_pg_cluster_use(int databases)
+{
+    cluster.open += databases;
 }
 
 bool rb_pg_cluster_is_kept(void)

@@ -25,9 +25,11 @@
 #define RB_PG_CLUSTER_OWNER "rbtool"
 
 /* Starts the cluster unless it runs. limits: `memory` for each server process, `size` for all
- * files. A cluster with other limits is stopped first. NULL: no limits, and any running cluster
- * will do. *started: it was started now. */
+ * files. A cluster with other limits is stopped first, unless a database in it is open. NULL: no
+ * limits, and any running cluster will do. *started: it was started now. */
 enum rb_code rb_pg_cluster_start(bool *started, const rb_db_limits *limits, rb_err *err);
+/* Adds to the number of databases in the cluster that are open. */
+void rb_pg_cluster_use(int databases);
 /* Stops the cluster and waits until its folder is removed. keep: it may be moved to the cache. Does
  * nothing in a forked process. */
 void rb_pg_cluster_stop(bool keep);

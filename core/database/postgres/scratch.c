@@ -13,12 +13,9 @@
 #include <unistd.h>
 
 #include "base/hash.h"
-
 #include "sql/token.h"
 
-#define KEPT_OPEN                                                                                  \
-    24 /* databases that are left to be removed with the cluster, which is faster than dropping    \
-          them */
+#define KEPT_OPEN 24 /* databases that are left to be removed with the cluster: that is faster */
 #define SERVER_PREFIX "rbtool_scratch_"
 #define RANDOM_BYTES 6
 #define STATES_KEPT "12" /* states in a cluster that is kept for the next command */
@@ -283,6 +280,7 @@ static enum rb_code open_copy(rb_db **out, rb_pg *admin, const char *state, rb_e
     RB_TRY(connect_as(&pg, name, RB_PG_CLUSTER_OWNER, err));
     pg->scratch = name;
     pg->number = made;
+    rb_pg_cluster_use(1);
     name = NULL;
     *out = &pg->base;
     pg = NULL;
@@ -308,6 +306,7 @@ void rb_pg_scratch_close(rb_pg *pg)
     RB_AUTO(rb_pg_disconnectp) rb_pg *admin = NULL;
     RB_AUTO(rb_free_str) char *name = pg->scratch;
     const bool drop = name && pg->number > KEPT_OPEN;
+    rb_pg_cluster_use(name ? -1 : 0);
     pg->scratch = NULL;
     rb_pg_disconnect(pg);
     if (!drop || connect_admin(&admin, RB_IGNORED) != RB_OK)
