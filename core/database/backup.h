@@ -67,6 +67,9 @@ enum rb_code rb_db_backup_finish(rb_db *db, const rb_backup_spec *spec, rb_err *
 enum rb_code rb_db_backup_size(int64_t *bytes, json_t **left_out, rb_db *db,
                                const rb_backup_spec *spec, rb_err *err);
 
+/* Checks that a document has what this module uses of it, before anything is used. For drivers. */
+enum rb_code rb_backup_document_check(const json_t *about, const char *path, rb_err *err);
+
 /* Returns the tables and columns of items as text, "orders, orders.note". A new string. */
 char *rb_backup_names(const json_t *items);
 

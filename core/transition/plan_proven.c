@@ -198,8 +198,9 @@ enum rb_code rb_plan_use_proofs(rb_plan_database *d, const rb_plan_request *rq, 
 {
     RB_AUTO(rb_json_freep) json_t *target = NULL;
     if (rb_db_scratch_place(rb_db_engine(db)) == RB_SCRATCH_HERE || rq->rehearse || d->create ||
-        d->override_set || json_array_size(d->residual) > 0 || !has_schema_of(from, now->catalog))
-        return RB_OK;
+        d->override_set || json_array_size(d->residual) > 0 || d->edited.n > 0 ||
+        !has_schema_of(from, now->catalog))
+        return RB_OK; /* with edited scripts, the proofs do not lead from FROM's schema to TO's */
     RB_TRY(rb_db_journal_catalog(&target, db, rq->to->tag, now, err));
     if (target && !rb_plan_is_promised(d, target)) /* it went live with accepted drift */
         return RB_OK;

@@ -136,16 +136,11 @@ static json_t *outcome_of(const rb_plan_database *d, const rb_migrations *prefer
     return ran ? out : NULL;
 }
 
-/*
- * Handles releases whose scripts were edited after they had been released (RB004, accepted). A
- * database made by the old scripts differs from a new one, and proofs used other scripts. Runs the
- * steps in scratch databases with the scripts of both releases, and adds the differences from
- * target to d->residual, and the migrations' ids to d->edited. Adds nothing for a history that does
- * not run in a scratch database, or for override scripts, whose result must match exactly.
- */
-static void add_edited(rb_plan_database *d, const json_t *target, const char *engine)
+/* Finds the migrations whose scripts were edited after they had been released (RB004, accepted).
+ * Override scripts must lead to the exact schema. */
+static void find_edited(rb_plan_database *d)
 {
-    if (!d->from_set || d->override_set)
+    if (!d->from_set || !d->to_set || d->override_set)
         return;
     for (size_t i = 0; i < d->from_set->n; i++) {
         const rb_migration *a = &d->from_set->items[i];
@@ -153,6 +148,16 @@ static void add_edited(rb_plan_database *d, const json_t *target, const char *en
         if (b && strcmp(a->up.sha256, b->up.sha256) != 0)
             rb_strs_add(&d->edited, a->id);
     }
+}
+
+/*
+ * Handles releases with edited scripts. A database made by the old scripts differs from a new one,
+ * and proofs used other scripts. Runs the steps in scratch databases with the scripts of both
+ * releases, and adds the differences from target to d->residual. Adds nothing for a history that
+ * does not run in a scratch database.
+ */
+static void add_edited(rb_plan_database *d, const json_t *target, const char *engine)
+{
     const rb_migrations *histories[] = {d->from_set, d->to_set};
     for (size_t i = 0; i < 2 && d->edited.n > 0; i++) {
         RB_AUTO(rb_json_freep) json_t *after = outcome_of(d, histories[i], engine);
@@ -174,6 +179,7 @@ enum rb_code rb_plan_expect(rb_plan *plan, rb_plan_database *d, const rb_plan_re
     RB_AUTO(rb_json_freep) json_t *target = NULL;
     RB_TRY(rb_catalog_now_read(&now, db, err));
     json_t *found = now.catalog;
+    find_edited(d);
     RB_TRY(rb_plan_use_proofs(d, rq, db, from, &now, err));
     if (d->proven)
         return RB_OK;

@@ -132,10 +132,15 @@ CREATE TABLE left_behind (id int);\n"
     put migrations/5_column.down.sql 'ALTER TABLE orders DROP COLUMN paid;\n'
     put migrations/6_new.up.sql 'CREATE TABLE parts (id int);\nCREATE INDEX parts_id ON parts (id);\n'
     put migrations/6_new.down.sql 'DROP TABLE parts;\n'
+    put migrations/7_number.up.sql 'ALTER TABLE parts ADD COLUMN number serial;\n'
+    put migrations/7_number.down.sql 'ALTER TABLE parts DROP COLUMN number;\n'
     prove
     [[ $(findings) == $'RB010 migrations/3_narrow.up.sql:1\nRB010 migrations/4_index.up.sql:1' ]]
     [[ $output == *"blocks writes to users (ACCESS EXCLUSIVE lock) while all of the table is rewritten"* ]]
     [[ $output == *"blocks writes to orders (SHARE lock) while all of the table is read"* ]]
+    # A first release locks only what it creates.
+    run --separate-stderr rbtool prove --base "$(git commit-tree -m nothing "$(git hash-object -t tree /dev/null)")" --json
+    [[ $(restores | wc -l) -eq 7 && $(findings) != *RB010* ]]
 }
 
 @test "lint and prove name statements and functions that no rollback undoes: RB011" {

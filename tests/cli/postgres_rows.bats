@@ -212,3 +212,15 @@ written() {
     rbtool restore "$id" --yes
     [ "$(pg 'SELECT count(*) FROM orders WHERE id <= 2')" = 2 ]
 }
+
+@test "a release that edits a migration of the one before is deployed, and what that leaves is named" {
+    release v1.0.0
+    echo "ALTER TABLE orders ADD CHECK (total >= 0);" >>migrations/0001_orders.up.sql
+    release v1.1.0 --accept RB004
+    rbtool deploy v1.0.0 --yes
+    fails 5 'migration 1 was edited after it had been released (RB004)' rbtool deploy v1.1.0 --yes
+    move deploy v1.1.0
+    settled_at v1.1.0
+    move revert v1.1.0
+    settled_at v1.0.0
+}

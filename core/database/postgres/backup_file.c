@@ -121,8 +121,12 @@ static enum rb_code read_about(backup_file *f, rb_err *err)
     if (rb_json_read(&f->base.about, start, strlen(start), f->base.path, err) != RB_OK)
         return fail_damaged(f, "its document cannot be read", err);
     const char *format = rb_json_str(f->base.about, "format");
-    if (format && strcmp(format, RB_BACKUP_FORMAT) == 0)
+    if (format && strcmp(format, RB_BACKUP_FORMAT) == 0) {
+        rb_err why;
+        if (rb_backup_document_check(f->base.about, "its document", &why) != RB_OK)
+            return fail_damaged(f, why.message, err);
         return fseek(f->file, 0, SEEK_END) == 0 ? RB_OK : fail_write(f, err);
+    }
     return rb_fail(err, RB_FOUND,
                    "it has format %s, and this rbtool knows " RB_BACKUP_FORMAT
                    " only\nuse another rbtool, or load it with `psql -f %s`",

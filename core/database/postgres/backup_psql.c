@@ -40,9 +40,9 @@ static void add_rows(rb_buf *out, const json_t *table, const char *data)
 
 static void add_counters(rb_buf *out, const json_t *table)
 {
-    rb_json_each_member (column, last, json_object_get(table, "counter")) {
-        RB_AUTO(rb_free_str)
-        char *sql = rb_pg_counter_sql(rb_json_str(table, "sql"), column, json_integer_value(last));
+    const char *of = rb_json_str(table, "sql");
+    rb_json_each_member (column, last, of ? json_object_get(table, "counter") : NULL) {
+        RB_AUTO(rb_free_str) char *sql = rb_pg_counter_sql(of, column, json_integer_value(last));
         rb_buf_printf(out, "%s;\n", sql);
     }
 }

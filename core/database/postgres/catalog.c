@@ -120,15 +120,17 @@ static enum rb_code add_object(rb_pg_tables *tables, const PGresult *row, rb_err
     const char *table = rb_pg_field(row, TABLE);
     const char *name = rb_pg_field(row, NAME);
     const char *text = rb_pg_field(row, TEXT);
-    const bool is_code = strcmp(kind, "function") == 0 || strcmp(kind, "procedure") == 0;
     const char *relation = table ? table : name;
     json_t *entry;
+    if (!kind || (!name && (table || !text)))
+        return rb_fail(err, RB_ERROR, "the server's answer has an object without a name");
     if (relation && rb_tracking_owns(relation))
         return RB_OK;
+    const bool is_code = strcmp(kind, "function") == 0 || strcmp(kind, "procedure") == 0;
     RB_AUTO(rb_free_str)
     char *definition = is_code ? NULL : rb_pg_without_casts(PQgetvalue(row, 0, DEFINITION));
     RB_TRY(rb_pg_read_object(&entry, definition ? definition : rb_pg_field(row, DEFINITION), err));
-    if (strcmp(kind, "type") == 0)
+    if (name && strcmp(kind, "type") == 0)
         clean_checks(name, json_object_get(entry, "checks"));
     RB_AUTO(rb_free_str) char *owner = table ? rb_pg_qualified(schema, table) : NULL;
     RB_AUTO(rb_free_str)
@@ -140,9 +142,21 @@ static enum rb_code add_object(rb_pg_tables *tables, const PGresult *row, rb_err
     return RB_OK;
 }
 
-/* The function for the rows of each statement, in order. */
-static rb_pg_add_row *const add[] = {rb_pg_add_relation,   rb_pg_add_column,   rb_pg_add_index,
-                                     rb_pg_add_constraint, rb_pg_add_sequence, add_object};
+/* The function for the rows of each statement, in order, and the number of their fields. */
+static const struct {
+    rb_pg_add_row *add;
+    int fields;
+} statements[] = {{rb_pg_add_relation, 6},    {rb_pg_add_column, 9},   {rb_pg_add_index, 8},
+                  {rb_pg_add_constraint, 11}, {rb_pg_add_sequence, 7}, {add_object, 6}};
+
+enum rb_code rb_pg_tables_add(rb_pg_tables *tables, size_t statement, const PGresult *row,
+                              rb_err *err)
+{
+    if (statement >= sizeof statements / sizeof *statements ||
+        PQnfields(row) < statements[statement].fields)
+        return rb_fail(err, RB_ERROR, "the server's answer is not what the catalog asked for");
+    return statements[statement].add(tables, row, err);
+}
 
 /* Adds rows while they arrive, so that the server can work on the next ones. */
 static enum rb_code read_rows(rb_pg_tables *tables, rb_pg *pg, const char *sql, rb_err *err)
@@ -166,7 +180,7 @@ static enum rb_code read_rows(rb_pg_tables *tables, rb_pg *pg, const char *sql, 
         for (int i = 0; i < PQnfields(row); i++)
             len += (size_t)PQgetlength(row, 0, i) + 1;
         left -= len < left ? len : left;
-        code = left > 0 ? add[statement](tables, row, err)
+        code = left > 0 ? rb_pg_tables_add(tables, statement, row, err)
                         : rb_fail(err, RB_ERROR, "database %s: the catalog has more than %u MiB",
                                   pg->shown, LIMIT >> 20);
         if (code != RB_OK)

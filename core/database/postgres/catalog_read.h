@@ -27,6 +27,10 @@ rb_pg_add_row rb_pg_add_column;
 rb_pg_add_row rb_pg_add_index;
 rb_pg_add_row rb_pg_add_constraint;
 rb_pg_add_row rb_pg_add_sequence;
+/* Adds a row of that statement (from 0), if it has the fields that belong to it. The rows come in
+ * the order of the statements. */
+enum rb_code rb_pg_tables_add(rb_pg_tables *tables, size_t statement, const PGresult *row,
+                              rb_err *err);
 void rb_pg_tables_finish(rb_pg_tables *tables);
 
 /* Returns a field of the row, or NULL for null. */

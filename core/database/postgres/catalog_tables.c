@@ -6,10 +6,12 @@
 #include "database/postgres/catalog_read.h"
 #include "database/tracking.h"
 
+#define COLUMNS_LIMIT 1600 /* of a table, dropped ones included: PostgreSQL's own */
+
 typedef struct column {
     char *name;    /* NULL: a dropped column */
     char *quoted;  /* quoted for SQL if necessary */
-    json_t *entry; /* the column's entry, borrowed; NULL if the catalog lacks it */
+    json_t *entry; /* the column's entry; NULL if the catalog lacks it */
 } column;
 
 typedef struct relation {
@@ -64,6 +66,7 @@ void rb_pg_tables_free(rb_pg_tables *tables)
         for (size_t c = 0; c < r->column_count; c++) {
             free(r->columns[c].name);
             free(r->columns[c].quoted);
+            json_decref(r->columns[c].entry);
         }
         free(r->columns);
         free(r->schema);
@@ -168,6 +171,9 @@ enum rb_code rb_pg_add_column(rb_pg_tables *tables, const PGresult *row, rb_err 
     json_t *entry;
     if (!table || attnum < 1 || column_of(table, attnum))
         return RB_OK;
+    if (attnum > COLUMNS_LIMIT)
+        return rb_fail(err, RB_ERROR, "table %s has more than %d columns", table->name,
+                       COLUMNS_LIMIT);
     add_column_name(table, attnum, row, NAME);
     if (!table->listed)
         return RB_OK;
@@ -186,7 +192,7 @@ enum rb_code rb_pg_add_column(rb_pg_tables *tables, const PGresult *row, rb_err 
                                    json_string_value(json_array_get(type, 1)));
         rb_json_set_str(entry, "typeOf", of);
     }
-    table->columns[attnum - 1].entry = entry;
+    table->columns[attnum - 1].entry = json_incref(entry);
     put(tables, "column", table->qualified, table->columns[attnum - 1].name, entry);
     return RB_OK;
 }

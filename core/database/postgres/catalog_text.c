@@ -46,7 +46,11 @@ enum rb_code rb_pg_read_object(json_t **out, const char *text, rb_err *err)
     else
         *out = json_object();
     strip(*out);
-    return RB_OK;
+    if (json_is_object(*out))
+        return RB_OK;
+    json_decref(*out);
+    *out = NULL;
+    return rb_fail(err, RB_ERROR, "the server's answer has a definition that is not an object");
 }
 
 static const char *after(const char *text, const char *start)

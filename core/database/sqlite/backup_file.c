@@ -263,7 +263,7 @@ static enum rb_code read_about(backup_file *f, rb_err *err)
     RB_TRY(rb_sqlite_string(
         &text, f->own, rb_strdup("SELECT value FROM rbtool_backup WHERE name = 'document'"), err));
     if (text && rb_json_read(&f->base.about, text, strlen(text), f->base.path, err) == RB_OK)
-        return RB_OK;
+        return rb_backup_document_check(f->base.about, f->base.path, err);
     return rb_fail(err, RB_FOUND, "the backup %s is damaged: its document cannot be read",
                    f->base.path);
 }
