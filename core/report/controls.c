@@ -27,31 +27,45 @@ static size_t count_that(const json_t *document, const char *list, const char *k
     return n;
 }
 
+/* Drills that moved copies: a tabletop exercise is none. Sets the numbers, and the newest of them.
+ */
+static void count_drills(json_t *out, const json_t *document)
+{
+    size_t all = 0, fine = 0;
+    const char *last = NULL;
+    rb_json_each (drill, json_object_get(document, "drills")) { /* newest first */
+        if (rb_text_same(rb_json_str(drill, "mode"), "tabletop"))
+            continue;
+        last = last ? last : rb_json_str(drill, "at");
+        all++;
+        fine += json_is_true(json_object_get(drill, "ok"));
+    }
+    rb_json_set(out, "drills:n drilled:n lastDrill:s", all, fine, last);
+}
+
 /* Returns {"transitions","drills",...: numbers, "unapproved","losses","drifts","verified",
  * "lastDrill",...}. */
 static json_t *count(const json_t *document)
 {
-    static const char *const lists[] = {"releases", "transitions", "approvals", "overrides",
-                                        "drills",   "restores",    "reviews",   "notes",
-                                        "ignored",  "policies"};
+    static const char *const lists[] = {"releases",  "transitions", "approvals",
+                                        "overrides", "restores",    "reviews",
+                                        "notes",     "ignored",     "policies"};
     json_t *out = json_object();
     for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
         json_object_set_new(
             out, lists[i],
             json_integer((json_int_t)json_array_size(json_object_get(document, lists[i]))));
     const json_t *ledger = json_object_get(document, "ledger");
-    const json_t *drill = json_array_get(json_object_get(document, "drills"), 0);
+    count_drills(out, document);
     rb_json_set(
         out,
         "verified:n unapproved:n losses:n backups:n overdue:n unsigned:n good:J "
-        "entries:J lastDrill:s reverts:n drilled:n",
+        "entries:J reverts:n",
         count_with(document, "releases", "ok"), count_with(document, "transitions", "unapproved"),
         count_with(document, "transitions", "accepted"),
         count_with(document, "transitions", "backups"), count_with(document, "reviews", "overdue"),
         count_that(document, "transitions", "trust", "unsigned"), json_object_get(ledger, "good"),
-        json_object_get(ledger, "entries"), rb_json_str(drill, "at"),
-        count_that(document, "transitions", "kind", "revert"),
-        count_with(document, "drills", "ok"));
+        json_object_get(ledger, "entries"), count_that(document, "transitions", "kind", "revert"));
     return out;
 }
 

@@ -150,6 +150,8 @@ SH
     rbtool log --kind drill --json | tee >(schema log) | jq -e '.entry.drill | .mode == "tabletop" and (.answers | length) == 8'
     rbtool log --verify
     rbtool status --json | jq -e '.lastDrill == null' # nothing was tried
+    rbtool report --json | jq -e '(.drills | length) == 1 and (.controls[] | select(.command == "rbtool log --kind drill") |
+        .evidence == "0 reverts, 0 drills, 0 of them without a problem" and .ok == false)'
     sed -i '$s/y/n/' answers.txt
     fails 1 'is not clear enough' rbtool drill --tabletop --answers answers.txt
     sed -i 4,9d answers.txt
