@@ -110,16 +110,22 @@ static bool is_first(const rb_policy *policy, const char *environment)
     return true;
 }
 
+int64_t rb_evidence_lost(const json_t *detail)
+{
+    int64_t lost = 0;
+    rb_json_each (item, json_object_get(detail, "accepted"))
+        lost += rb_json_int(item, rb_json_str(item, "column") ? "values" : "rows", 0);
+    return lost;
+}
+
 /* What people agreed to lose is what was at risk. */
 static void judge_risk(const judging *j)
 {
     const int64_t most =
         rb_in_force_limit(j->policy, j->under, j->environment, NULL, "maxRowsAtRisk");
-    int64_t stake = 0;
     if (most < 0 || !j->transition)
         return;
-    rb_json_each (item, json_object_get(rb_entry_detail(j->transition), "accepted"))
-        stake += rb_json_int(item, rb_json_str(item, "column") ? "values" : "rows", 0);
+    const int64_t stake = rb_evidence_lost(rb_entry_detail(j->transition));
     RB_AUTO(rb_free_str)
     char *needed = rb_format("at most %lld values and rows at risk", (long long)most);
     RB_AUTO(rb_free_str) char *found = rb_format("%lld", (long long)stake);

@@ -27,6 +27,10 @@ const rb_entry *rb_evidence_newest(const rb_policy *policy, const char *environm
 void rb_evidence_judge(json_t *out, const rb_policy *policy, const char *environment,
                        const rb_entry *transition, int64_t now);
 
+/* What people agreed to lose in a transition, by its entry's detail: values, and rows of whole
+ * tables. */
+int64_t rb_evidence_lost(const json_t *detail);
+
 /* The shape of an item of that list, also for approvals. */
 json_t *rb_evidence_item(const char *rule, const char *environment, const rb_entry *transition,
                          const char *needed, const char *found, bool met, const rb_entry *by);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "ledger/evidence.h"
 #include "report/figures.h"
 
 #define DAY 86400
@@ -48,7 +49,7 @@ static const struct {
     /* all are gauges, which OpenMetrics and Prometheus write in the same way */
     [LEDGER_ENTRIES] = {"ledger_entries", NULL, "Entries of the ledger, by trust."},
     [TRANSITIONS] = {"transitions", NULL, "Transitions in the ledger."},
-    [LOST] = {"lost_values", NULL, "Values that people agreed to lose."},
+    [LOST] = {"lost_values", NULL, "Values, and rows of whole tables, that people agreed to lose."},
     [FREQUENCY] = {"dora_deployments_per_day", NULL, "Deployment frequency, in the last 30 days."},
     [LEAD] = {"dora_change_lead_time_seconds", "seconds",
               "Change lead time: median from the commit to its first deployment, in the last 30 "
@@ -164,8 +165,8 @@ static void count_transition(json_t *counts, json_t *lost, const rb_entry *entry
     char *key = rb_format("%s\n%s\n%s", environment, rb_json_str(detail, "kind"),
                           rb_json_str(detail, "outcome"));
     count(counts, key, 1);
-    rb_json_each (loss, json_object_get(detail, "accepted"))
-        count(lost, environment, rb_json_int(loss, "values", 0));
+    if (json_array_size(json_object_get(detail, "accepted")) > 0)
+        count(lost, environment, rb_evidence_lost(detail));
 }
 
 static void add_counts(json_t *metrics, const json_t *counts, const json_t *lost)

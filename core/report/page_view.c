@@ -6,6 +6,7 @@
 
 #include "base/text.h"
 #include "environment/state.h"
+#include "ledger/evidence.h"
 #include "report/page.h"
 
 #define SHOWN 200     /* releases and transitions on the time line */
@@ -138,17 +139,14 @@ static void view_values(json_t *item, json_t *watch)
     rb_json_set(item, "charts:j watch:J", charts, watch);
 }
 
-/* Adds positions, and "lost": how many values were lost. */
+/* Adds positions, and "lost": how many values, and rows of whole tables, were lost. */
 static void view_transition(json_t *item, size_t at, bool open)
 {
-    int64_t values = 0;
-    rb_json_each (loss, json_object_get(item, "accepted"))
-        values += rb_json_int(loss, "values", 0);
     const bool well = rb_text_same(rb_json_str(item, "outcome"), "done");
     const bool detailed =
         at < DETAILED || !well || json_array_size(json_object_get(item, "notes")) > 0;
     rb_json_set(item, "bars:j lost:i well:b open:b detailed:b", detailed ? bars_of(item) : NULL,
-                values, well, open, detailed);
+                rb_evidence_lost(item), well, open, detailed);
 }
 
 typedef struct range {

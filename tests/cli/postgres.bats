@@ -350,6 +350,25 @@ INI
     as_admin 'DROP OWNED BY keeper' && as_admin 'DROP ROLE keeper' || true
 }
 
+@test "a deploy and a revert pause before their scripts, hold no session, and are resumed and undone" {
+    run -3 rbtool deploy v1.1.0 --yes --pause-before database -m 'ask the owners first'
+    [ "$(rbtool status --json | jq -r '.state, .paused.step')" = $'paused\ndatabase' ]
+    [[ $(pg "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'rbtool%'") == 0 ]]
+    pg "INSERT INTO orders VALUES (11, 1100)" # the shop is open while people think
+    rbtool resume --yes
+    [[ $(columns) == "body id,total,discount" ]]
+    settled_at v1.1.0
+    run -3 rbtool revert v1.1.0 --yes --pause-before database -m 'ask the owners first'
+    rbtool abort --yes
+    settled_at v1.1.0
+    run -3 rbtool revert v1.1.0 --yes --pause-before record -m 'ask the owners first'
+    [[ $(columns) == id,total ]]
+    rbtool resume --yes
+    settled_at v1.0.0
+    [[ $(pg 'SELECT count(*), sum(total) FROM orders') == '11|6600' ]]
+    rbtool log --json --kind transition | jq -se '[.[].entry.transition | select(.paused) | .outcome] == ["done","aborted","done"]'
+}
+
 @test "drill reverts on a copy in a scratch server, killed at the commit too, and touches no row of this one" {
     rbtool deploy v1.1.0 --yes
     pg 'UPDATE orders SET discount = id'

@@ -55,6 +55,7 @@ setup() {
     [[ $(figure .reverts.seconds) == "$(ledger '.[] | select(.kind == "revert") | .finished - .started')" ]]
     [[ $(figure .leads) == 3 && $(figure .leadSeconds) -ge 0 ]]
     [[ $(jq -c '[.transitions[] | .accepted // [] | .[].values]' "$TEST/report") == '[3]' ]]
+    rbtool metrics | grep -qx 'rbtool_lost_values{environment="prod"} 3'
     [[ $(jq -c '[.releases[] | [.tag, .object, .verdict]]' "$TEST/report") == \
         "$(rbtool list --json | jq -c '[.releases[] | [.tag, .object, .verdict]]')" ]]
     [[ $(jq '[.notes, .reviews, .drills, .approvals, .verdicts, .transitions, .releases] | map(length) | add' "$TEST/report") == \
@@ -98,6 +99,11 @@ PY
     grep -qF '&lt;script&gt;document.title' "$TEST/page.html"
     grep -qF '{app} [x] %end' "$TEST/page.html"
     [[ $(LC_ALL=C grep -c $'\xe2\x80\xae' "$TEST/page.html") -eq 0 ]]
+    runs_nothing
+}
+
+# $TEST/page.html, loaded by a browser: a script would have changed its title.
+runs_nothing() {
     command -v chromium >/dev/null || skip "chromium is not installed"
     timeout 120 chromium --headless --no-sandbox --disable-gpu --user-data-dir="$TEST/profile" \
         --dump-dom "file://$TEST/page.html" >"$TEST/dom" 2>"$TEST/messages"
@@ -110,7 +116,7 @@ PY
     cd "$TEST/shop" || return
     good=$(git rev-parse refs/rbtool/ledger)
     for size in 3000000 10000000; do
-        { echo '<b>large</b>' && head -c $size /dev/zero | tr '\0' '<'; } >"$TEST/message"
+        { echo "<b>large</b> $HOSTILE" && head -c $size /dev/zero | tr '\0' '<'; } >"$TEST/message"
         tip "$(git commit-tree -p "$good" -F "$TEST/message" 'HEAD^{tree}')"
         rbtool report -o "$TEST/page.html"
         [[ $(stat -c %s "$TEST/page.html") -lt 200000 ]]
@@ -121,6 +127,7 @@ PY
     [[ $(jq '.figures[0].deployments' "$TEST/report.3000000") -eq 3 ]]
     [[ $(jq -c '.figures' "$TEST/report.10000000") == '[]' ]]
     [[ $(jq -r '.ignored[0].trust' "$TEST/report.10000000") == foreign ]]
+    runs_nothing
 }
 
 @test "the page's commands for auditors work with git alone" {
@@ -156,7 +163,7 @@ PY
         '["v1.1.0",["v1.1.0"],["deploy","revert"]]' ]]
     rbtool report v1.1.0 -o "$TEST/page.html"
     for text in 'Changes from <bdi>v1.0.0</bdi> to <bdi>v1.1.0</bdi>' '+ migration 2' '+workers = 4' 'default new' \
-        ', 3 values.'; do
+        ', 3 values of column'; do
         grep -qF -- "$text" "$TEST/page.html" || { echo "$text"; return 1; }
     done
     fails 2 'v9 is not a release here' rbtool report v9
