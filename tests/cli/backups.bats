@@ -149,6 +149,8 @@ tables() { # COLUMN... [CONDITION]
         rbtool deploy "v1.$n.0" --yes
     done
     [ "$(rbtool backups --json | jq -c '[.backups[] | .expired]')" = '[true]' ]
+    settings '.environments.prod.keepBackups = 200'
+    [ "$(rbtool --config "$SETTINGS" backups --json | jq -c '[.backups[] | .expired]')" = '[false]' ]
     rbtool backups --prune --json | tee pruned.json | schema backups
     [ "$(jq -c '[[.pruned[].path], [.backups[].state]]' pruned.json)" = "[[\"$path\"],[\"pruned\"]]" ]
     [ ! -e "$path" ] && [ ! -e "$(dirname "$path")" ]
