@@ -72,6 +72,7 @@ $(BUILD)/core/ledger/policy_read.o: schemas/policy.schema.json
 $(BUILD)/core/release/manifest_decode.o: schemas/manifest.schema.json
 $(BUILD)/core/report/page.o: core/report/page.html
 $(BUILD)/core/database/postgres/catalog.o: core/database/postgres/catalog.sql
+$(BUILD)/core/database/postgres/catalog_units.o: core/database/postgres/catalog_units.sql
 
 # Tests: unit test programs, and fuzz targets that replay their corpus.
 tests: $(BUILD)/rbtool $(MAN) $(UNIT) $(REPLAY)

@@ -95,6 +95,34 @@ bench_pg_revert() {
     line "revert, verified, files and all" "$revert_ms" "sqitch revert" "$ms"
 }
 
+# The first release proves every migration: what each costs must not depend on how many there are.
+bench_pg_first() {
+    local i n proven prove_ms
+    for proven in ${FIRST:-10 30 100}; do
+        pg postgres -c "CREATE DATABASE first_$proven"
+        pg_keep "first_$proven"
+        pg_project "$work/first$proven" "first_$proven"
+        for ((i = 2; i <= proven; i++)); do
+            n=$(printf '%04d' "$i")
+            echo "CREATE TABLE t$i (id bigserial PRIMARY KEY, name varchar(100) NOT NULL,
+                kind text DEFAULT 'plain' CHECK (kind IN ('plain', 'other')));
+                CREATE INDEX ON t$i (lower(name));
+                ALTER TABLE t$i ADD COLUMN extra jsonb DEFAULT '{}';
+                CREATE FUNCTION f$i(a bigint) RETURNS text LANGUAGE sql STABLE AS
+                    'SELECT name FROM t$i WHERE id = a';" >"migrations/${n}_c$i.up.sql"
+            echo "DROP FUNCTION f$i(bigint); DROP TABLE t$i;" >"migrations/${n}_c$i.down.sql"
+        done
+        git add -A && git commit -qm more
+        echo "-- proving $proven PostgreSQL migrations, each with a table, an index and a function"
+        rbtool prove >"$work/out" 2>&1 || [[ $? -eq 1 ]]
+        time_ms : 'rbtool prove || [[ $? -eq 1 ]]'
+        prove_ms=$ms
+        time_ms "pg_again first_$proven" "pg first_$proven \$(printf -- ' -f %s' migrations/*.up.sql)"
+        line "prove of all" "$prove_ms" "psql -f of all, one session" "$ms"
+        cd "$work" || exit 2
+    done
+}
+
 # What a release costs is the proof of what it adds.
 bench_pg_proof() {
     local i n t file cold_ms warm_ms
@@ -166,7 +194,7 @@ bench_postgresql() {
     RBTOOL_SCRATCH_CACHE=$(mktemp -d /var/tmp/rbtool-bench.XXXXXX)
     export RBTOOL_SCRATCH_CACHE
     pg_dir=$(DURABLE=1 "$here/../postgres" start $$) || die "a private server"
-    for part in ${PARTS:-fingerprint revert proof rows}; do
+    for part in ${PARTS:-fingerprint revert first proof rows}; do
         (bench_pg_"$part")
     done
     "$here/../postgres" stop "$pg_dir"

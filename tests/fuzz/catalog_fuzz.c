@@ -70,12 +70,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     RB_AUTO(rb_free_str) char *text = rb_strndup((const char *)data, size);
     RB_AUTO(rb_json_freep) json_t *catalog = json_object();
+    RB_AUTO(rb_json_freep) json_t *keys = json_object();
     RB_AUTO(rb_pg_tables_freep) rb_pg_tables *tables = NULL;
     rb_buf out = {0};
     rb_err err;
     if (!load())
         return 0; /* without libpq there is no catalog of PostgreSQL */
-    tables = rb_pg_tables_new(catalog);
+    tables = rb_pg_tables_new(catalog, keys);
     char last = '0';
     for (const char *line = text; *line;) {
         const size_t len = strcspn(line, "\n");

@@ -70,6 +70,19 @@ static void assert_same(const json_t *a, const json_t *b, const char *what)
     assert_string_equal(left, right);
 }
 
+/* A session that has read the catalog before reads what has changed since. Another reads all. */
+static void assert_all_is_read(const char *name, const json_t *catalog, const char *what)
+{
+    rb_err err;
+    rb_db *other = NULL;
+    RB_AUTO(rb_free_str) char *url = help_pg_url(name);
+    help_ok(rb_db_open(&other, url, RB_DB_READ, &err), &err);
+    RB_AUTO(rb_json_freep) json_t *all = catalog_of(other);
+    rb_db_close(other);
+    assert_same(all, catalog, what);
+    assert_true(json_equal(all, catalog));
+}
+
 /* The next change of the text at *at: the differences to expect, sorted, what makes it, and what
  * undoes it. False at the end. */
 static bool next_change(rb_buf *expected, rb_buf *change, rb_buf *undo, char **at)
@@ -109,6 +122,7 @@ static void test_each_change_is_named_and_undone(void **state)
         char second[RB_SHA256_HEX];
         exec(db, change.data);
         RB_AUTO(rb_json_freep) json_t *changed = catalog_of(db);
+        assert_all_is_read("changes", changed, change.data);
         RB_AUTO(rb_free_str) char *found = differences_of(before, changed);
         if (!found || strcmp(found, expected.data) != 0)
             fail_msg("%s\nexpected:\n%sfound:\n%s", change.data, expected.data, found);
@@ -277,6 +291,51 @@ static void test_inside_a_transaction(void **state)
     rb_db_close(db);
 }
 
+/* What a second read of a session must not miss: names that depend on other units, what vanishes
+ * without a trace in its own row, what a transaction undid, and plans that a script threw away. */
+static void test_what_changed_is_read_again(void **state)
+{
+    (void)state;
+    static const char *const steps[] = {
+        "CREATE TABLE a_b(c serial, d int); CREATE TABLE a(id serial PRIMARY KEY, b_c serial);"
+        " CREATE INDEX ON a_b(d); CREATE INDEX ON a_b USING hash (d)",
+        "DROP INDEX a_b_d_idx",
+        "DROP TABLE a; CREATE TABLE a(other int)",
+        "DROP TABLE a; CREATE TABLE a(b_c serial, t text, b_d int CHECK (b_d > 0)); CREATE INDEX "
+        "ON a(b_d)",
+        "ALTER TABLE a_b RENAME TO x; ALTER TABLE x RENAME d TO e",
+        "ALTER INDEX a_b_d_idx RENAME TO other; CREATE TABLE a_b_d_idx(i int)",
+        "DROP TABLE a_b_d_idx",
+        "ALTER SEQUENCE a_b_c_seq OWNED BY NONE",
+        "COMMENT ON CONSTRAINT a_b_d_check ON a IS 'c'",
+        "COMMENT ON CONSTRAINT a_b_d_check ON a IS NULL; DEALLOCATE ALL",
+        "CREATE ROLE before; CREATE POLICY p ON a TO before",
+        "ALTER ROLE before RENAME TO after",
+        "DROP POLICY p ON a; DROP ROLE after; CREATE TYPE mood AS ENUM ('a'); CREATE VIEW v AS"
+        " SELECT b_d, 'a'::mood AS m FROM a",
+        "ALTER TYPE mood RENAME TO state; ALTER TYPE state RENAME VALUE 'a' TO 'b'",
+        "ALTER TABLE a ALTER b_d DROP NOT NULL, DROP CONSTRAINT a_b_d_check",
+        "CREATE SCHEMA s; ALTER TYPE state SET SCHEMA s; ALTER TABLE a SET "
+        "(toast.autovacuum_enabled = off)",
+        "ALTER SCHEMA s RENAME TO z",
+    };
+    rb_err err;
+    rb_db *db = help_pg_open("again");
+    for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {
+        exec(db, steps[i]);
+        RB_AUTO(rb_json_freep) json_t *now = catalog_of(db);
+        assert_all_is_read("again", now, steps[i]);
+        help_ok(rb_db_begin(db, &err), &err);
+        exec(db, "ALTER TABLE a RENAME TO gone; CREATE TABLE new(id serial)");
+        RB_AUTO(rb_json_freep) json_t *inside = catalog_of(db);
+        assert_non_null(json_object_get(inside, "table gone"));
+        rb_db_rollback(db);
+        RB_AUTO(rb_json_freep) json_t *after = catalog_of(db);
+        assert_true(json_equal(now, after));
+    }
+    rb_db_close(db);
+}
+
 /* Without any effect of scripts: what the catalogs alone show. */
 static void test_bound_of_two_catalogs(void **state)
 {
@@ -318,6 +377,7 @@ int main(void)
         cmocka_unit_test(test_each_name_is_one_key),
         cmocka_unit_test(test_many_columns_and_a_role_without_rights),
         cmocka_unit_test(test_inside_a_transaction),
+        cmocka_unit_test(test_what_changed_is_read_again),
         cmocka_unit_test(test_bound_of_two_catalogs),
     };
     return cmocka_run_group_tests(tests, help_pg_start, help_pg_stop);

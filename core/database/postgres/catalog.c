@@ -21,26 +21,32 @@ static const char settings[] =
     " SET LOCAL DateStyle = 'ISO, YMD'; SET LOCAL IntervalStyle = postgres;"
     " SET LOCAL extra_float_digits = 1; SET LOCAL bytea_output = hex; SET LOCAL lc_monetary = 'C';"
     " SET LOCAL xmlbinary = base64; SET LOCAL jit = off; SET LOCAL work_mem = '64MB';"
-    " SET LOCAL enable_nestloop = off; SET LOCAL enable_mergejoin = off";
+    " SET LOCAL plan_cache_mode = force_generic_plan";
+static const char all_settings[] =
+    "SET LOCAL enable_nestloop = off; SET LOCAL enable_mergejoin = off";
+static const char part_settings[] =
+    "SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off;"
+    " SET LOCAL enable_seqscan = off";
+/* What rbtool prepared in this session: a script cannot do that but by SQL. */
+static const char prepared_sql[] = "SELECT coalesce(json_object_agg(name, true), '{}') FROM"
+                                   " pg_catalog.pg_prepared_statements WHERE NOT from_sql";
 
 #define PART "UNION ALL -- "
 
-/* Finds the system catalogs that have objects of the user: {name: true}. Parts of the statements
- * that read other catalogs are left out. */
-static enum rb_code find_parts(json_t **parts, rb_pg *pg, rb_err *err)
+enum rb_code rb_pg_catalog_parts(json_t **out, rb_pg *pg, rb_err *err)
 {
     RB_AUTO(rb_buf_clear) rb_buf sql = {0};
-    rb_buf_puts(&sql, "SELECT coalesce(jsonb_object_agg(name, true), '{}') FROM (");
+    rb_buf_puts(&sql, "SELECT jsonb_object_agg(name, yes) FROM (VALUES ");
+    const char *separator = "";
     for (const char *at = rb_pg_catalog_sql; (at = strstr(at, "\n" PART)) != NULL;) {
         at += strlen("\n" PART);
         const int len = (int)strcspn(at, "\n");
-        rb_buf_printf(&sql,
-                      "SELECT '%.*s' AS name WHERE EXISTS (SELECT FROM pg_catalog.%.*s WHERE oid >="
-                      " 16384) UNION ALL ",
-                      len, at, len, at);
+        rb_buf_printf(&sql, "%s('%.*s', EXISTS (SELECT FROM pg_catalog.%.*s WHERE oid >= 16384))",
+                      separator, len, at, len, at);
+        separator = ", ";
     }
-    rb_buf_puts(&sql, "SELECT '' WHERE false) found");
-    return rb_pg_json(parts, pg, rb_buf_str(&sql), NULL, 0, err);
+    rb_buf_puts(&sql, ") found(name, yes)");
+    return rb_pg_json(out, pg, rb_buf_str(&sql), NULL, 0, err);
 }
 
 /* Returns the line itself, or, if it begins a part that is left out, the line after that part. */
@@ -52,30 +58,50 @@ static const char *skip_part(const char *line, const json_t *parts)
     if (len <= mark || strncmp(line, PART, mark) != 0)
         return line;
     RB_AUTO(rb_free_str) char *name = rb_strndup(line + mark, len - mark);
-    if (json_object_get(parts, name))
+    if (json_is_true(json_object_get(parts, name)))
         return line;
     while (*next && strncmp(next, "UNION ALL", 9) != 0 && strncmp(next, ";\n", 2) != 0)
         next += strcspn(next, "\n") + 1;
     return skip_part(next, parts);
 }
 
+/* Adds a line, with a parameter for a word in braces; none that has {scope} where all is read. */
+static void add_line(rb_buf *out, const char *line, size_t len, const rb_pg_part *part)
+{
+    static const char scope[] = "{scope}";
+    static const char since[] = "{since}";
+    RB_AUTO(rb_free_str) char *text = rb_strndup(line, len);
+    const char *at = text;
+    if (!part->scope && strstr(text, scope))
+        return;
+    for (const char *brace; (brace = strchr(at, '{')) != NULL; at = brace) {
+        const bool is_scope = strncmp(brace, scope, strlen(scope)) == 0;
+        const bool is_word = is_scope || strncmp(brace, since, strlen(since)) == 0;
+        rb_buf_add(out, at, (size_t)(brace - at));
+        rb_buf_puts(out, !is_word ? "{" : is_scope ? "$1::oid[]" : "$1::xid");
+        brace += is_word ? strlen(scope) : 1;
+    }
+    rb_buf_puts(out, at);
+}
+
 /* Returns the statements for this server and these parts: without the first comment, and without
  * lines that end in "-- N" if the server is older than version N. The lines before the first ";"
  * are repeated at the start of each statement. */
-static char *statements_for(int version, const json_t *parts)
+char *rb_pg_catalog_statements(const char *sql, const rb_pg *pg, const rb_pg_part *part)
 {
     rb_buf out = {0};
     RB_AUTO(rb_free_str) char *first = NULL;
-    const char *line = strstr(rb_pg_catalog_sql, "\nWITH ") + 1;
-    while (*(line = skip_part(line, parts))) {
+    const int version = PQserverVersion(pg->conn) / 10000;
+    const char *line = strstr(sql, "*/\n") + 3;
+    while (*(line = skip_part(line, part->parts))) {
         size_t len = strcspn(line, "\n");
         const char *mark =
             len > 6 && strncmp(line + len - 6, " -- ", 4) == 0 ? line + len - 2 : NULL;
         const bool ends = len == 1 && *line == ';';
         if (ends && !first)
             first = rb_strdup(out.data);
-        else if (!mark || strtol(mark, NULL, 10) <= version / 10000)
-            rb_buf_add(&out, line, mark ? len - 6 : len);
+        else if (!mark || strtol(mark, NULL, 10) <= version)
+            add_line(&out, line, mark ? len - 6 : len, part);
         rb_buf_addc(&out, '\n');
         if (ends && out.data[out.len - 2] == ';')
             rb_buf_puts(&out, first);
@@ -113,8 +139,7 @@ static void clean_checks(const char *type, json_t *checks)
 /* Adds an object other than a table or a part of one. */
 static enum rb_code add_object(rb_pg_tables *tables, const PGresult *row, rb_err *err)
 {
-    enum { KIND, SCHEMA, TABLE, NAME, TEXT, DEFINITION };
-    json_t *catalog = rb_pg_tables_catalog(tables);
+    enum { UNIT, KIND, SCHEMA, TABLE, NAME, TEXT, DEFINITION };
     const char *kind = rb_pg_field(row, KIND);
     const char *schema = rb_pg_field(row, SCHEMA);
     const char *table = rb_pg_field(row, TABLE);
@@ -138,7 +163,7 @@ static enum rb_code add_object(rb_pg_tables *tables, const PGresult *row, rb_err
                 : text ? with_text(schema, name, text)
                        : rb_pg_qualified(schema, name);
     RB_AUTO(rb_free_str) char *key = rb_catalog_key(kind, owner, own);
-    json_object_set_new_nocheck(catalog, key, entry);
+    rb_pg_tables_put(tables, strtoul(PQgetvalue(row, 0, UNIT), NULL, 10), key, entry);
     return RB_OK;
 }
 
@@ -147,7 +172,7 @@ static const struct {
     rb_pg_add_row *add;
     int fields;
 } statements[] = {{rb_pg_add_relation, 6},    {rb_pg_add_column, 9},   {rb_pg_add_index, 8},
-                  {rb_pg_add_constraint, 11}, {rb_pg_add_sequence, 7}, {add_object, 6}};
+                  {rb_pg_add_constraint, 11}, {rb_pg_add_sequence, 7}, {add_object, 7}};
 
 enum rb_code rb_pg_tables_add(rb_pg_tables *tables, size_t statement, const PGresult *row,
                               rb_err *err)
@@ -189,17 +214,58 @@ static enum rb_code read_rows(rb_pg_tables *tables, rb_pg *pg, const char *sql, 
     return code;
 }
 
+enum rb_code rb_pg_catalog_prepare(rb_buf *out, rb_pg *pg, const char *sql, const char *values,
+                                   rb_err *err)
+{
+    char hash[RB_SHA256_HEX];
+    rb_sha256_hex_of(sql, strlen(sql), hash);
+    RB_AUTO(rb_free_str) char *name = rb_format("rbtool_%.32s", hash);
+    if (!json_object_get(pg->prepared, name)) {
+        RB_AUTO(rb_pg_clear) PGresult *result = PQprepare(pg->conn, name, sql, 0, NULL);
+        if (PQresultStatus(result) != PGRES_COMMAND_OK)
+            return rb_pg_fail(err, pg, result, "database %s: the catalog", pg->shown);
+        json_object_set_new(pg->prepared, name, json_true());
+    }
+    rb_buf_printf(out, "EXECUTE %s(%s);", name, values);
+    return RB_OK;
+}
+
+/* Planning statements for a few rows takes longer than running them. */
+static enum rb_code prepare_all(rb_buf *out, rb_pg *pg, char *sql, const char *values, rb_err *err)
+{
+    static const char end[] = "\n;\n";
+    for (char *at = sql, *next = sql; next; at = next + strlen(end)) {
+        next = strstr(at, end);
+        if (next)
+            *next = '\0';
+        RB_TRY(rb_pg_catalog_prepare(out, pg, at, values, err));
+    }
+    return RB_OK;
+}
+
+/* Of a part, the server looks rows up by oid, whatever it believes about their number. */
+enum rb_code rb_pg_catalog_read(json_t *catalog, json_t *keys, rb_pg *pg, const rb_pg_part *part,
+                                rb_err *err)
+{
+    RB_AUTO(rb_pg_tables_freep) rb_pg_tables *tables = rb_pg_tables_new(catalog, keys);
+    RB_AUTO(rb_free_str) char *sql = rb_pg_catalog_statements(rb_pg_catalog_sql, pg, part);
+    RB_AUTO(rb_buf_clear) rb_buf prepared = {0};
+    RB_TRY(rb_pg_exec(pg, part->scope ? part_settings : all_settings, err));
+    if (part->scope)
+        RB_TRY(prepare_all(&prepared, pg, sql, part->scope, err));
+    RB_TRY(read_rows(tables, pg, part->scope ? prepared.data : sql, err));
+    rb_pg_tables_finish(tables);
+    return RB_OK;
+}
+
 static enum rb_code read_catalog(json_t **out, rb_pg *pg, rb_err *err)
 {
-    RB_AUTO(rb_json_freep) json_t *catalog = json_object();
-    RB_AUTO(rb_pg_tables_freep) rb_pg_tables *tables = rb_pg_tables_new(catalog);
-    RB_AUTO(rb_json_freep) json_t *parts = NULL;
     RB_TRY(rb_pg_exec(pg, settings, err));
-    RB_TRY(find_parts(&parts, pg, err));
-    RB_AUTO(rb_free_str) char *sql = statements_for(PQserverVersion(pg->conn), parts);
-    RB_TRY(read_rows(tables, pg, sql, err));
-    rb_pg_tables_finish(tables);
-    *out = RB_TAKE(catalog);
+    json_decref(pg->prepared);
+    pg->prepared = NULL;
+    RB_TRY(rb_pg_json(&pg->prepared, pg, prepared_sql, NULL, 0, err));
+    RB_TRY(rb_pg_units_read(pg, err));
+    *out = json_copy(json_object_get(pg->known, "catalog"));
     return RB_OK;
 }
 

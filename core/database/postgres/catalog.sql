@@ -4,9 +4,12 @@
  *
  * Tables, columns, indexes, constraints and sequences are simple scans: catalog_tables.c joins them
  * in memory, which takes a fraction of what it takes the server. The last statement has all other
- * objects, as [kind, schema, table, name, text, definition]. A definition is a JSON object, whose
- * members that are null or false do not count. It is read under an empty search_path, so that the
- * server qualifies every name.
+ * objects, as [oid of the unit, kind, schema, table, name, text, definition]. A definition is a JSON
+ * object, whose members that are null or false do not count. It is read under an empty search_path,
+ * so that the server qualifies every name.
+ *
+ * A line with {scope} is there only where a part of a catalog is read again: of the units
+ * (catalog_units.sql) whose oids it stands for, and of what depends on them.
  *
  * Left out: what belongs to an extension, to the system or to a partitioned table's clones, and
  * names that the server generates: two ways to one schema number them differently. Only oids join
@@ -17,8 +20,11 @@
 WITH member AS MATERIALIZED ( -- of an extension
     SELECT classid, objid FROM pg_depend
     WHERE deptype = 'e' AND refclassid = 'pg_extension'::regclass
+      AND objid = ANY ({scope})
 ), comments AS MATERIALIZED (
-    SELECT classoid, objoid, objsubid, description FROM pg_description WHERE objoid >= 16384
+    SELECT classoid, objoid, objsubid, description FROM pg_description
+    WHERE objoid >= 16384
+      AND objoid = ANY ({scope})
 ), schemas AS MATERIALIZED (
     SELECT n.oid, n.nspname AS schema FROM pg_namespace n
     WHERE n.nspname !~ '^(pg_|rbtool_)' AND n.nspname <> 'information_schema'
@@ -32,6 +38,7 @@ WITH member AS MATERIALIZED ( -- of an extension
     LEFT JOIN comments d ON d.classoid = 'pg_class'::regclass AND d.objoid = c.oid
                             AND d.objsubid = 0
     WHERE c.relkind IN ('r', 'p', 'f', 'v', 'm', 'S', 'i', 'I', 'c')
+      AND c.oid = ANY ({scope})
       AND NOT EXISTS (SELECT FROM member m
                       WHERE m.classid = 'pg_class'::regclass AND m.objid = c.oid)
 ), types AS MATERIALIZED (
@@ -41,6 +48,9 @@ WITH member AS MATERIALIZED ( -- of an extension
     LEFT JOIN pg_class r ON r.oid = t.typrelid
     LEFT JOIN comments d ON d.classoid = 'pg_type'::regclass AND d.objoid = t.oid
     WHERE t.oid >= 16384
+      AND t.oid = ANY (ARRAY(SELECT unnest({scope}) UNION ALL -- also of columns: {scope}
+                             SELECT unnest(ARRAY[y.oid, y.typelem]) FROM pg_attribute a -- {scope}
+                             JOIN pg_type y ON y.oid = a.atttypid WHERE a.attrelid = ANY ({scope})))
       AND (t.typtype IN ('b', 'd', 'e', 'r', 'p') OR (t.typtype = 'c' AND r.relkind = 'c'))
       AND NOT EXISTS (SELECT FROM pg_type e WHERE e.typarray = t.oid)
       AND NOT EXISTS (SELECT FROM member m
@@ -109,10 +119,12 @@ LEFT JOIN types u ON u.oid = CASE t.typcategory WHEN 'A' THEN t.typelem ELSE t.o
 LEFT JOIN comments d ON d.classoid = 'pg_class'::regclass AND d.objoid = c.attrelid
                         AND d.objsubid = c.attnum
 WHERE r.oid >= 16384 AND r.relkind IN ('r', 'p', 'f', 'm')
+  AND r.oid = ANY ({scope})
 ;
 , unusual AS MATERIALIZED ( -- columns that an index may have to say more about
     SELECT a.attrelid, a.attnum, a.attstattarget FROM pg_attribute a
     WHERE a.attrelid >= 16384 AND a.attnum > 0
+      AND a.attrelid = ANY ({scope})
       AND (a.attoptions IS NOT NULL OR a.attcollation NOT IN (0, 100) OR a.attstattarget >= 0)
 ), indexes AS MATERIALIZED (
     SELECT i.*, c.relname,
@@ -130,6 +142,7 @@ WHERE r.oid >= 16384 AND r.relkind IN ('r', 'p', 'f', 'm')
     FROM pg_index i
     JOIN pg_class c ON c.oid = i.indexrelid AND c.relnamespace <> 'pg_toast'::regnamespace
     WHERE i.indrelid >= 16384
+      AND i.indrelid = ANY ({scope})
       AND NOT EXISTS (SELECT FROM pg_constraint o
                       WHERE o.conindid = i.indexrelid AND o.contype IN ('p', 'u', 'x')
                         AND o.conrelid = i.indrelid)
@@ -177,6 +190,7 @@ LEFT JOIN pg_index i ON i.indexrelid = o.conindid AND i.indrelid = o.conrelid
 LEFT JOIN pg_class c ON c.oid = i.indexrelid
 LEFT JOIN comments d ON d.classoid = 'pg_constraint'::regclass AND d.objoid = o.oid
 WHERE o.contype IN ('c', 'p', 'u', 'f', 'x') AND o.conparentid = 0 AND o.conrelid >= 16384
+  AND o.conrelid = ANY ({scope})
 ;
 SELECT q.seqrelid, d.deptype, d.refobjid, d.refobjsubid, quote_literal(q.seqrelid::regclass),
        d.refobjid::regclass, json_build_object(
@@ -190,15 +204,17 @@ LEFT JOIN pg_depend d ON d.classid = 'pg_class'::regclass AND d.objid = q.seqrel
                          AND d.deptype IN ('a', 'i')
 LEFT JOIN comments c ON c.classoid = 'pg_class'::regclass AND c.objoid = q.seqrelid
                         AND c.objsubid = 0
+WHERE q.seqrelid = ANY ({scope})
 ;
-SELECT 'schema', NULL::text, NULL::text, s.schema::text, NULL::text,
+SELECT s.oid, 'schema', NULL::text, NULL::text, s.schema::text, NULL::text,
        json_build_object('comment', nullif(d.description, 'standard public schema'))
 FROM schemas s
 LEFT JOIN comments d ON d.classoid = 'pg_namespace'::regclass AND d.objoid = s.oid
 WHERE NOT EXISTS (SELECT FROM member m WHERE m.classid = 'pg_namespace'::regclass
                                          AND m.objid = s.oid)
+  AND s.oid = ANY ({scope})
 UNION ALL -- pg_rewrite
-SELECT 'view', v.schema, NULL, v.name, NULL, json_build_object(
+SELECT v.oid, 'view', v.schema, NULL, v.name, NULL, json_build_object(
     'definition', pg_get_viewdef(v.oid), 'materialized', v.kind = 'm',
     'options', (SELECT json_agg(o ORDER BY o) FROM unnest(v.reloptions) o),
     'accessMethod', (SELECT nullif(a.amname, 'heap') FROM pg_am a WHERE a.oid = v.relam),
@@ -214,18 +230,19 @@ LEFT JOIN (SELECT a.attrelid, json_object_agg(a.attname, json_build_object(
            LEFT JOIN comments d ON d.classoid = 'pg_class'::regclass AND d.objoid = a.attrelid
                                    AND d.objsubid = a.attnum
            WHERE r.oid >= 16384 AND r.relkind IN ('v', 'm')
+             AND r.oid = ANY ({scope})
              AND coalesce(f.adnum, d.objsubid, nullif(a.attstattarget, -1)) IS NOT NULL
            GROUP BY a.attrelid) k ON k.attrelid = v.oid
 WHERE v.kind IN ('v', 'm')
 UNION ALL -- pg_rewrite
-SELECT 'rule', r.schema, r.name, w.rulename, NULL, json_build_object(
+SELECT w.ev_class, 'rule', r.schema, r.name, w.rulename, NULL, json_build_object(
     'definition', pg_get_ruledef(w.oid), 'enabled', nullif(w.ev_enabled, 'O'),
     'comment', d.description)
 FROM relations r
 JOIN pg_rewrite w ON w.ev_class = r.oid AND w.rulename <> '_RETURN'
 LEFT JOIN comments d ON d.classoid = 'pg_rewrite'::regclass AND d.objoid = w.oid
 UNION ALL -- pg_trigger
-SELECT 'trigger', r.schema, r.name, g.tgname, NULL, json_build_object(
+SELECT g.tgrelid, 'trigger', r.schema, r.name, g.tgname, NULL, json_build_object(
     'definition', CASE WHEN p.oid IS NULL THEN pg_get_triggerdef(g.oid) END,
     'enabled', nullif(g.tgenabled, coalesce(p.tgenabled, 'O')), 'comment', d.description)
 FROM relations r
@@ -234,7 +251,7 @@ LEFT JOIN pg_trigger p ON p.oid = g.tgparentid
 LEFT JOIN comments d ON d.classoid = 'pg_trigger'::regclass AND d.objoid = g.oid
 WHERE p.oid IS NULL OR p.tgenabled <> g.tgenabled
 UNION ALL -- pg_policy
-SELECT 'policy', r.schema, r.name, p.polname, NULL, json_build_object(
+SELECT p.polrelid, 'policy', r.schema, r.name, p.polname, NULL, json_build_object(
     'command', nullif(p.polcmd, '*'), 'restrictive', NOT p.polpermissive,
     'roles', (SELECT json_agg(CASE u WHEN 0 THEN 'public' ELSE pg_get_userbyid(u) END
                                ORDER BY pg_get_userbyid(u)) FROM unnest(p.polroles) u),
@@ -244,7 +261,7 @@ FROM relations r
 JOIN pg_policy p ON p.polrelid = r.oid
 LEFT JOIN comments d ON d.classoid = 'pg_policy'::regclass AND d.objoid = p.oid
 UNION ALL -- pg_proc
-SELECT CASE p.prokind WHEN 'p' THEN 'procedure' WHEN 'a' THEN 'aggregate' ELSE 'function' END,
+SELECT p.oid, CASE p.prokind WHEN 'p' THEN 'procedure' WHEN 'a' THEN 'aggregate' ELSE 'function' END,
        s.schema, NULL, p.proname,
        '(' || coalesce((SELECT string_agg(format_type(u.type, NULL), ', ' ORDER BY u.at)
                         FROM unnest(p.proargtypes) WITH ORDINALITY u(type, at)), '') || ')',
@@ -273,8 +290,9 @@ LEFT JOIN comments d ON d.classoid = 'pg_proc'::regclass AND d.objoid = p.oid
 WHERE NOT EXISTS (SELECT FROM member m WHERE m.classid = 'pg_proc'::regclass AND m.objid = p.oid)
   AND NOT EXISTS (SELECT FROM pg_depend i -- constructors of a range type
                   WHERE i.classid = 'pg_proc'::regclass AND i.objid = p.oid AND i.deptype = 'i')
-UNION ALL
-SELECT 'type', t.schema, NULL, t.typname, NULL, (jsonb_build_object(
+  AND p.oid = ANY ({scope})
+UNION ALL -- pg_type
+SELECT t.oid, 'type', t.schema, NULL, t.typname, NULL, (jsonb_build_object(
     'kind', CASE t.typtype WHEN 'b' THEN 'base' WHEN 'c' THEN 'composite' WHEN 'd' THEN 'domain'
                            WHEN 'e' THEN 'enum' WHEN 'r' THEN 'range' ELSE 'shell' END,
     'labels', (SELECT jsonb_agg(e.enumlabel ORDER BY e.enumsortorder) FROM pg_enum e
@@ -319,28 +337,32 @@ SELECT 'type', t.schema, NULL, t.typname, NULL, (jsonb_build_object(
     'element', CASE WHEN t.typelem <> 0 THEN format_type(t.typelem, NULL) END)
     ELSE '{}' END)::json
 FROM types t
+WHERE t.oid = ANY ({scope})
 UNION ALL
-SELECT 'extension', NULL, NULL, e.extname, NULL,
+SELECT e.oid, 'extension', NULL, NULL, e.extname, NULL,
        json_build_object('version', e.extversion, 'schema', n.nspname)
 FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace
+WHERE e.oid = ANY ({scope})
 UNION ALL -- pg_event_trigger
-SELECT 'event_trigger', NULL, NULL, e.evtname, NULL, json_build_object(
+SELECT e.oid, 'event_trigger', NULL, NULL, e.evtname, NULL, json_build_object(
     'event', e.evtevent, 'tags', e.evttags, 'function', e.evtfoid::regprocedure,
     'enabled', nullif(e.evtenabled, 'O'), 'comment', d.description)
 FROM pg_event_trigger e
 LEFT JOIN comments d ON d.classoid = 'pg_event_trigger'::regclass AND d.objoid = e.oid
 WHERE NOT EXISTS (SELECT FROM member m WHERE m.classid = 'pg_event_trigger'::regclass
                                          AND m.objid = e.oid)
+  AND e.oid = ANY ({scope})
 UNION ALL -- pg_statistic_ext
-SELECT 'statistics', s.schema, NULL, x.stxname, NULL, json_build_object(
+SELECT x.oid, 'statistics', s.schema, NULL, x.stxname, NULL, json_build_object(
     'definition', pg_get_statisticsobjdef(x.oid),
     'target', nullif(x.stxstattarget, -1), -- 13
     'comment', d.description)
 FROM pg_statistic_ext x
 JOIN schemas s ON s.oid = x.stxnamespace
 LEFT JOIN comments d ON d.classoid = 'pg_statistic_ext'::regclass AND d.objoid = x.oid
+WHERE x.oid = ANY ({scope})
 UNION ALL -- pg_publication
-SELECT 'publication', NULL, NULL, p.pubname, NULL, json_build_object(
+SELECT p.oid, 'publication', NULL, NULL, p.pubname, NULL, json_build_object(
     'allTables', p.puballtables, 'insert', p.pubinsert, 'update', p.pubupdate,
     'delete', p.pubdelete, 'truncate', p.pubtruncate,
     'viaRoot', p.pubviaroot, -- 13
@@ -356,8 +378,9 @@ SELECT 'publication', NULL, NULL, p.pubname, NULL, json_build_object(
     'comment', d.description)
 FROM pg_publication p
 LEFT JOIN comments d ON d.classoid = 'pg_publication'::regclass AND d.objoid = p.oid
+WHERE p.oid = ANY ({scope})
 UNION ALL -- pg_operator
-SELECT 'operator', s.schema, NULL, NULL,
+SELECT o.oid, 'operator', s.schema, NULL, NULL,
        o.oprname || '(' || CASE o.oprleft WHEN 0 THEN 'none' ELSE format_type(o.oprleft, NULL) END
        || ', ' || format_type(o.oprright, NULL) || ')',
        json_build_object('function', o.oprcode, 'commutator', nullif(o.oprcom, 0)::regoperator,
@@ -371,8 +394,9 @@ LEFT JOIN comments d ON d.classoid = 'pg_operator'::regclass AND d.objoid = o.oi
 WHERE o.oprcode <> 0
   AND NOT EXISTS (SELECT FROM member m WHERE m.classid = 'pg_operator'::regclass
                                          AND m.objid = o.oid)
+  AND o.oid = ANY ({scope})
 UNION ALL -- pg_opfamily
-SELECT 'operator_family', s.schema, NULL, f.opfname, ' USING ' || quote_ident(m.amname),
+SELECT f.oid, 'operator_family', s.schema, NULL, f.opfname, ' USING ' || quote_ident(m.amname),
        json_build_object('comment', d.description,
     'operators', (SELECT json_agg(json_build_array(
                       o.amopstrategy, o.amopopr::regoperator, nullif(o.amopsortfamily, 0))
@@ -390,8 +414,9 @@ JOIN pg_am m ON m.oid = f.opfmethod
 LEFT JOIN comments d ON d.classoid = 'pg_opfamily'::regclass AND d.objoid = f.oid
 WHERE NOT EXISTS (SELECT FROM member e WHERE e.classid = 'pg_opfamily'::regclass
                                          AND e.objid = f.oid)
+  AND f.oid = ANY ({scope})
 UNION ALL -- pg_opclass
-SELECT 'operator_class', s.schema, NULL, c.opcname, ' USING ' || quote_ident(m.amname),
+SELECT c.oid, 'operator_class', s.schema, NULL, c.opcname, ' USING ' || quote_ident(m.amname),
        json_build_object('comment', d.description, 'type', format_type(c.opcintype, NULL),
     'family', f.opfname, 'default', c.opcdefault,
     'storage', CASE WHEN c.opckeytype <> 0 THEN format_type(c.opckeytype, NULL) END)
@@ -402,8 +427,9 @@ JOIN pg_opfamily f ON f.oid = c.opcfamily
 LEFT JOIN comments d ON d.classoid = 'pg_opclass'::regclass AND d.objoid = c.oid
 WHERE NOT EXISTS (SELECT FROM member e WHERE e.classid = 'pg_opclass'::regclass
                                          AND e.objid = c.oid)
+  AND c.oid = ANY ({scope})
 UNION ALL -- pg_cast
-SELECT 'cast', NULL, NULL, NULL,
+SELECT c.oid, 'cast', NULL, NULL, NULL,
        '(' || format_type(c.castsource, NULL) || ' AS ' || format_type(c.casttarget, NULL) || ')',
        json_build_object('function', CASE WHEN c.castfunc <> 0 THEN c.castfunc::regprocedure END,
                           'context', c.castcontext, 'method', c.castmethod,
@@ -414,8 +440,9 @@ WHERE c.oid >= 16384
   AND NOT EXISTS (SELECT FROM member m WHERE m.classid = 'pg_cast'::regclass AND m.objid = c.oid)
   AND NOT EXISTS (SELECT FROM pg_depend i -- of a range type to its multirange
                   WHERE i.classid = 'pg_cast'::regclass AND i.objid = c.oid AND i.deptype = 'i')
+  AND c.oid = ANY ({scope})
 UNION ALL -- pg_collation
-SELECT 'collation', s.schema, NULL, c.collname, NULL, json_build_object(
+SELECT c.oid, 'collation', s.schema, NULL, c.collname, NULL, json_build_object(
     'provider', c.collprovider, 'collate', c.collcollate, 'ctype', c.collctype,
     'locale', c.colliculocale, -- 15
     'nondeterministic', NOT c.collisdeterministic, 'comment', d.description)
@@ -424,15 +451,17 @@ JOIN schemas s ON s.oid = c.collnamespace
 LEFT JOIN comments d ON d.classoid = 'pg_collation'::regclass AND d.objoid = c.oid
 WHERE NOT EXISTS (SELECT FROM member m WHERE m.classid = 'pg_collation'::regclass
                                          AND m.objid = c.oid)
+  AND c.oid = ANY ({scope})
 UNION ALL -- pg_conversion
-SELECT 'conversion', s.schema, NULL, c.conname, NULL, json_build_object(
+SELECT c.oid, 'conversion', s.schema, NULL, c.conname, NULL, json_build_object(
     'from', pg_encoding_to_char(c.conforencoding), 'to', pg_encoding_to_char(c.contoencoding),
     'function', c.conproc, 'default', c.condefault, 'comment', d.description)
 FROM pg_conversion c
 JOIN schemas s ON s.oid = c.connamespace
 LEFT JOIN comments d ON d.classoid = 'pg_conversion'::regclass AND d.objoid = c.oid
+WHERE c.oid = ANY ({scope})
 UNION ALL -- pg_ts_config
-SELECT 'text_search_configuration', s.schema, NULL, c.cfgname, NULL, json_build_object(
+SELECT c.oid, 'text_search_configuration', s.schema, NULL, c.cfgname, NULL, json_build_object(
     'parser', (SELECT n.nspname || '.' || p.prsname FROM pg_ts_parser p
                JOIN pg_namespace n ON n.oid = p.prsnamespace WHERE p.oid = c.cfgparser),
     'mappings', (SELECT json_agg(json_build_array(m.maptokentype, m.mapdict::regdictionary)
@@ -444,8 +473,9 @@ JOIN schemas s ON s.oid = c.cfgnamespace
 LEFT JOIN comments d ON d.classoid = 'pg_ts_config'::regclass AND d.objoid = c.oid
 WHERE NOT EXISTS (SELECT FROM member m WHERE m.classid = 'pg_ts_config'::regclass
                                          AND m.objid = c.oid)
+  AND c.oid = ANY ({scope})
 UNION ALL -- pg_ts_dict
-SELECT 'text_search_dictionary', s.schema, NULL, y.dictname, NULL, json_build_object(
+SELECT y.oid, 'text_search_dictionary', s.schema, NULL, y.dictname, NULL, json_build_object(
     'template', (SELECT n.nspname || '.' || t.tmplname FROM pg_ts_template t
                  JOIN pg_namespace n ON n.oid = t.tmplnamespace WHERE t.oid = y.dicttemplate),
     'options', y.dictinitoption, 'comment', d.description)
@@ -454,16 +484,18 @@ JOIN schemas s ON s.oid = y.dictnamespace
 LEFT JOIN comments d ON d.classoid = 'pg_ts_dict'::regclass AND d.objoid = y.oid
 WHERE NOT EXISTS (SELECT FROM member m WHERE m.classid = 'pg_ts_dict'::regclass
                                          AND m.objid = y.oid)
+  AND y.oid = ANY ({scope})
 UNION ALL -- pg_ts_template
-SELECT 'text_search_template', s.schema, NULL, t.tmplname, NULL, json_build_object(
+SELECT t.oid, 'text_search_template', s.schema, NULL, t.tmplname, NULL, json_build_object(
     'init', nullif(t.tmplinit, 0), 'lexize', t.tmpllexize, 'comment', d.description)
 FROM pg_ts_template t
 JOIN schemas s ON s.oid = t.tmplnamespace
 LEFT JOIN comments d ON d.classoid = 'pg_ts_template'::regclass AND d.objoid = t.oid
 WHERE NOT EXISTS (SELECT FROM member m WHERE m.classid = 'pg_ts_template'::regclass
                                          AND m.objid = t.oid)
+  AND t.oid = ANY ({scope})
 UNION ALL -- pg_ts_parser
-SELECT 'text_search_parser', s.schema, NULL, p.prsname, NULL, json_build_object(
+SELECT p.oid, 'text_search_parser', s.schema, NULL, p.prsname, NULL, json_build_object(
     'start', p.prsstart, 'token', p.prstoken, 'end', p.prsend, 'types', p.prslextype,
     'headline', nullif(p.prsheadline, 0), 'comment', d.description)
 FROM pg_ts_parser p
@@ -471,23 +503,26 @@ JOIN schemas s ON s.oid = p.prsnamespace
 LEFT JOIN comments d ON d.classoid = 'pg_ts_parser'::regclass AND d.objoid = p.oid
 WHERE NOT EXISTS (SELECT FROM member m WHERE m.classid = 'pg_ts_parser'::regclass
                                          AND m.objid = p.oid)
+  AND p.oid = ANY ({scope})
 UNION ALL -- pg_foreign_data_wrapper
-SELECT 'foreign_data_wrapper', NULL, NULL, w.fdwname, NULL, json_build_object(
+SELECT w.oid, 'foreign_data_wrapper', NULL, NULL, w.fdwname, NULL, json_build_object(
     'handler', nullif(w.fdwhandler, 0)::regproc, 'validator', nullif(w.fdwvalidator, 0)::regproc,
     'options', w.fdwoptions, 'comment', d.description)
 FROM pg_foreign_data_wrapper w
 LEFT JOIN comments d ON d.classoid = 'pg_foreign_data_wrapper'::regclass AND d.objoid = w.oid
 WHERE NOT EXISTS (SELECT FROM member m WHERE m.classid = 'pg_foreign_data_wrapper'::regclass
                                          AND m.objid = w.oid)
+  AND w.oid = ANY ({scope})
 UNION ALL -- pg_foreign_server
-SELECT 'server', NULL, NULL, v.srvname, NULL, json_build_object(
+SELECT v.oid, 'server', NULL, NULL, v.srvname, NULL, json_build_object(
     'wrapper', w.fdwname, 'type', v.srvtype, 'version', v.srvversion, 'options', v.srvoptions,
     'comment', d.description)
 FROM pg_foreign_server v
 JOIN pg_foreign_data_wrapper w ON w.oid = v.srvfdw
 LEFT JOIN comments d ON d.classoid = 'pg_foreign_server'::regclass AND d.objoid = v.oid
+WHERE v.oid = ANY ({scope})
 UNION ALL -- pg_language
-SELECT 'language', NULL, NULL, l.lanname, NULL, json_build_object(
+SELECT l.oid, 'language', NULL, NULL, l.lanname, NULL, json_build_object(
     'trusted', l.lanpltrusted, 'handler', nullif(l.lanplcallfoid, 0)::regproc,
     'inline', nullif(l.laninline, 0)::regproc, 'validator', nullif(l.lanvalidator, 0)::regproc,
     'comment', d.description)
@@ -496,18 +531,21 @@ LEFT JOIN comments d ON d.classoid = 'pg_language'::regclass AND d.objoid = l.oi
 WHERE l.oid >= 16384
   AND NOT EXISTS (SELECT FROM member m WHERE m.classid = 'pg_language'::regclass
                                          AND m.objid = l.oid)
+  AND l.oid = ANY ({scope})
 UNION ALL -- pg_am
-SELECT 'access_method', NULL, NULL, a.amname, NULL, json_build_object(
+SELECT a.oid, 'access_method', NULL, NULL, a.amname, NULL, json_build_object(
     'type', a.amtype, 'handler', a.amhandler, 'comment', d.description)
 FROM pg_am a
 LEFT JOIN comments d ON d.classoid = 'pg_am'::regclass AND d.objoid = a.oid
 WHERE a.oid >= 16384
   AND NOT EXISTS (SELECT FROM member m WHERE m.classid = 'pg_am'::regclass AND m.objid = a.oid)
+  AND a.oid = ANY ({scope})
 UNION ALL -- pg_transform
-SELECT 'transform', NULL, NULL, NULL, '(' || format_type(t.trftype, NULL) || ' LANGUAGE '
+SELECT t.oid, 'transform', NULL, NULL, NULL, '(' || format_type(t.trftype, NULL) || ' LANGUAGE '
        || l.lanname || ')', json_build_object(
     'from', nullif(t.trffromsql, 0)::regproc, 'to', nullif(t.trftosql, 0)::regproc)
 FROM pg_transform t
 JOIN pg_language l ON l.oid = t.trflang
 WHERE NOT EXISTS (SELECT FROM member m WHERE m.classid = 'pg_transform'::regclass
                                          AND m.objid = t.oid)
+  AND t.oid = ANY ({scope})

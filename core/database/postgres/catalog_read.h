@@ -6,17 +6,21 @@
  * Order: rb_pg_tables_new(), the rb_pg_add_*() functions for the rows in the order of the
  * statements, then rb_pg_tables_finish(), which adds what depends on all rows: the names of indexes
  * and sequences, and the order of columns.
+ *
+ * A session remembers the catalog that it read last, with its units (catalog_units.sql). A unit
+ * whose rows are unchanged is not read again, unless it depends on one that has changed. So a
+ * second read costs what was changed, and a scan of rows without their texts (catalog_units.c).
  */
 #ifndef RB_DATABASE_POSTGRES_CATALOG_READ_H
 #define RB_DATABASE_POSTGRES_CATALOG_READ_H
 
 #include "base/json.h"
-#include "database/postgres/libpq.h"
+#include "database/postgres/postgres.h"
 
 typedef struct rb_pg_tables rb_pg_tables;
 
-rb_pg_tables *rb_pg_tables_new(json_t *catalog); /* borrows the catalog */
-json_t *rb_pg_tables_catalog(const rb_pg_tables *tables);
+/* Borrows both. keys: the keys that each unit puts into the catalog, {oid: [keys]}. */
+rb_pg_tables *rb_pg_tables_new(json_t *catalog, json_t *keys);
 void rb_pg_tables_free(rb_pg_tables *tables);
 RB_DEFINE_AUTO(rb_pg_tables, rb_pg_tables_free)
 
@@ -32,6 +36,27 @@ rb_pg_add_row rb_pg_add_sequence;
 enum rb_code rb_pg_tables_add(rb_pg_tables *tables, size_t statement, const PGresult *row,
                               rb_err *err);
 void rb_pg_tables_finish(rb_pg_tables *tables);
+/* Puts an object that belongs to no table, or that catalog_tables.c does not know. */
+void rb_pg_tables_put(rb_pg_tables *tables, unsigned long unit, const char *key, json_t *entry);
+
+/* What is read of a catalog. */
+typedef struct rb_pg_part {
+    const json_t *parts; /* of the statements, {"pg_x": true} */
+    const char *scope;   /* for {scope}, "'{1,2}'"; NULL: all */
+} rb_pg_part;
+
+/* Which parts have objects, {"pg_x": bool}. */
+enum rb_code rb_pg_catalog_parts(json_t **out, rb_pg *pg, rb_err *err);
+/* The statements of a file in SQL for this server; a new string. */
+char *rb_pg_catalog_statements(const char *sql, const rb_pg *pg, const rb_pg_part *part);
+/* Adds an EXECUTE of a statement with such values. The session prepares each once. */
+enum rb_code rb_pg_catalog_prepare(rb_buf *out, rb_pg *pg, const char *sql, const char *values,
+                                   rb_err *err);
+/* Adds the entries, and their keys to those of the units, {oid: [keys]}. */
+enum rb_code rb_pg_catalog_read(json_t *catalog, json_t *keys, rb_pg *pg, const rb_pg_part *part,
+                                rb_err *err);
+/* catalog_units.c: brings pg->known up to date, under the settings of catalog.c. */
+enum rb_code rb_pg_units_read(rb_pg *pg, rb_err *err);
 
 /* Returns a field of the row, or NULL for null. */
 const char *rb_pg_field(const PGresult *row, int column);

@@ -41,22 +41,19 @@ typedef struct named {
 
 struct rb_pg_tables {
     json_t *catalog;
+    json_t *keys;
     relation *relations; /* sorted by oid */
     size_t n;
     named *names;
     size_t name_count;
 };
 
-rb_pg_tables *rb_pg_tables_new(json_t *catalog)
+rb_pg_tables *rb_pg_tables_new(json_t *catalog, json_t *keys)
 {
     rb_pg_tables *tables = rb_calloc(1, sizeof *tables);
     tables->catalog = catalog;
+    tables->keys = keys;
     return tables;
-}
-
-json_t *rb_pg_tables_catalog(const rb_pg_tables *tables)
-{
-    return tables->catalog;
 }
 
 void rb_pg_tables_free(rb_pg_tables *tables)
@@ -124,11 +121,22 @@ static column *column_of(const relation *table, unsigned long attnum)
                : NULL;
 }
 
-static void put(rb_pg_tables *tables, const char *kind, const char *table, const char *name,
-                json_t *entry)
+void rb_pg_tables_put(rb_pg_tables *tables, unsigned long unit, const char *key, json_t *entry)
+{
+    char oid[24];
+    snprintf(oid, sizeof oid, "%lu", unit);
+    json_t *keys = json_object_get(tables->keys, oid);
+    if (!keys)
+        json_object_set_new_nocheck(tables->keys, oid, keys = json_array());
+    json_array_append_new(keys, json_string_nocheck(key));
+    json_object_set_new_nocheck(tables->catalog, key, entry);
+}
+
+static void put(rb_pg_tables *tables, const relation *unit, const char *kind, const char *table,
+                const char *name, json_t *entry)
 {
     RB_AUTO(rb_free_str) char *key = rb_catalog_key(kind, table, name);
-    json_object_set_new_nocheck(tables->catalog, key, entry);
+    rb_pg_tables_put(tables, unit->oid, key, entry);
 }
 
 enum rb_code rb_pg_add_relation(rb_pg_tables *tables, const PGresult *row, rb_err *err)
@@ -147,7 +155,7 @@ enum rb_code rb_pg_add_relation(rb_pg_tables *tables, const PGresult *row, rb_er
     if (!r->listed)
         return RB_OK;
     RB_TRY(rb_pg_read_object(&entry, PQgetvalue(row, 0, DEFINITION), err));
-    put(tables, "table", NULL, r->qualified, entry);
+    put(tables, r, "table", NULL, r->qualified, entry);
     return RB_OK;
 }
 
@@ -193,7 +201,7 @@ enum rb_code rb_pg_add_column(rb_pg_tables *tables, const PGresult *row, rb_err 
         rb_json_set_str(entry, "typeOf", of);
     }
     table->columns[attnum - 1].entry = json_incref(entry);
-    put(tables, "column", table->qualified, table->columns[attnum - 1].name, entry);
+    put(tables, table, "column", table->qualified, table->columns[attnum - 1].name, entry);
     return RB_OK;
 }
 
@@ -291,12 +299,13 @@ static int compare_canonical(const json_t *a, const json_t *b)
 
 /* Adds a constraint. Several constraints with the same text become one entry, {"each": [...]},
  * sorted. */
-static void put_constraint(rb_pg_tables *tables, const char *table, const char *text, json_t *entry)
+static void put_constraint(rb_pg_tables *tables, const relation *table, const char *text,
+                           json_t *entry)
 {
-    RB_AUTO(rb_free_str) char *key = rb_catalog_key("constraint", table, text);
+    RB_AUTO(rb_free_str) char *key = rb_catalog_key("constraint", table->qualified, text);
     json_t *first = json_object_get(tables->catalog, key);
     if (!first) {
-        json_object_set_new_nocheck(tables->catalog, key, entry);
+        rb_pg_tables_put(tables, table->oid, key, entry);
         return;
     }
     json_t *each = json_object_get(first, "each");
@@ -349,7 +358,7 @@ enum rb_code rb_pg_add_constraint(rb_pg_tables *tables, const PGresult *row, rb_
         rb_json_set_str(entry, "deferrable", PQgetvalue(row, 0, DEFERRED));
     if (!is_true(row, VALID))
         json_object_set_new_nocheck(entry, "notValid", json_true());
-    put_constraint(tables, table->qualified, text, entry);
+    put_constraint(tables, table, text, entry);
     return RB_OK;
 }
 
@@ -467,7 +476,7 @@ static void put_named(rb_pg_tables *tables)
             rename_in_default(name, shown);
         RB_AUTO(rb_free_str)
         char *full = rb_pg_qualified(name->self->schema, shown ? shown : name->self->name);
-        put(tables, name->kind, NULL, full, name->entry);
+        put(tables, name->self, name->kind, NULL, full, name->entry);
         name->entry = NULL;
     }
     free(by);
@@ -484,6 +493,6 @@ void rb_pg_tables_finish(rb_pg_tables *tables)
         for (size_t c = 0; c < table->column_count; c++)
             if (table->columns[c].name)
                 json_array_append_new(order, rb_json_text(table->columns[c].name));
-        put(tables, "order", NULL, table->qualified, order);
+        put(tables, table, "order", NULL, table->qualified, order);
     }
 }

@@ -16,6 +16,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/file.h"
 #include "database/postgres/cluster.h"
 #include "database/postgres/cluster_cache.h"
@@ -25,7 +26,9 @@
 #define READY 4
 #define TICK_MS 10
 #define WATCH_MS 250
-#define STOP_TICKS 800 /* ticks until a server that does not stop is killed */
+#define WATCH_LOADED_MS 1000 /* between looks that take more than one of WATCH_SHARE parts */
+#define WATCH_SHARE 20       /* of WATCH_MS */
+#define STOP_TICKS 800       /* ticks until a server that does not stop is killed */
 #define REMOVE_TRIES                                                                               \
     100                 /* attempts, since files may appear while the server's last processes end */
 #define BASE_MEMORY 640 /* MiB of address space that a server process uses at its start */
@@ -261,10 +264,13 @@ static uint64_t size_of(const char *dir)
 static void watch(guardian *g)
 {
     const uint64_t most = size_of(g->data) + ((uint64_t)g->with->size << 20);
+    int64_t took = 0;
     while (g->child > 0 && !g->deserted) {
-        wait_for(g, WATCH_MS);
+        wait_for(g, took < WATCH_MS / WATCH_SHARE ? WATCH_MS : WATCH_LOADED_MS);
+        const int64_t began = rb_clock_ms();
         if (g->with->size && size_of(g->data) > most)
             return;
+        took = rb_clock_ms() - began;
     }
 }
 

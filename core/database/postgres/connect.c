@@ -33,6 +33,9 @@ void rb_pg_disconnect(rb_pg *pg)
     free(pg->label);
     free(pg->blockers);
     json_decref(pg->written);
+    json_decref(pg->known);
+    json_decref(pg->known_before);
+    json_decref(pg->prepared);
     json_decref(pg->restoring);
     json_decref(pg->triggers);
     free(pg);

@@ -31,6 +31,8 @@ enum rb_code rb_pg_keep(json_t *kept, rb_db *db, rb_err *err)
 {
     rb_pg *pg = rb_pg_of(db);
     RB_AUTO(rb_json_freep) json_t *tables = NULL;
+    RB_AUTO(rb_free_str) char *known = json_dumps(kept, JSON_COMPACT);
+    const char *params[] = {known};
     RB_TRY(rb_pg_exec(pg,
                       "CREATE SCHEMA IF NOT EXISTS " RB_PG_BEFORE "; CREATE TABLE IF NOT EXISTS"
                       " " RB_PG_BEFORE ".kept(name text PRIMARY KEY, data text, columns json)",
@@ -40,14 +42,13 @@ enum rb_code rb_pg_keep(json_t *kept, rb_db *db, rb_err *err)
         "SELECT coalesce(json_agg(t), '[]') FROM (SELECT " RB_PG_TABLE_NAME(
             "n.nspname", "c.relname") " AS name, 't' || md5(format('%I.%I',"
                                       " n.nspname, c.relname)) AS data, " RB_PG_ROWS " AS"
-                                      " sql, " RB_PG_COLUMNS " AS columns" RB_PG_TABLES ") t",
-        NULL, 0, err));
+                                      " sql, " RB_PG_COLUMNS " AS columns" RB_PG_TABLES
+                                      " AND NOT ($1::jsonb ? " RB_PG_TABLE_NAME("n.nspname",
+                                                                                "c.relname") ")) t",
+        params, 1, err));
     rb_json_each (table, tables) {
-        const char *name = rb_json_str(table, "name");
-        if (json_object_get(kept, name))
-            continue;
         RB_TRY(keep_table(pg, table, err));
-        json_object_set_new_nocheck(kept, name, json_true());
+        json_object_set_new_nocheck(kept, rb_json_str(table, "name"), json_true());
     }
     return RB_OK;
 }

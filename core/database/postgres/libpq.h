@@ -44,6 +44,7 @@
     X(PQnfields)                                                                                   \
     X(PQntuples)                                                                                   \
     X(PQport)                                                                                      \
+    X(PQprepare)                                                                                   \
     X(PQputCopyData)                                                                               \
     X(PQputCopyEnd)                                                                                \
     X(PQresultErrorField)                                                                          \
@@ -100,6 +101,7 @@ enum rb_code rb_libpq_load(rb_err *err);
 #define PQnfields rb_libpq_functions.PQnfields
 #define PQntuples rb_libpq_functions.PQntuples
 #define PQport rb_libpq_functions.PQport
+#define PQprepare rb_libpq_functions.PQprepare
 #define PQputCopyData rb_libpq_functions.PQputCopyData
 #define PQputCopyEnd rb_libpq_functions.PQputCopyEnd
 #define PQresultErrorField rb_libpq_functions.PQresultErrorField

@@ -39,7 +39,10 @@ typedef struct rb_pg {
     json_t *written; /* what this transaction wrote (effects.c); or NULL */
     char *scratch;   /* name of the scratch database; NULL if it is not one */
     size_t number;   /* number of this scratch database in the process */
-    bool concurrent; /* the last script had a statement that runs only outside transactions */
+    json_t *known;   /* the catalog that was read last (catalog_units.c); or NULL */
+    json_t *known_before; /* the same, as of the start of the transaction */
+    json_t *prepared;     /* names of prepared statements (catalog.c); or NULL */
+    bool concurrent;      /* the last script had a statement that runs only outside transactions */
 } rb_pg;
 
 /* SQL: a table's name in the form of catalogs and effects, from two expressions of type name or

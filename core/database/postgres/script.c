@@ -272,7 +272,7 @@ static const char tidy_sql[] =
     "SET CONSTRAINTS ALL IMMEDIATE; CLOSE ALL; UNLISTEN *; RESET SESSION AUTHORIZATION;"
     " RESET ROLE; RESET ALL;";
 static const char left_sql[] =
-    " SET search_path = pg_catalog; DEALLOCATE ALL; DISCARD SEQUENCES;"
+    " SET search_path = pg_catalog; DISCARD SEQUENCES;"
     " SELECT pg_advisory_unlock_all();"
     " SELECT string_agg(sql, '; ' ORDER BY sql) FROM ("
     "SELECT format('DROP %s IF EXISTS pg_temp.%I CASCADE', CASE relkind WHEN 'v' THEN 'VIEW'"
@@ -286,6 +286,7 @@ static const char left_sql[] =
     " UNION ALL SELECT format('DROP TYPE IF EXISTS pg_temp.%I CASCADE', typname) FROM pg_type"
     " WHERE pg_my_temp_schema() <> 0 AND typnamespace = pg_my_temp_schema() AND typtype IN ('e', "
     "'d', 'r')"
+    " UNION ALL SELECT format('DEALLOCATE %I', name) FROM pg_prepared_statements WHERE from_sql"
     " UNION ALL SELECT DISTINCT format('SET CONSTRAINTS %I.%I DEFERRED', nspname, conname)"
     " FROM pg_constraint c JOIN pg_namespace n ON n.oid = connamespace WHERE condeferred"
     " AND NOT EXISTS (SELECT FROM pg_constraint o WHERE o.connamespace = c.connamespace"

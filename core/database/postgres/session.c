@@ -109,6 +109,7 @@ enum rb_code rb_pg_begin(rb_db *db, rb_err *err)
     RB_TRY(rb_pg_exec(pg, "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE", err));
     json_decref(pg->written);
     pg->written = NULL;
+    rb_json_replace(&pg->known_before, pg->known);
     enum rb_code code = rb_pg_lock(db, LOCK_KEY, "another run of rbtool", err);
     pg->begun = code == RB_OK;
     if (code == RB_OK && pg->held)
@@ -154,6 +155,8 @@ bool rb_pg_in_transaction(const rb_db *db)
 void rb_pg_rollback(rb_db *db)
 {
     rb_pg *pg = rb_pg_of(db);
+    if (pg->begun)
+        rb_json_replace(&pg->known, pg->known_before);
     pg->begun = false;
     if (PQtransactionStatus(pg->conn) != PQTRANS_IDLE)
         (void)!rb_pg_exec(pg, "ROLLBACK", RB_IGNORED);
