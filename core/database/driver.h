@@ -69,8 +69,8 @@ typedef struct rb_db_driver {
     /* Sets a folder in which the server's data is kept for later commands; NULL: not kept. */
     void (*scratch_cache)(const char *dir);
     enum rb_code (*scratch)(rb_db **out, int64_t clock, rb_err *err);
-    /* A new string: names the program that reads the schemas of scratch databases. With another
-     * one, the same scripts may give another catalog. NULL: not known. */
+    /* Returns a text that identifies the program which runs scratch databases, since another one
+     * may give another catalog for the same scripts. A new string; NULL: unknown. */
     char *(*scratch_maker)(void);
     /* scratch_keep() stores the state of a scratch database for later ones, outside a transaction.
      * scratch_at() opens one in the state of the first of the keys that has one; *out is NULL if

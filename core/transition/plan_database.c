@@ -297,8 +297,7 @@ enum rb_code rb_plan_database_make(rb_plan *plan, rb_plan_database *d, const rb_
     if (!stands || rq->only_drift)
         return RB_OK;
     RB_TRY(rb_plan_rehearse(plan, d, rq, db, any->engine, err));
-    if (!d->create) { /* kept open: rb_db_data_version() needs the same connection to detect writes
-                       */
+    if (!d->create) { /* stays open, since rb_db_data_version() is specific to a connection */
         d->seen = RB_TAKE(db);
     }
     return RB_OK;

@@ -241,7 +241,7 @@ static enum rb_code undo_steps(const rb_segments *s, rb_plan_database *d, rb_db 
     return RB_OK;
 }
 
-/* Undoes the recorded steps, from one on. */
+/* Undoes the recorded steps, from step `from` to the last one. */
 static enum rb_code undo_recorded(const rb_segments *s, rb_plan_database *d, rb_db *db, size_t from,
                                   rb_err *err)
 {

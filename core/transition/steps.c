@@ -69,8 +69,8 @@ static enum rb_code do_stage(rb_run *run, rb_err *err)
     RB_TRY(rb_dir_remove(staging, err));
     RB_TRY(rb_dir_make_as(staging, 0755, err));
     RB_TRY(fill_staging(run, staging, err));
-    /* The first folder stays in `old`: the inverse restores it, and rb_step_stage_end() removes it.
-     */
+    /* A repeated step must not replace `old`, the folder from before the transition: the inverse
+     * restores it, and rb_step_stage_end() removes it. */
     if (rb_file_exists(final) && rb_file_exists(old))
         RB_TRY(rb_dir_remove(final, err));
     if (rb_file_exists(final))
