@@ -16,11 +16,11 @@
 #include "ledger/identity.h"
 
 #define NAMESPACE "git"
-#define TITLE_LIMIT 200 /* bytes after the kind and the tag; the rest is in the JSON */
+#define TITLE_LIMIT 200 /* bytes after kind and tag; the full text is in the JSON */
 #define PATIENCE                                                                                   \
-    10 /* seconds to retry if the ref cannot be moved although its value does not change */
+    10 /* seconds to retry if the ref cannot be moved although its value has not changed */
 #define TURN_PATIENCE 10 /* seconds to wait for the lock of this host's writers */
-#define PAUSE 5          /* milliseconds */
+#define PAUSE 5          /* milliseconds between attempts */
 
 static void sleep_milliseconds(long n)
 {
@@ -34,9 +34,9 @@ static void give_back(int *fd)
         close(*fd);
 }
 
-/* Takes the lock that orders the writers of this host, so that they do not repeatedly sign on top
- * of each other. It only saves work: entries cannot get lost, because the ref moves from a known
- * value only. */
+/* Takes the lock for writers of this host, so that they do not repeat signatures because of each
+ * other. It only saves work: no entry can be lost without it, because the ref is moved from a known
+ * value. */
 static int take_turn(const rb_repo *repo)
 {
     RB_AUTO(rb_free_str) char *dir = rb_path_join(rb_repo_common_dir(repo), "rbtool");
@@ -76,7 +76,8 @@ static void add_title(rb_buf *out, const rb_draft *draft)
     rb_buf_puts(out, rb_entry_kind_name(draft->kind));
     if (draft->tag)
         rb_buf_printf(out, " %s", draft->tag);
-    size_t start = out->len; /* readers check what comes before, whatever its length */
+    /* TITLE_LIMIT does not include kind and tag, which readers check in full */
+    size_t start = out->len;
     if (draft->title) {
         rb_buf_addc(out, ' ');
         rb_buf_add_safe(out, draft->title, strlen(draft->title));
@@ -160,7 +161,7 @@ static void add_json(rb_buf *out, const rb_draft *draft, const char *app, const 
     rb_json_pretty(out, json);
 }
 
-/* Inserts the header gpgsig before the empty line, as git does. */
+/* Signs the commit and inserts the header gpgsig after the other headers, like git. */
 static enum rb_code sign(rb_buf *commit, rb_repo *repo, const rb_draft *draft, size_t headers,
                          rb_err *err)
 {
@@ -203,10 +204,10 @@ static enum rb_code check_made(const rb_buf *commit, size_t message, rb_err *err
     return RB_OK;
 }
 
-/* What a new entry takes from the tip, which must be an entry. */
+/* Values that a new entry takes over from the tip, which must be an entry. */
 struct tip {
     char *app;
-    char ledger[RB_OID_HEX]; /* id of the ledger's first entry; "": the ledger is empty */
+    char ledger[RB_OID_HEX]; /* id of the ledger's first entry; "" if the ledger is empty */
 };
 
 static void tip_clear(struct tip *tip)
@@ -319,9 +320,9 @@ static enum rb_code write_all(rb_oid *out, rb_repo *repo, const rb_draft *drafts
     return RB_OK;
 }
 
-/* Fails unless the ref is the clone's ledger, or one of the drafts may begin it. The whole ledger
- * is read only if the tip names another ledger than the clone is pinned to, which happens after
- * ledgers were joined; otherwise the cost does not depend on its size. */
+/* Fails unless the ref contains the clone's ledger, or one of the drafts may begin a ledger. The
+ * whole ledger is read only if the tip names another ledger than the clone is pinned to, as after
+ * joining ledgers. Otherwise the cost does not depend on its size. */
 static enum rb_code check_ledger(rb_repo *repo, const rb_ref *ref, const struct tip *tip,
                                  const rb_draft *drafts, size_t n, rb_err *err)
 {
@@ -370,19 +371,19 @@ static enum rb_code try_append(rb_oid *out, rb_ref *ref, rb_repo *repo, const rb
     return RB_OK;
 }
 
-/* Retries as long as other writers make progress; does not wait for ever on a lock that a killed
- * git left. */
+/* Retries while other writers make progress. Gives up on a lock file that a killed git process
+ * left. */
 enum rb_code rb_ledger_append_all(rb_oid *out, rb_repo *repo, const rb_draft *drafts, size_t n,
                                   rb_err *err)
 {
     RB_AUTO(give_back) int turn = take_turn(repo);
-    (void)turn; /* held until the end */
+    (void)turn; /* the lock is released at the end of this function */
     rb_ref last = {0};
     rb_ref ref = {0};
     double end = rb_clock_seconds() + PATIENCE;
     enum rb_code code = try_append(out, &last, repo, drafts, n, err);
     for (long pause = PAUSE; code == RB_BUSY && rb_clock_seconds() < end; pause += PAUSE) {
-        /* Random pauses, so that the losers of one race do not collide again. */
+        /* Wait a random time, so that concurrent writers do not collide again. */
         sleep_milliseconds(pause % 100 + getpid() % 17);
         code = try_append(out, &ref, repo, drafts, n, err);
         if (ref.exists != last.exists || (ref.exists && !rb_oid_equal(&ref.object, &last.object)))

@@ -41,12 +41,11 @@ const json_t *rb_entry_json(const rb_entry *entry)
 {
     if (!entry->text || entry->parsed)
         return entry->parsed;
-    rb_err ignored; /* cannot happen: it was parsed before */
+    rb_err ignored; /* cannot fail: the text was parsed before */
     json_t *parsed = NULL;
     if (rb_json_read(&parsed, entry->text, entry->text_len, "entry of the ledger", &ignored) ==
         RB_OK)
-        ((rb_entry *)entry)->parsed =
-            parsed; /* logically const: this only caches the parsed JSON */
+        ((rb_entry *)entry)->parsed = parsed; /* logically const: only a cache of the parsed JSON */
     return parsed;
 }
 
@@ -58,5 +57,5 @@ const json_t *rb_entry_detail(const rb_entry *entry)
 void rb_entry_forget(const rb_entry *entry)
 {
     rb_json_free(entry->parsed);
-    ((rb_entry *)entry)->parsed = NULL; /* as above */
+    ((rb_entry *)entry)->parsed = NULL; /* logically const, as in rb_entry_json() */
 }

@@ -26,58 +26,60 @@
 #include "git/repository.h"
 
 #define RB_ENTRY_TYPE "urn:rbtool:ledger:v1"
-#define RB_ENTRY_LIMIT (64u << 10) /* bytes of an entry's message */
-#define RB_ENTRY_HEADERS_LIMIT                                                                     \
-    (32u << 10)                         /* bytes of the headers before it, signature included      \
-                                         */
-#define RB_ENTRY_READ_LIMIT (4u << 20)  /* of a larger commit not even the parents are read */
+#define RB_ENTRY_LIMIT (64u << 10)         /* bytes of an entry's message */
+#define RB_ENTRY_HEADERS_LIMIT (32u << 10) /* bytes of the headers, with the signature */
+/* bytes; of a larger commit, not even the parents are read */
+#define RB_ENTRY_READ_LIMIT (4u << 20)
 #define RB_ENTRY_TITLE_LIMIT 1024       /* bytes of a title */
 #define RB_ATTACHMENT_LIMIT (16u << 20) /* bytes of an attachment */
 #define RB_ATTACHED_LIMIT (64u << 20)   /* bytes of all attachments of an entry */
 #define RB_ENTRY_PARENTS 16
-#define RB_ENTRY_POLICIES 16 /* that a transition names */
+#define RB_ENTRY_POLICIES 16 /* number of policies that a transition names */
 #define RB_ATTACHMENTS 64
 
 enum rb_entry_kind {
-    RB_ENTRY_RELEASE,    /* first seen; {"commit","sha256","witness"}; attached: tag, proof, ... */
-    RB_ENTRY_VERDICT,    /* {"verdict": good|bad, "why", "transition": id or null} */
-    RB_ENTRY_APPROVAL,   /* {"why"}; environment null: any */
-    RB_ENTRY_POLICY,     /* {"version", "previous": entry id or null, "policy": {...}} */
-    RB_ENTRY_GAP,        /* {"why"}: this predecessor is lost, and people know */
-    RB_ENTRY_TRANSITION, /* {"id","kind","from","fromObject","to","toObject","digest","outcome",
-                             "started","finished","steps":[{"id","outcome","milliseconds"}],"error",
-                             "acceptedLoss": digest or null,"acceptedDrift",
-                             "acceptedReverted","whole"; "accepted": [{"database","table",
-                             "column","rows","values"}] with that loss, "backups": [{"database",
-                             "path" below ROOT,"tables","rows"}] that it wrote,
-                            "host","user","version" that it ran with, "policy": [entry ids] that its
-                            plan was judged under, perhaps left out}; milliseconds null: cut off;
-                            whole: every part of the environment is at TO afterwards; outcome: done,
-                            unhealthy, failed, refused, aborted, interrupted (another one took
-                            over). Its tag is TO of a deploy, else FROM: the release that is undone
-                          */
-    RB_ENTRY_DRILL, /* as transition, and {"rto": seconds or null}; perhaps {"mode": revert, backup,
-                       tabletop,"ok","milliseconds": to restore,"fault": fail or kill,"faultStep",
-                       "backup": its id,"answers": [{"section","answer","milliseconds"}]} */
-    RB_ENTRY_OVERRIDE, /* {"rule","why","transition": id or null}: past a rule, by --break-glass. Of
-                          `env trust`: rule "environment", and "environment": the name before, where
-                          it changed */
-    RB_ENTRY_RESTORE,  /* rows that a person restored from the backup of a transition: {"id",
-                          "transition","database","path","table": the only one, or null,
-                          "ignored": [columns],"deleted","overwrite","restored","missing": rows and
-                          values,"tables": [{"table","column","restored","missing"}],"finished",
-                          "host","user","version"} */
-    RB_ENTRY_WATCH,  /* how the watch of a deploy ended: {"transition","outcome": passed, reverted,
-                        held, failing, superseded or unobserved,"began","deadline","rounds",
-                        "failed","millisecondsToDetect" since it went live,
-                        "millisecondsToRestore" since then, by an automatic revert: or null,
-                        "message": what failed last, "held": why it held} */
-    RB_ENTRY_NOTE,   /* a finding: {"about": entry id, or null of a release, "transition": id or
-                        null, "text"}; tag, object and environment are those of the subject */
-    RB_ENTRY_REVIEW, /* {"subject": plan, backup or history, "text", "due": when the next review is
-                        due, seconds}; environment null: of all */
-    RB_ENTRY_MERGE,  /* {}: joins concurrent histories; two parents or more. {"joins": [first
-                        entries]}: joins ledgers that began apart */
+    /* The ledger has seen a release; {"commit","sha256","witness"}; attachments: tag, proof, ... */
+    RB_ENTRY_RELEASE,
+    RB_ENTRY_VERDICT,  /* {"verdict": good|bad, "why", "transition": id or null} */
+    RB_ENTRY_APPROVAL, /* {"why"}; environment null: any environment */
+    RB_ENTRY_POLICY,   /* {"version", "previous": entry id or null, "policy": {...}} */
+    RB_ENTRY_GAP,      /* {"why"}: the release of this tag is lost, and that is accepted */
+    /* A transition ended: {"id","kind","from","fromObject","to","toObject","digest","outcome",
+     * "started","finished","steps":[{"id","outcome","milliseconds"}],"error","acceptedLoss": digest
+     * or null,"acceptedDrift","acceptedReverted","whole"}. May have "accepted": the loss that was
+     * accepted, [{"database","table","column","rows","values"}]; "backups": those that it wrote,
+     * [{"database","path" below ROOT,"tables","rows"}]; "host","user","version": where and by which
+     * rbtool it ran; "policy": [entry ids] by which its plan was judged. milliseconds null: the
+     * step was interrupted. whole: every part of the environment is at the target release. outcome:
+     * done, unhealthy, failed, refused, aborted, interrupted (another run continued it). Its tag is
+     * the target release of a deploy, otherwise the source release, which is undone. */
+    RB_ENTRY_TRANSITION,
+    /* As RB_ENTRY_TRANSITION, and {"rto": seconds or null}; may have {"mode": revert, backup,
+     * tabletop, "ok","milliseconds": time of the restore,"fault": fail or kill,"faultStep",
+     * "backup": its id,"answers": [{"section","answer","milliseconds"}]} */
+    RB_ENTRY_DRILL,
+    /* A rule was broken with --break-glass: {"rule","why","transition": id or null}. By `env
+     * trust`: rule "environment", and "environment": its previous name if it was renamed */
+    RB_ENTRY_OVERRIDE,
+    /* Rows were restored from the backup of a transition: {"id",
+     * "transition","database","path","table": the only one, or null, "ignored":
+     * [columns],"deleted","overwrite","restored","missing": rows and values,"tables":
+     * [{"table","column","restored","missing"}],"finished", "host","user","version"} */
+    RB_ENTRY_RESTORE,
+    /* The watch of a deploy ended: {"transition","outcome": passed, reverted, held, failing,
+     * superseded or unobserved,"began","deadline","rounds", "failed","millisecondsToDetect":
+     * since the release went live, "millisecondsToRestore": the same, of an automatic revert, or
+     * null, "message": the last failure, "held": why it held} */
+    RB_ENTRY_WATCH,
+    /* A remark: {"about": entry id, or null for a release, "transition": id or null, "text"};
+     * tag, object and environment are those of what it is about */
+    RB_ENTRY_NOTE,
+    /* A review: {"subject": plan, backup or history, "text", "due": time of the next review, in
+     * seconds}; environment null: all environments */
+    RB_ENTRY_REVIEW,
+    /* {}: joins concurrent histories; has two or more parents. {"joins": [first entries]}: joins
+     * ledgers that began separately */
+    RB_ENTRY_MERGE,
     RB_ENTRY_KINDS
 };
 const char *rb_entry_kind_name(enum rb_entry_kind kind);
@@ -85,41 +87,44 @@ bool rb_entry_kind_of(enum rb_entry_kind *out, const char *name);
 
 enum rb_entry_trust {
     RB_ENTRY_GOOD,     /* signed by an allowed signer */
-    RB_ENTRY_UNSIGNED, /* of good form, no signature */
-    RB_ENTRY_UNKNOWN,  /* signed, by a key that is not allowed, or was not then, or is revoked */
-    RB_ENTRY_BROKEN,   /* signature, form, or an attachment is bad */
-    RB_ENTRY_FOREIGN,  /* no entry of this ledger: a code commit, another application's */
+    RB_ENTRY_UNSIGNED, /* well-formed, without a signature */
+    /* signed, but the key is not allowed, was not valid at that time, or is revoked */
+    RB_ENTRY_UNKNOWN,
+    RB_ENTRY_BROKEN,  /* signature, form or an attachment is invalid */
+    RB_ENTRY_FOREIGN, /* not an entry of this ledger, such as a code commit */
 };
-#define RB_ENTRY_UNREADABLE "unreadable" /* code of a problem: the commit cannot be read */
-const char *rb_entry_trust_name(enum rb_entry_trust trust); /* good, unsigned, unknown, ... */
+#define RB_ENTRY_UNREADABLE "unreadable" /* problem code of a commit that cannot be read */
+/* returns "good", "unsigned", "unknown", ... */
+const char *rb_entry_trust_name(enum rb_entry_trust trust);
 
-typedef struct rb_entry {    /* all borrowed from the ledger that it is in */
-    rb_oid id;               /* of the commit */
-    enum rb_entry_kind kind; /* RB_ENTRY_KINDS when it is foreign or broken in form */
+typedef struct rb_entry {    /* all members are borrowed from the ledger */
+    rb_oid id;               /* id of the commit */
+    enum rb_entry_kind kind; /* RB_ENTRY_KINDS if it is foreign or malformed */
     enum rb_entry_trust trust;
-    const char *title;       /* first line; need not be printable */
-    const char *app;         /* or NULL, when it is foreign or broken in form */
-    const char *ledger;      /* first entry's id; NULL in that entry, or broken in form */
-    const char *tag;         /* or NULL */
-    const char *object;      /* of the tag, 40 hex digits, or NULL */
-    const char *environment; /* or NULL */
-    int64_t at;              /* seconds since the epoch; the writer's clock */
-    uint32_t parents[RB_ENTRY_PARENTS]; /* indexes in the ledger */
+    const char *title; /* first line of the message; may contain control characters */
+    const char *app;   /* application; NULL if the entry is foreign or malformed */
+    /* id of the ledger's first entry; NULL in that entry, and if malformed */
+    const char *ledger;
+    const char *tag;                    /* name of a release, or NULL */
+    const char *object;                 /* id of the tag object, 40 hex digits, or NULL */
+    const char *environment;            /* name of an environment, or NULL */
+    int64_t at;                         /* seconds since 1970, by the writer's clock */
+    uint32_t parents[RB_ENTRY_PARENTS]; /* indexes of the parents in the ledger */
     size_t parent_count;
-    const char *committer;   /* Name <email>, as the commit says */
-    const char *principal;   /* of the signature; NULL unless it is good */
-    const char *fingerprint; /* the same, and of an unknown key */
-    rb_problems problems;    /* why it is not good */
-    const char *text;        /* the JSON's bytes: use rb_entry_json() */
+    const char *committer;   /* "Name <email>" of the commit */
+    const char *principal;   /* signer; NULL unless trust is RB_ENTRY_GOOD */
+    const char *fingerprint; /* key of the signature, also of an unknown key */
+    rb_problems problems;    /* reasons why it is not good */
+    const char *text;        /* bytes of the JSON; use rb_entry_json() */
     size_t text_len;
     json_t *parsed;
 } rb_entry;
 
-/* The whole, and its member named as the kind: parsed on first use, by one thread at a time. NULL
- * when it is foreign or broken in form. */
+/* Return the entry's JSON, and its member that is named like the kind. Parsed on first use, by one
+ * thread at a time. NULL if the entry is foreign or malformed. */
 const json_t *rb_entry_json(const rb_entry *entry);
 const json_t *rb_entry_detail(const rb_entry *entry);
-/* Frees what was parsed, in a command that reads many entries; it is parsed again on next use. */
+/* Frees the parsed JSON, for commands that read many entries. It is parsed again on next use. */
 void rb_entry_forget(const rb_entry *entry);
 
 #endif

@@ -10,17 +10,17 @@
 #include "trust/tag_parse.h"
 
 typedef struct rb_entry_form {
-    bool claims; /* claims to be an entry of a ledger: its message contains the type */
+    bool claims; /* the message contains the type of ledger entries */
     rb_oid tree;
     rb_oid parents[RB_ENTRY_PARENTS];
-    size_t parent_count; /* as many as could be read, RB_ENTRY_PARENTS at most */
+    size_t parent_count; /* parents that could be read, at most RB_ENTRY_PARENTS */
     rb_ident committer;
     char *title;
-    rb_buf payload;   /* what the signature is over */
-    rb_buf signature; /* armoured; empty when there is none */
-    char *text;       /* the JSON's bytes; NULL unless the form is right */
+    rb_buf payload;   /* the signed bytes */
+    rb_buf signature; /* armoured signature; empty if there is none */
+    char *text;       /* bytes of the JSON; NULL if the commit is malformed */
     size_t text_len;
-    json_t *json; /* the same parsed */
+    json_t *json; /* parsed text */
     enum rb_entry_kind kind;
 } rb_entry_form;
 

@@ -7,7 +7,7 @@
 #include "ledger/policy_internal.h"
 
 #define DAY 86400
-#define SLACK 3600 /* seconds that may pass between a plan and the begin of its transition */
+#define SLACK 3600 /* seconds that may pass between a plan and the start of its transition */
 
 const char *const rb_evidence_rules[] = {"drill", "backup", "review", NULL};
 
@@ -64,7 +64,7 @@ typedef struct judging {
     const rb_policy *policy;
     const rb_in_force *under;
     const char *environment;
-    const rb_entry *transition; /* NULL: a deploy now */
+    const rb_entry *transition; /* NULL: judge a deploy that starts now */
     int64_t now;
 } judging;
 
@@ -98,7 +98,7 @@ static void judge_age(const judging *j, const char *rule)
     add(j, rule, needed, found, met, met ? entry : NULL);
 }
 
-/* Before the first deploy nothing can be practised. */
+/* True before the first deploy, when nothing can be practised yet. */
 static bool is_first(const rb_policy *policy, const char *environment)
 {
     for (size_t i = 0; i < policy->ledger->n; i++) {
@@ -118,7 +118,7 @@ int64_t rb_evidence_lost(const json_t *detail)
     return lost;
 }
 
-/* What people agreed to lose is what was at risk. */
+/* Judges the number of rows at risk, which is the number that somebody accepted to lose. */
 static void judge_risk(const judging *j)
 {
     const int64_t most =

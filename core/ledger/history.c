@@ -47,8 +47,8 @@ static void accept_gaps(rb_chain_item *item, const rb_policy *policy)
     }
 }
 
-/* Adds to the problem that the ledger has the object that was followed: that helps a person to
- * decide which of the two is right. */
+/* Adds to the problem that the ledger has the predecessor's object, which helps to decide which of
+ * the two tags is right. */
 static void tell_kept(rb_chain_item *item, const rb_policy *policy)
 {
     for (size_t i = 0; i < link_count(item); i++) {
@@ -122,7 +122,7 @@ const rb_chain_item *rb_history_trusted(const rb_chain *chain, const bool *ok)
     return oldest;
 }
 
-/* Works from the oldest on: what precedes an item is done already. */
+/* Goes from the oldest release on, so that the result of a predecessor is known. */
 void rb_history_since(size_t *since, const rb_chain *chain, const bool *ok)
 {
     RB_AUTO(rb_json_freep) json_t *index = json_object();
@@ -137,7 +137,7 @@ void rb_history_since(size_t *since, const rb_chain *chain, const bool *ok)
                      strcmp(chain->items[at].listed->sha256, previous->sha256) == 0;
         since[i] = holds && since[at] != SIZE_MAX ? since[at] : i;
         if (json_object_set_new(index, item->tag, json_integer((json_int_t)i)) != 0)
-            continue; /* not UTF-8, so no manifest can name it */
+            continue; /* not UTF-8, so no manifest can contain it */
     }
 }
 

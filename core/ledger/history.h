@@ -17,13 +17,13 @@
 #include "ledger/policy.h"
 #include "release/chain.h"
 
-#define RB_KEPT_TAG "tag" /* the attachment of a release entry: the tag object's bytes */
+#define RB_KEPT_TAG "tag" /* attachment of a release entry: the bytes of the tag object */
 
-/* Returns the tag object of that name and id which a release entry has attached; NULL if none
- * has. */
+/* Returns the tag object with that name and id from the attachments of release entries; NULL if
+ * none has it. */
 void rb_ledger_stored_tag(rb_tag **out, const rb_policy *policy, const char *tag,
                           const char *object);
-/* Returns the newest valid gap entry about it, or NULL. */
+/* Returns the newest valid gap entry about the release, or NULL. */
 const rb_entry *rb_ledger_gap(const rb_policy *policy, const char *tag, const char *object);
 /*
  * Finds out why a release whose tag exists cannot be given up: a release follows it, a server
@@ -33,7 +33,7 @@ const rb_entry *rb_ledger_gap(const rb_policy *policy, const char *tag, const ch
  */
 void rb_history_in_use(char **why, const rb_policy *policy, const rb_chain *chain, const char *tag,
                        const char *object);
-/* Returns the ledger's side of rb_chain_load(); borrows both arguments. */
+/* Returns the functions that rb_chain_load() needs to read the ledger; borrows both arguments. */
 rb_chain_more rb_history_more(const rb_policy *policy, const rb_pushes *pushed);
 
 /* Lists the tags that the ledger knows as releases and that this clone does not have at all, newest
@@ -46,28 +46,30 @@ enum rb_code rb_history_absent(rb_known_releases *out, const rb_policy *policy, 
 void rb_history_open_missing(rb_release **out, const rb_policy *policy, const char *tag,
                              const char *object);
 
-/* Loads the chain of all tags, as rb_chain_load() does. how: of rb_chain_more. */
+/* Loads the chain of all tags, like rb_chain_load(), with ledger and policy. how: see
+ * rb_chain_more. */
 enum rb_code rb_history_load(rb_chain **out, const rb_policy *policy, const rb_pushes *pushed,
                              unsigned how, rb_err *err);
 
 /*
- * Returns the oldest release for which it and every newer one (in the chain's order) is ok; NULL
- * if the newest is not. ok has an element for every item, for problems besides the chain's own.
+ * Returns the oldest release that is ok together with every newer one (in the chain's order); NULL
+ * if the newest is not ok. ok[] has a value for each item, so that the caller can add other
+ * criteria.
  */
 const rb_chain_item *rb_history_trusted(const rb_chain *chain, const bool *ok);
-/* Same along each release's own predecessors, up to one that is not ok or is missing: the index of
- * the oldest, SIZE_MAX for one that is not ok itself. since has room for all items. */
+/* For each release, follows the predecessors until one is not ok or missing. Stores the index of
+ * the last one that is ok; SIZE_MAX if the release itself is not. since has room for all items. */
 void rb_history_since(size_t *since, const rb_chain *chain, const bool *ok);
 
-/* Lists, each once, the object ids that verified releases or the ledger know as TAG and that are
- * not the tag's object in this clone. replaced: a tag of that name exists, so links to it have the
- * problem "moved" and are left out. */
+/* Lists the object ids that verified releases or the ledger know as TAG, except the id of the tag
+ * in this clone, each once. replaced: this clone has a tag of that name, so links to other objects
+ * have the problem "moved" and are left out. */
 void rb_history_missing(rb_strs *objects, const rb_chain *chain, const char *tag, bool replaced);
 
 typedef struct rb_restored {
     char *tag;
     char object[RB_OID_HEX];
-    char here[RB_OID_HEX]; /* the tag's object now; "" if the tag does not exist */
+    char here[RB_OID_HEX]; /* object id of the tag in this clone; "" if it does not exist */
 } rb_restored;
 
 typedef struct rb_restoring {

@@ -71,7 +71,7 @@ static const json_t *joined_by(const rb_entry *entry)
     return json_object_get(rb_entry_detail(entry), "joins");
 }
 
-/* True if policy b follows a and its signer may set policies under a. */
+/* True if policy b follows a, and the signer of b may set policies under a. */
 static bool follows(const rb_entry *a, const rb_entry *b)
 {
     char hex[RB_OID_HEX];
@@ -83,8 +83,8 @@ static bool follows(const rb_entry *a, const rb_entry *b)
            !rb_policy_json_revokes(policy, b->fingerprint);
 }
 
-/* True if the merge may join ledgers. Stricter than the policies themselves: counts policies that
- * are not in force, too. */
+/* True if the signer of the merge may join ledgers. Also considers policies that are not in
+ * force. */
 static bool may_join(const rb_ledger *ledger, const rb_entry *merge)
 {
     const size_t at = (size_t)(merge - ledger->items);
@@ -115,7 +115,7 @@ static bool may_join(const rb_ledger *ledger, const rb_entry *merge)
     return may;
 }
 
-/* Adds the ids that the merge joins; false if it adds none. */
+/* Adds the ids of the ledgers that the merge joins; false if it adds none. */
 static bool take_join(rb_ledger *ledger, const rb_entry *merge, const json_t *joins)
 {
     char own[RB_OID_HEX] = "";

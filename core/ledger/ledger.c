@@ -52,12 +52,14 @@ const rb_entry *rb_ledger_find(const rb_ledger *ledger, const rb_oid *id)
     return NULL;
 }
 
-/* Assigns every entry to a line: that of its first parent, if it is the parent's first child, else
- * a new one. The order of entries on one line is known at once. */
+/* Divides the entries into lines, so that the order of two entries on a line is known at once: an
+ * entry continues the line of its first parent if it is the parent's first child, else begins
+ * one. */
 static void draw_lines(const rb_ledger *ledger)
 {
     rb_ledger_store *store = ledger->store;
-    size_t *next = rb_calloc(ledger->n + 1, sizeof *next); /* whether a line went on from it */
+    /* next[i]: entry i has a child on its line */
+    size_t *next = rb_calloc(ledger->n + 1, sizeof *next);
     store->chain = rb_calloc(ledger->n + 1, sizeof *store->chain);
     store->place = rb_calloc(ledger->n + 1, sizeof *store->place);
     for (size_t i = 0; i < ledger->n; i++) {
@@ -80,7 +82,7 @@ bool rb_ledger_before(const rb_ledger *ledger, const rb_entry *a, const rb_entry
     if (first > last)
         return false;
     if (store->chain[first] == store->chain[last])
-        return true; /* on one line, in this order */
+        return true; /* both are on one line, in this order */
     bool found = false;
     size_t top = 0;
     bool *seen = rb_calloc(last + 1, sizeof *seen);

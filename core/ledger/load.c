@@ -7,11 +7,12 @@
 #include "ledger/entry_verify.h"
 #include "ledger/identity.h"
 
-#define AHEAD 86400 /* seconds that another clock may be ahead of this host's */
+#define AHEAD 86400 /* seconds that another clock may be ahead of this host's clock */
 #define UNDONE SIZE_MAX
 #define HELD_LIMIT ((size_t)32 << 20) /* bytes of entries that wait for verification */
 
-/* Entries in the order in which the walk from the tip finds them, later in the ledger's order. */
+/* State of a load. Entries are in the order in which the walk finds them, later in the ledger's
+ * order. */
 typedef struct loading {
     rb_repo *repo;
     const rb_signers *signers;
@@ -19,14 +20,16 @@ typedef struct loading {
     bool fresh;
     bool partial;
     rb_checked_entry *found;
-    int64_t *when; /* the latest time of an entry and all before it */
-    size_t *after; /* how many entries were finished before it: fewer for a parent */
+    int64_t *when; /* for each entry, the latest time in it and its ancestors */
+    /* for each entry, how many entries were finished before it: fewer for a parent */
+    size_t *after;
     size_t n;
-    rb_keys ids; /* of found */
+    rb_keys ids; /* index of the entries that were found */
     rb_pendings pendings;
 } loading;
 
-typedef struct step { /* of the walk: an entry, and how many of its parents are done */
+/* A step of the walk: an entry, and how many of its parents have been walked. */
+typedef struct step {
     size_t index;
     size_t parent;
 } step;
@@ -127,7 +130,7 @@ static void leave(loading *l, const step *at, size_t *done)
     l->after[at->index] = (*done)++;
 }
 
-/* True for a commit that does not claim to be an entry. */
+/* True for a commit that is not an entry of any ledger. */
 static bool is_foreign(const rb_entry *entry)
 {
     return entry->trust == RB_ENTRY_FOREIGN && !entry->app;
@@ -168,7 +171,7 @@ static enum rb_code walk(loading *l, const rb_oid *tip, rb_err *err)
             continue;
         if (is_foreign(&l->found[at->index].entry) && is_foreign(&l->found[index].entry))
             l->found[index].entry.parent_count =
-                0; /* otherwise the walk would read a history of code */
+                0; /* do not follow further parents: this may be a history of code */
         stack = rb_grow(stack, depth, sizeof *stack);
         stack[depth++] = (step){.index = index};
     }
@@ -186,8 +189,8 @@ static int by_time(const void *a, const void *b, void *context)
     return l->after[x] < l->after[y] ? -1 : 1;
 }
 
-/* Moves the entries into the ledger: oldest first, never before a parent. Works in place, because
- * a second list would double the memory that a long ledger takes. */
+/* Moves the entries into the ledger, parents before children, and oldest first. Works in place,
+ * because a second list would double the memory for a long ledger. */
 static void put_in_order(loading *l)
 {
     _Static_assert(offsetof(rb_checked_entry, entry) == 0, "an entry is moved to the front");
@@ -220,7 +223,7 @@ static void put_in_order(loading *l)
     free(place);
 }
 
-/* Checks what depends on an entry's position in this ledger. */
+/* Checks what depends on the entry's position in the ledger. */
 static void check_place(rb_ledger *ledger, const char *pinned, const char *first)
 {
     int64_t latest = (int64_t)time(NULL) + AHEAD;

@@ -1,5 +1,5 @@
-/* Finds releases whose tags are missing in this clone: what the ledger knows of them, and their tag
- * objects. */
+/* Finds releases whose tags are missing in this clone: what the ledger knows about them, and their
+ * tag objects. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,9 +8,9 @@
 #include "ledger/history.h"
 #include "ledger/policy_internal.h"
 
-#define TRIES 4 /* attached objects of entries that no allowed signer signed */
+#define TRIES 4 /* number of attachments read from entries that no allowed signer signed */
 
-/* True if git would give these bytes this id. */
+/* True if the bytes are those of the object: computes its git id. */
 static bool is_object(const rb_buf *raw, const rb_oid *object)
 {
     rb_oid found;
@@ -44,9 +44,9 @@ static rb_tag *read_kept(const rb_policy *policy, const rb_entry *entry, const r
     return out;
 }
 
-/* The author of an entry does not matter: the bytes are checked by their own id and signature. But
- * entries of allowed signers come first, and few of others are tried, because their attachments may
- * be large. */
+/* It does not matter who signed the entry, because the tag object is checked by its own id and
+ * signature. But attachments may be large: entries of allowed signers are tried first, and only a
+ * few of others. */
 void rb_ledger_stored_tag(rb_tag **out, const rb_policy *policy, const char *tag,
                           const char *object)
 {
@@ -103,7 +103,7 @@ static bool made(const rb_policy *policy, const rb_entry *entry)
            rb_policy_counts(policy, entry, RB_ROLE_RELEASE);
 }
 
-/* True if a server received it or an environment ran it. */
+/* True if a server received the release or an environment ran it. */
 static bool used(const rb_policy *policy, const rb_entry *entry)
 {
     return (entry->kind == RB_ENTRY_RELEASE && is_receipt(entry) &&
@@ -147,7 +147,7 @@ void rb_history_in_use(char **why, const rb_policy *policy, const rb_chain *chai
     }
 }
 
-/* Collects as keys the tags in this clone that lead to a recorded release which was not given
+/* Returns, as keys, the tags in this clone that lead to a recorded release that was not given
  * up. */
 static json_t *made_and_here(const rb_policy *policy, const rb_tags_here *here)
 {
@@ -163,9 +163,9 @@ static json_t *made_and_here(const rb_policy *policy, const rb_tags_here *here)
 }
 
 /*
- * Lists the releases that the ledger knows, each tag and object once. A release that was
- * recreated under its name before it was used replaces the earlier one; so does the one whose tag
- * exists in this clone.
+ * Lists the releases that the ledger knows, each tag and object once. Of several objects of one
+ * name, lists the one whose tag exists here, and omits earlier ones that were recreated before they
+ * were used.
  */
 static void list_known(const void *context, rb_known_releases *out, const rb_tags_here *here)
 {

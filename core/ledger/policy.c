@@ -52,7 +52,7 @@ bool rb_policy_is_root(const rb_policy *policy, const char *principals, const ch
     return principals && rb_members_match(list, principals, key);
 }
 
-/* Returns the index of the state with these versions; the caller's list is copied. */
+/* Returns the index of the state with these versions; adds it if it is new. Copies the list. */
 static size_t intern(rb_policy *policy, const size_t *items, size_t n)
 {
     for (size_t i = policy->state_count; i > 0; i--) {
@@ -73,8 +73,8 @@ static bool version_before(const rb_policy *policy, size_t a, size_t b)
     return rb_set_has(&policy->versions[b].before, a);
 }
 
-/* True if a root's policy among these, concurrent with version i, removes the author of i from role
- * policy: going back to an earlier policy gains nothing. */
+/* True if a policy of a root, among these and concurrent with version i, removes the author of i
+ * from role policy. The author cannot avoid that by continuing an earlier policy. */
 static bool put_out(const rb_policy *policy, const rb_buf *these, size_t i)
 {
     const rb_policy_version *version = &policy->versions[i];
@@ -99,8 +99,8 @@ static int compare_sizes(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
-/* Reduces a list to what is in force together: the versions that no other of them follows, each
- * once, sorted. */
+/* Reduces a list to the versions in force together: those that no other version in it follows,
+ * sorted, each once. Returns their number. */
 static size_t reduce(rb_policy *policy, size_t *all, size_t n)
 {
     RB_AUTO(rb_buf_clear) rb_buf these = {0};
@@ -208,7 +208,7 @@ static const char *fault_of(const rb_policy *policy, const rb_entry *entry, cons
     return not_allowed(policy, over, endorsed, entry->principal, entry->fingerprint);
 }
 
-/* A successor of concurrent policies continues one of them; the others are no longer binding. */
+/* Marks the concurrent versions that the new version does not continue as overruled. */
 static void overrule(rb_policy *policy, const rb_in_force *over, const rb_policy_version *chosen)
 {
     size_t best = (size_t)(chosen - policy->versions);
@@ -251,7 +251,7 @@ static void refuse(rb_problems *problems, const rb_entry *entry, const char *why
                     "entry %.10s claims to be policy and is not in force: %s", hex, why);
 }
 
-/* Marks the entries that the "previous" of a root's policy names. */
+/* Marks the policy entries to which a root's policy refers as "previous". */
 static bool *find_endorsed(const rb_policy *policy)
 {
     const rb_ledger *ledger = policy->ledger;
@@ -286,7 +286,7 @@ static void walk(rb_policy *policy, rb_problems *problems)
             continue;
         const rb_policy_version *chosen;
         RB_AUTO(rb_buf_clear) rb_buf why = {0};
-        /* A copy, because the array moves when a state is added. */
+        /* Copy the state, because the array may move when a state is added. */
         rb_in_force over = policy->states[policy->state[i]];
         const char *fault = policy->roots.n == 0
                                 ? "git config rbtool.root is not set here, so there is no policy"

@@ -46,25 +46,27 @@ enum rb_role {
     RB_ROLE_WITNESS,
     RB_ROLES
 };
-const char *rb_role_name(enum rb_role role); /* release, mark, approve, accept-loss, ... */
+/* returns "release", "mark", "approve", "accept-loss", ... */
+const char *rb_role_name(enum rb_role role);
 
 typedef struct rb_policy rb_policy;
 
-/* Loads the policy in force at the ledger's tip. Entries that claim to be policy and are not signed
- * under the one before are in *problems, each named. Borrows the ledger. */
+/* Loads the policy in force at the ledger's tip. *problems lists entries that claim to be a policy,
+ * but that are not validly signed under the policy before. Borrows the ledger. */
 enum rb_code rb_policy_load(rb_policy **out, rb_problems *problems, const rb_ledger *ledger,
                             rb_err *err);
-/* Same as rb_policy_load(), with other roots than the configured ones. Copies the roots. */
+/* Same as rb_policy_load(), with the given roots instead of the configured ones. Copies them. */
 rb_policy *rb_policy_under(rb_problems *problems, const rb_ledger *ledger, const rb_strs *roots);
 void rb_policy_free(rb_policy *policy);
 RB_DEFINE_AUTO(rb_policy, rb_policy_free)
 
-bool rb_policy_rooted(const rb_policy *policy); /* a root is configured */
+bool rb_policy_rooted(const rb_policy *policy); /* true if a root is configured */
 const rb_strs *rb_policy_roots(const rb_policy *policy);
-const rb_entry *rb_policy_entry(const rb_policy *policy); /* in force; NULL: none */
-const json_t *rb_policy_json(const rb_policy *policy);    /* the same; NULL: none */
-/* Returns how many policies are in force together; if more than one, somebody should settle the
- * dispute. */
+const rb_entry *rb_policy_entry(const rb_policy *policy); /* the policy in force; NULL: none */
+/* JSON of the policy in force; NULL: none */
+const json_t *rb_policy_json(const rb_policy *policy);
+/* Returns the number of policies in force together. If there are several, somebody should set one
+ * that continues them. */
 size_t rb_policy_count(const rb_policy *policy);
 const rb_entry *rb_policy_at(const rb_policy *policy, size_t i);
 /* True if the policy in force is this entry or continues it. entry may be NULL. */
@@ -72,34 +74,35 @@ bool rb_policy_follows(const rb_policy *policy, const rb_entry *entry);
 /* True if the principal or key set a policy that is in force, or one that such a policy
  * continues. */
 bool rb_policy_was_set_by(const rb_policy *policy, const char *member);
-/* True if a member of a role, or a root, is a key's fingerprint. */
+/* True if the member of a role, or a root, is the fingerprint of a key. */
 bool rb_policy_is_key(const char *member);
-char *rb_policy_members(const rb_policy *policy, enum rb_role role); /* for messages */
-/* Returns why rb_policy_allows() refused this key, and what to do: the key is revoked, or others
- * are in the role. */
+/* list of the role's members, for messages */
+char *rb_policy_members(const rb_policy *policy, enum rb_role role);
+/* Returns the reason why rb_policy_allows() refused the key, and what to do. */
 char *rb_policy_refusal(const rb_policy *policy, enum rb_role role, const char *fingerprint);
 
 /* True if one of the principals (joined by ",") may act in the role. */
 bool rb_policy_allows(const rb_policy *policy, enum rb_role role, const char *principal,
                       const char *fingerprint);
-/* True if an entry's signer may act in the role under the policy in force at that entry; false
- * unless its trust is good. Also false if the key is revoked now, except for entries from
- * before; and if the key's validity has ended and others wrote after that end, but not on top of
- * the entry. */
+/* True if the entry's signer may act in the role under the policy in force at that entry. False
+ * unless its trust is good.
+ * False also if the key is revoked now, unless the entry precedes the revocation; and if the key's
+ * validity has ended and others wrote entries after that end that are not on top of this one, so
+ * that it may be backdated. */
 bool rb_policy_counts(const rb_policy *policy, const rb_entry *entry, enum rb_role role);
 
 /* Returns how many approvals a transition of this kind ("deploy", "revert") needs in the
  * environment. */
 int rb_policy_approvals(const rb_policy *policy, const char *environment, const char *kind);
-/* The smallest number that a policy in force gives as environments.NAME.GROUP.KEY (group NULL:
- * environments.NAME.KEY); -1 if none does. */
+/* Returns the smallest number that a policy in force has for environments.NAME.GROUP.KEY (group
+ * NULL: environments.NAME.KEY); -1 if none has it. */
 int64_t rb_policy_limit(const rb_policy *policy, const char *environment, const char *group,
                         const char *key);
 bool rb_policy_must_sign(const rb_policy *policy, const char *environment);
 /* Same as rb_policy_must_sign(), for an entry and the policy in force when it was written. */
 bool rb_policy_wanted_signed(const rb_policy *policy, const rb_entry *entry);
-/* True if a policy in force where the entry was written revokes the key that signed it. Does not
- * apply to an entry written concurrently with that policy. */
+/* True if a policy that was in force when the entry was written revokes its key. False if that
+ * policy is concurrent with the entry. */
 bool rb_policy_revoked_key(const rb_policy *policy, const rb_entry *entry);
 
 /*
@@ -113,7 +116,7 @@ bool rb_policy_revoked_key(const rb_policy *policy, const rb_entry *entry);
 enum rb_code rb_policy_check_release(rb_problems *problems, const rb_policy *policy,
                                      const rb_release *release, rb_err *err);
 /* Same as rb_policy_check_release(), for a release that was verified before. */
-typedef struct rb_signed_release { /* borrowed */
+typedef struct rb_signed_release { /* all members are borrowed */
     const char *tag;
     const char *object;
     const char *principal;
@@ -124,11 +127,12 @@ enum rb_code rb_policy_check_signed(rb_problems *problems, const rb_policy *poli
 
 typedef struct rb_approvals {
     int needed;
-    int given;      /* by distinct people, never the release's own signer, of this tag object */
-    rb_strs people; /* principals that count */
-    size_t ignored; /* approvals of the release that do not count */
+    /* number of different people who approved this tag object, without the release's signer */
+    int given;
+    rb_strs people; /* principals of approvals that count */
+    size_t ignored; /* number of approvals of the release that do not count */
     const rb_entry
-        *override; /* the newest override of "approvals" for this release and environment */
+        *override; /* newest override of rule "approvals" for this release and environment */
 } rb_approvals;
 /* Counts the approvals of a release. environment NULL: none; then only approvals for any
  * environment count and none are needed. Two people are distinct if they share neither a principal
@@ -145,15 +149,15 @@ void rb_approvals_able(rb_strs *out, const rb_policy *policy, const rb_release *
  * or tag that is written next proves that the caller has the key, so that a security key is touched
  * once. Otherwise it is proven now, by signing a text that has no other use. */
 typedef struct rb_caller {
-    char *principal; /* NULL: no key, or one that is not an allowed signer's */
+    char *principal; /* NULL: no signing key, or one that is not an allowed signer's */
     char *fingerprint;
-    char *why; /* when principal is NULL: one line */
+    char *why; /* reason, as one line, if principal is NULL */
 } rb_caller;
 enum rb_code rb_caller_find(rb_caller *out, rb_repo *repo, const rb_signers *signers,
                             const char *key, bool will_sign, rb_err *err);
 void rb_caller_clear(rb_caller *caller);
 
-/* Parses a policy's JSON strictly. */
+/* Parses the JSON of a policy strictly. */
 enum rb_code rb_policy_read(json_t **out, const char *text, size_t len, const char *what,
                             rb_err *err);
 

@@ -4,7 +4,7 @@
 #include "ledger/policy_internal.h"
 #include "trust/signers.h"
 
-/* Returns the set of entries that are ancestors of a version, itself included. */
+/* Returns the set of a version's ancestors and itself. */
 static const rb_buf *older(const rb_policy *policy, rb_policy_version *version)
 {
     if (version->older.len > 0)
@@ -73,7 +73,7 @@ int64_t rb_policy_ended(const rb_policy *policy, const char *principals, const c
     return end < (uint64_t)policy->clock ? (int64_t)end : 0;
 }
 
-/* Returns the entries that follow one, itself included. */
+/* Returns the set of entries that follow `entry`, and itself. */
 static unsigned char *followers(const rb_policy *policy, const rb_entry *entry)
 {
     const rb_ledger *ledger = policy->ledger;
@@ -86,8 +86,8 @@ static unsigned char *followers(const rb_policy *policy, const rb_entry *entry)
     return marks;
 }
 
-/* True if another key wrote an entry of a time after `low` and at most `high`, that follows this
- * one or does not. */
+/* True if another key wrote an entry after time `low` and until `high`. follows: only entries on
+ * top of this one count; otherwise only entries that are not on top of it. */
 static bool find_by_another(const rb_policy *policy, const rb_entry *entry, bool follows,
                             int64_t low, int64_t high)
 {
@@ -107,7 +107,7 @@ static bool find_by_another(const rb_policy *policy, const rb_entry *entry, bool
 bool rb_policy_late(const rb_policy *policy, const rb_entry *entry)
 {
     int64_t end = rb_policy_ended(policy, entry->principal, entry->fingerprint);
-    /* A clock ahead of this host's proves nothing. */
+    /* Entries in the future of this host's clock do not count. */
     return end != 0 && find_by_another(policy, entry, false, end, policy->clock);
 }
 
@@ -126,7 +126,8 @@ const rb_strs *rb_policy_roots(const rb_policy *policy)
     return &policy->roots;
 }
 
-/* Returns the version in force with the highest number, then the smallest id. */
+/* Returns the version in force with the highest number; of several, the one with the smallest
+ * id. */
 static const rb_policy_version *first(const rb_policy *policy)
 {
     const rb_in_force *now = &policy->states[policy->now];

@@ -1,5 +1,5 @@
 /*
- * Shared by the policy files. Indexes of entries are those of the ledger's items.
+ * Types and functions that the policy files share. Entries are given by their index in the ledger.
  */
 #ifndef RB_LEDGER_POLICY_INTERNAL_H
 #define RB_LEDGER_POLICY_INTERNAL_H
@@ -7,19 +7,19 @@
 #include "base/shape.h"
 #include "ledger/policy.h"
 
-#define RB_POLICIES 4096 /* in one ledger; later ones are refused */
+#define RB_POLICIES 4096 /* number of policies in one ledger; further ones are refused */
 
 typedef struct rb_policy_version { /* a valid policy entry */
     size_t entry;
     const json_t *json;
     int64_t version;
     bool by_root;
-    bool void_;    /* overruled: binding only for entries on its own line */
-    rb_buf before; /* set of versions that are its ancestors */
-    rb_buf older;  /* set of entries that are its ancestors, itself included; filled on first use */
+    bool void_;    /* overruled: only binding for entries that descend from it */
+    rb_buf before; /* set of the versions that are its ancestors */
+    rb_buf older;  /* set of the entries that are its ancestors, and itself; filled on first use */
 } rb_policy_version;
 
-typedef struct rb_in_force { /* versions in force together, by index */
+typedef struct rb_in_force { /* indexes of versions that are in force together */
     size_t *items;
     size_t n;
 } rb_in_force;
@@ -34,13 +34,14 @@ struct rb_policy {
     rb_strs roots;
     rb_policy_version *versions;
     size_t version_count;
-    rb_in_force *states; /* the first is the empty one */
+    rb_in_force *states; /* the first state is the empty one */
     size_t state_count;
-    size_t *state; /* index into states of what was in force when each entry was written */
-    size_t now;    /* at the tip */
-    bool forked;   /* some entry has more than one parent */
-    rb_strs ended; /* fingerprints of keys whose validity has ended on some line */
-    int64_t clock; /* when it was loaded */
+    size_t
+        *state;  /* for each entry, index in states of the policies in force where it was written */
+    size_t now;  /* index in states of the policies in force at the tip */
+    bool forked; /* an entry has several parents */
+    rb_strs ended; /* fingerprints of keys whose validity has ended by a line of allowed signers */
+    int64_t clock; /* time of the load, in seconds since 1970 */
     rb_about *about;
     size_t about_count;
 };
@@ -69,39 +70,41 @@ bool rb_policy_is_root(const rb_policy *policy, const char *principals, const ch
 typedef bool rb_policy_test(const void *context, const json_t *policy);
 bool rb_policy_binding(const rb_policy *policy, size_t entry, rb_policy_test *test,
                        const void *context);
-/* The same for the versions that are in force together. */
+/* Same as rb_policy_binding(), for the versions in force together. */
 bool rb_in_force_all(const rb_policy *policy, const rb_in_force *versions, rb_policy_test *test,
                      const void *context);
-/* True if one of them revokes the key. */
+/* True if one of the versions revokes the key. */
 bool rb_in_force_revokes(const rb_policy *policy, const rb_in_force *versions,
                          const char *fingerprint);
 
 /*
- * rb_policy_ended() returns when the validity of the key ended for the principals; 0 if it has
- * not. rb_policy_late() is true if an entry claims to be older than that end but was written
- * after it: not every later entry of other keys follows it.
+ * rb_policy_ended() returns the time at which the key's validity ended for the principals; 0 if it
+ * has not. rb_policy_late() is true if an entry has a time before that end but may have been
+ * written after it: other keys wrote entries after the end, and some of them are not on top of this
+ * one.
  */
 int64_t rb_policy_ended(const rb_policy *policy, const char *principals, const char *fingerprint);
 bool rb_policy_late(const rb_policy *policy, const rb_entry *entry);
-/* True if another key wrote on top of the entry before that time, which proves its age. */
+/* True if another key wrote an entry on top of this one until time `end`, which proves its age. */
 bool rb_policy_built_on(const rb_policy *policy, const rb_entry *entry, int64_t end);
 
 /* Returns the entries about a tag, oldest first. */
 const rb_about *rb_policy_about(size_t *count, const rb_policy *policy, const char *tag);
 
-/* Returns the largest number of approvals that one of these requires. */
+/* Returns the largest number of approvals that one of the versions requires. */
 int rb_in_force_approvals(const rb_policy *policy, const rb_in_force *versions,
                           const char *environment, const char *kind);
-/* Returns the smallest number that one of these gives as environments.NAME.GROUP.KEY (group NULL:
- * environments.NAME.KEY); -1 if none does. */
+/* Returns the smallest number that one of the versions has for environments.NAME.GROUP.KEY (group
+ * NULL: environments.NAME.KEY); -1 if none has it. */
 int64_t rb_in_force_limit(const rb_policy *policy, const rb_in_force *versions,
                           const char *environment, const char *group, const char *key);
-/* Returns the policies that a transition is judged by: those in force where it was written, except
- * those that its plan cannot have been checked against, set after it began and not named by it.
- * With entry NULL those in force now. The caller frees *items; the result may borrow it. */
+/* Returns the policies by which a transition is judged: those in force when its entry was written,
+ * except those that its plan cannot have been checked against, because they were set after it
+ * started and it does not name them. entry NULL: those in force now. The caller frees *items; the
+ * result may borrow it. */
 rb_in_force rb_policy_judged_under(size_t **items, const rb_policy *policy, const rb_entry *entry);
-/* Returns the override that excuses a transition from a rule (--break-glass applies to one run
- * only), written about this release; NULL if there is none. */
+/* Returns the override (--break-glass, valid for one run) that excuses a transition from the rule
+ * for this release; NULL if there is none. */
 const rb_entry *rb_policy_excuse(const rb_policy *policy, const rb_entry *entry, const char *rule,
                                  const char *tag, const char *object);
 /* Same as rb_approvals_count(), but counts approvals given before an entry (NULL: all) and does not
@@ -110,7 +113,7 @@ void rb_approvals_before(rb_approvals *out, const rb_policy *policy,
                          const rb_signed_release *release, const char *environment,
                          const rb_entry *entry);
 
-/* Returns the environment's rules in one policy, or those of "*"; NULL if it has neither. */
+/* Returns the rules of the environment in one policy, or those of "*"; NULL if it has neither. */
 const json_t *rb_policy_json_environment(const json_t *policy, const char *environment);
 
 #endif

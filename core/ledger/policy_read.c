@@ -74,7 +74,7 @@ static bool matches_one(const char *pattern, const char *principals)
     return false;
 }
 
-/* Compares fingerprints: hexadecimal digits without case, base64 with case. */
+/* Compares fingerprints: hexadecimal ones without case, base64 with case. */
 static bool same_key(const char *a, const char *b)
 {
     return strncmp(a, "SHA256:", 7) == 0 ? strcmp(a, b) == 0 : strcasecmp(a, b) == 0;

@@ -6,7 +6,7 @@
 #include "trust/pattern.h"
 #include "trust/signers.h"
 
-/* True if the entry is about exactly this tag object, and its signer was authorised. */
+/* True if the entry is about exactly this tag object, and its signer was authorised to write it. */
 static bool tells(const rb_policy *policy, const rb_signed_release *release, const rb_entry *entry)
 {
     if (!rb_text_same(entry->object, release->object))
@@ -40,11 +40,12 @@ static bool not_revoked(const void *context, const json_t *policy)
 /* What the ledger knows about a release. */
 struct seen {
     bool any;
-    bool role;        /* its signer was in role release when it was first seen */
-    bool in_time;     /* another key recorded it before its own was revoked */
-    bool has_receipt; /* an entry by role witness, with another key, exists */
-    int64_t others;   /* when another key first recorded it; INT64_MAX: never */
-    int64_t witness;  /* when role witness first did; INT64_MAX: never */
+    /* the release's signer was in role release when the ledger first saw the release */
+    bool role;
+    bool in_time;     /* another key recorded the release before the release's key was revoked */
+    bool has_receipt; /* a witness with another key recorded the release */
+    int64_t others;   /* time of the first entry by another key; INT64_MAX: none */
+    int64_t witness;  /* time of the first entry by a witness; INT64_MAX: none */
 };
 
 static void look(struct seen *out, const rb_policy *policy, const rb_signed_release *release)
@@ -71,7 +72,7 @@ static void look(struct seen *out, const rb_policy *policy, const rb_signed_rele
     }
 }
 
-/* Checks the policy in force now; a revoked key is a separate problem. */
+/* True if the policy now in force allows the signer to release. Does not consider revocation. */
 static bool may_release_now(const rb_policy *policy, const rb_signed_release *release)
 {
     const rb_in_force *now = &policy->states[policy->now];
@@ -80,7 +81,7 @@ static bool may_release_now(const rb_policy *policy, const rb_signed_release *re
     return rb_in_force_all(policy, now, may_release, release);
 }
 
-/* Where a policy in force names witnesses, the server recorded every pushed release. */
+/* True if the policy names no witnesses. If it does, the server records every pushed release. */
 static bool has_no_witnesses(const void *context, const json_t *policy)
 {
     (void)context;
@@ -88,7 +89,8 @@ static bool has_no_witnesses(const void *context, const json_t *policy)
     return json_array_size(json_object_get(roles, rb_role_name(RB_ROLE_WITNESS))) == 0;
 }
 
-/* True if another key wrote on top of its own entry before the end, which proves its age. */
+/* True if, until time `end`, another key wrote on top of an entry about the release. That proves
+ * the age of the entry, even if the release's own key signed it. */
 static bool known_in_time(const rb_policy *policy, const rb_signed_release *release, int64_t end)
 {
     size_t count;
@@ -165,9 +167,9 @@ enum rb_code rb_policy_check_release(rb_problems *problems, const rb_policy *pol
     return rb_policy_check_signed(problems, policy, &signed_release, err);
 }
 
-/* People as a forest: principals and keys that occur in one signature are one person. */
+/* A union-find forest: principals and keys that occur in one signature are the same person. */
 struct people {
-    rb_strs names; /* "p:alice", "k:SHA256:..." */
+    rb_strs names; /* names of nodes: "p:alice", "k:SHA256:..." */
     size_t *parent;
 };
 
@@ -277,7 +279,8 @@ static bool has_person(const rb_strs *people, const char *name)
 void rb_approvals_able(rb_strs *out, const rb_policy *policy, const rb_release *release,
                        const rb_approvals *approvals)
 {
-    RB_AUTO(rb_strs_clear) rb_strs out_of_it = {0}; /* the signer, and those who have approved */
+    /* people who cannot give another approval: the signer, and those who have approved */
+    RB_AUTO(rb_strs_clear) rb_strs out_of_it = {0};
     rb_strs_add(&out_of_it, rb_verified_principal(release->verified));
     for (size_t i = 0; i < approvals->people.n; i++)
         rb_strs_add(&out_of_it, approvals->people.items[i]);

@@ -17,7 +17,7 @@ void rb_caller_clear(rb_caller *caller)
     *caller = (rb_caller){0};
 }
 
-/* Returns the email that git would commit with, which stands for a principal that is a pattern. */
+/* Returns the email of git's committer, which is used if the key's principal is a pattern. */
 static char *committer_email(const rb_repo *repo)
 {
     RB_AUTO(rb_buf_clear) rb_buf ident = {0};
@@ -37,7 +37,7 @@ static enum rb_code prove(rb_caller *out, rb_repo *repo, const rb_signers *signe
     if (getrandom(random, sizeof random, 0) != (ssize_t)sizeof random)
         abort();
     rb_hex_encode(random, sizeof random, hex);
-    /* A text that is neither a valid commit nor a valid tag. */
+    /* Sign a text that is neither a commit nor a tag, so that the signature has no other use. */
     RB_AUTO(rb_free_str) char *text = rb_format("rbtool asks who signs here\n%s\n", hex);
     RB_AUTO(rb_buf_clear) rb_buf signature = {0};
     RB_TRY(rb_trust_sign(&signature, repo, key, NAMESPACE, text, strlen(text), err));
@@ -72,8 +72,8 @@ enum rb_code rb_caller_find(rb_caller *out, rb_repo *repo, const rb_signers *sig
     return RB_OK;
 }
 
-/* True if another person than the caller could act in role policy: a key that is not revoked, of a
- * principal in the role. If both are patterns, the answer is unknown and taken for yes. */
+/* True if somebody other than the caller could act in role policy: a key that is not revoked, of a
+ * principal in the role. Assumes so if both are patterns, because that cannot be determined. */
 static bool someone_can(const json_t *policy, const rb_signers *signers)
 {
     const json_t *list =

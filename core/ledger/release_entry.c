@@ -49,8 +49,8 @@ const json_t *rb_ledger_compatibility(const rb_ledger *ledger, const char *objec
     return NULL;
 }
 
-/* Attaches the catalogs. Omits a database whose name is too long for an attachment's: the manifest
- * has its fingerprint. */
+/* Attaches the catalogs. Omits a database whose name is too long for the name of an attachment; the
+ * manifest has its fingerprint. */
 static void attach_catalogs(attached *a, const json_t *catalogs)
 {
     rb_json_each_member (name, catalog, catalogs) {

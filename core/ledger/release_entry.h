@@ -10,25 +10,27 @@
 #include "ledger/ledger.h"
 #include "release/release.h"
 
-/* True if the ledger has an entry about exactly this tag object; witness: one by role witness. */
+/* True if the ledger has an entry about exactly this tag object; with `witness`, one by a
+ * witness. */
 bool rb_ledger_has_seen(const rb_ledger *ledger, const char *object, bool witness);
 
-/* What the newest entry about this tag object, signed by an allowed signer, says of the previous
- * application on its schema (release/compatibility.h); borrowed. NULL: no entry says anything. */
+/* Returns what the newest entry about this tag object by an allowed signer records about running
+ * the previous application with its schema (release/compatibility.h); borrowed. NULL if no entry
+ * does. */
 const json_t *rb_ledger_compatibility(const rb_ledger *ledger, const char *object);
 
 #define RB_RUNBOOK_ATTACHED "runbook.md"
 
 bool rb_entry_has_runbook(const rb_entry *entry);
-/* The newest entry about this tag object, signed by an allowed signer, that has its runbook, or
- * NULL; borrowed. rb_ledger_attachment() reads it. */
+/* Returns the newest entry about this tag object by an allowed signer that has its runbook, or
+ * NULL; borrowed. Read the runbook with rb_ledger_attachment(). */
 const rb_entry *rb_ledger_runbook(const rb_ledger *ledger, const char *object);
 
-typedef struct rb_seen {         /* what the entry says besides the tag; all may be NULL */
-    const json_t *catalogs;      /* of each database by name */
-    const json_t *compatibility; /* what was tested */
+typedef struct rb_seen {         /* content of the entry besides the tag; all members may be NULL */
+    const json_t *catalogs;      /* catalog of each database by name */
+    const json_t *compatibility; /* result of the compatibility test */
     const rb_buf *runbook;
-    bool witness; /* it arrived at a server */
+    bool witness; /* the release was received by a server */
 } rb_seen;
 
 /* Writes the entry. key: as for rb_trust_sign(); at: the time, 0 for now. */

@@ -9,20 +9,20 @@
 #include "ledger/identity.h"
 
 #define ROUNDS 20 /* attempts, because other clones may push at the same time */
-#define PAUSE 20  /* milliseconds, more with every round */
-#define SHORT 10  /* digits of an id */
+#define PAUSE 20  /* milliseconds; multiplied by the number of the round */
+#define SHORT 10  /* number of digits of an abbreviated id */
 
 struct syncing {
     rb_repo *repo;
     const rb_signers *signers;
     const char *remote;
-    char *tracking;   /* refs/rbtool/remotes/REMOTE/ledger: what that remote had last */
-    unsigned how;     /* RB_SYNC_... */
-    char *incoming;   /* ref that it is fetched to before it is checked */
-    rb_ledger *first; /* ours, as it was at first */
+    char *tracking;   /* refs/rbtool/remotes/REMOTE/ledger: the remote's last known tip */
+    unsigned how;     /* flags RB_SYNC_... */
+    char *incoming;   /* ref for the fetched ledger until it has been checked */
+    rb_ledger *first; /* this clone's ledger before the sync */
 };
 
-/* The ledger's tips on both sides, in one round. */
+/* The ledger's tips in the clone and in the remote, during one round. */
 struct sides {
     rb_ref ours;
     rb_ref theirs;
@@ -52,7 +52,7 @@ static char *entry_name(const rb_entry *entry)
     return rb_format("%.*s \"%.100s\"", SHORT, hex, title);
 }
 
-/* Counts the entries of ledger that are not in other; *one is the oldest of them. */
+/* Counts the entries of `ledger` that are not in `other`; *one is the oldest of them. */
 static size_t count_missing(const rb_entry **one, const rb_ledger *ledger, const rb_ledger *other)
 {
     size_t n = 0;
@@ -93,8 +93,8 @@ const char *rb_ledger_fault(const rb_entry *entry)
                                              : "no allowed signer signed it";
 }
 
-/* Refuses a remote ledger that lacks known entries. theirs NULL: the remote has no ledger any
- * more. */
+/* Refuses a remote ledger that lacks entries which it had before. theirs NULL: the remote has lost
+ * its ledger. */
 static enum rb_code refuse_withheld(const struct syncing *s, const rb_ledger *had,
                                     const rb_ledger *theirs, rb_err *err)
 {
@@ -128,7 +128,7 @@ static enum rb_code refuse_unfit(const struct syncing *s, const rb_entry *entry,
                    s->remote, name, rb_entry_trust_name(entry->trust), why);
 }
 
-/* True if it is a ledger that began separately from ours. */
+/* True if the remote's ledger began separately from this clone's. */
 static bool began_apart(const struct syncing *s, const rb_ledger *theirs)
 {
     char hex[RB_OID_HEX];
@@ -150,7 +150,7 @@ static enum rb_code refuse_other(const struct syncing *s, const rb_ledger *their
         s->remote, hex, s->first->ids.items[0], s->remote);
 }
 
-/* Checks whether the fetched ledger may be joined with ours. */
+/* Checks whether the fetched ledger may be joined with this clone's. */
 static enum rb_code judge(const struct syncing *s, const struct sides *sides,
                           const rb_ledger *theirs, rb_err *err)
 {
@@ -183,7 +183,8 @@ static enum rb_code fetch(rb_ledger **theirs, const struct syncing *s, struct si
 {
     rb_ref got;
     if (is_at(&sides->had, &sides->theirs.object)) {
-        /* Checked again: a fetch or a push of all refs may have brought it. */
+        /* Check the tip even if it is known: a fetch or a push of all refs may have brought it
+         * unchecked. */
         RB_TRY(rb_ledger_load(theirs, s->repo, s->signers, &sides->had.object, 0, err));
         return judge(s, sides, *theirs, err);
     }
@@ -191,7 +192,7 @@ static enum rb_code fetch(rb_ledger **theirs, const struct syncing *s, struct si
     RB_TRY(rb_ref_read(&got, s->repo, s->incoming, err));
     if (!got.exists)
         return rb_fail(err, RB_BUSY, "the ledger of %s vanished while it was fetched", s->remote);
-    sides->theirs = got; /* it may have moved since it was read */
+    sides->theirs = got; /* the tip may have moved since it was read */
     enum rb_code code = rb_ledger_load(theirs, s->repo, s->signers, &got.object, 0, err);
     if (code == RB_OK)
         code = judge(s, sides, *theirs, err);
@@ -206,8 +207,7 @@ static bool has(const rb_ledger *ledger, const rb_ref *ref)
     return rb_ledger_find(ledger, &ref->object) != NULL;
 }
 
-/* Parents in the order of their ids, so that the result does not depend on which clone joins
- * them. */
+/* Writes the merge entry. Its parents are sorted by id, so that all clones make the same merge. */
 static enum rb_code join(rb_oid *out, const struct syncing *s, const struct sides *sides,
                          const rb_ledger *ours, const rb_ledger *theirs, rb_err *err)
 {
@@ -247,8 +247,8 @@ static enum rb_code choose(rb_oid *out, bool *merged, const struct syncing *s,
     return RB_OK;
 }
 
-/* Pushes the tip. Whatever git reports: if the remote's tip has changed, another push came
- * first. */
+/* Pushes the tip. If the remote's tip has changed, another push came first, whatever git
+ * reports. */
 static enum rb_code push(const struct syncing *s, const struct sides *sides, const rb_oid *tip,
                          rb_err *err)
 {
@@ -279,7 +279,7 @@ static void note_ignored(size_t *count, char **one, const rb_ledger *from, const
     }
 }
 
-/* Checks that the signer may join ledgers: otherwise nothing is pushed or stored. */
+/* Checks that the signer may join ledgers, before anything is pushed or stored. */
 static enum rb_code check_join(const rb_ledger *both, const struct syncing *s, rb_err *err)
 {
     const rb_entry *unfit = s->how & RB_SYNC_JOIN ? rb_ledger_unfit(both, s->first) : NULL;
@@ -293,8 +293,8 @@ static enum rb_code check_join(const rb_ledger *both, const struct syncing *s, r
         s->remote);
 }
 
-/* Records the remote's tip, then moves our ref. After a kill in between, the next sync continues
- * from the recorded tip. */
+/* Records the remote's tip, then moves this clone's ref. If it is killed in between, the next sync
+ * continues from the recorded tip. */
 static enum rb_code keep(const rb_sync *out, const struct syncing *s, const struct sides *sides,
                          rb_err *err)
 {
@@ -309,8 +309,8 @@ static enum rb_code keep(const rb_sync *out, const struct syncing *s, const stru
     return RB_OK;
 }
 
-/* Updates the remote, then this clone. If the push fails, the fetched entries are kept all the
- * same. */
+/* Updates the remote, then this clone. If the push fails, this clone still gets the fetched
+ * entries. */
 static enum rb_code settle(rb_sync *out, const struct syncing *s, const struct sides *sides,
                            const rb_ledger *theirs, rb_err *err)
 {
@@ -388,7 +388,8 @@ enum rb_code rb_ledger_sync(rb_sync *out, rb_repo *repo, const rb_signers *signe
         .remote = sync.remote,
         .how = how,
         .tracking = rb_format("refs/rbtool/remotes/%s/ledger", sync.remote),
-        /* Concurrent runs must not fetch into the same ref. */
+        /* The ref's name contains the process id: concurrent runs must not fetch into the same
+         * ref. */
         .incoming = rb_format("refs/rbtool/incoming/%ld", (long)getpid()),
     };
     RB_TRY(rb_ledger_load(&s.first, repo, signers, NULL, 0, err));

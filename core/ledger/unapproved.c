@@ -6,13 +6,13 @@
 #include "base/text.h"
 #include "ledger/policy_internal.h"
 
-#define RENAMES 16 /* renames of one environment that are followed back */
+#define RENAMES 16 /* number of renames of an environment that are followed */
 
 typedef struct judging {
     const rb_policy *policy;
-    json_t *live;    /* "ENVIRONMENT OBJECT" of releases that were live completely */
-    json_t *renamed; /* an environment's name: its previous name */
-    json_t *makers;  /* object: [principal, fingerprint] who signed the release, or [] */
+    json_t *live;    /* keys "ENVIRONMENT OBJECT" of releases that were completely live */
+    json_t *renamed; /* name of an environment -> its previous name */
+    json_t *makers;  /* tag object -> [principal, fingerprint] of the release's signer, or [] */
 } judging;
 
 static void judging_clear(judging *j)
@@ -22,7 +22,7 @@ static void judging_clear(judging *j)
     rb_json_free(j->makers);
 }
 
-/* Returns who signed a release, borrowed; NULL if that is no longer known. */
+/* Returns who signed a release, borrowed; NULL if that can no longer be determined. */
 static const json_t *maker_of(const judging *j, const char *tag, const char *object)
 {
     const json_t *known = json_object_get(j->makers, object);
@@ -152,7 +152,7 @@ static void judge(rb_unapproved **items, size_t *n, judging *j, const rb_entry *
         judge_release(items, n, j, entry, rb_json_str(detail, "scriptsFrom"), scripts, true);
 }
 
-/* Records what the transition left live. */
+/* Records which releases are live after the transition. */
 static void follow(judging *j, const rb_entry *entry)
 {
     const json_t *detail = rb_entry_detail(entry);

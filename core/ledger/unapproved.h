@@ -17,21 +17,21 @@
 
 typedef struct rb_unapproved {
     const rb_entry *entry; /* the transition; borrowed from the ledger */
-    const char *tag;       /* TO, or the release whose scripts it took, which lacked them; borrowed
-                              from the entry */
+    /* target release, or the release whose scripts were used, that lacked approvals; borrowed */
+    const char *tag;
     const char *object;
-    const char *kind; /* "deploy" or "revert": which number counts */
+    const char *kind; /* "deploy" or "revert": the number of approvals that applies */
     int needed;
     int given;
-    bool scripts;           /* it is not TO */
-    bool met;               /* it had them, or is excused */
-    const rb_entry *excuse; /* the override that does; NULL */
+    bool scripts;           /* tag is the release whose scripts were used, not the target */
+    bool met;               /* it had the approvals, or is excused */
+    const rb_entry *excuse; /* the override that excuses it; NULL: none */
 } rb_unapproved;
 
-/* Finds them, oldest first; the caller frees *items. If a release's signature can no longer be
- * checked, its signer counts as unknown: then every approver counts. */
+/* Finds the transitions without approvals, oldest first; the caller frees *items. If a release's
+ * signature can no longer be checked, its signer is unknown, and every approver counts. */
 void rb_unapproved_find(rb_unapproved **items, size_t *n, const rb_policy *policy);
-/* The same with every transition that needed approvals, also those that had them. */
+/* Same as rb_unapproved_find(), with all transitions that needed approvals. */
 void rb_approvals_judge(rb_unapproved **items, size_t *n, const rb_policy *policy);
 
 #endif

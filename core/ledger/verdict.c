@@ -37,7 +37,7 @@ static enum rb_verdict of_transition(const json_t *t, const char *tag, const cha
     return RB_VERDICT_NONE;
 }
 
-/* Returns the verdict that the entry states about this tag object, without regard to its author. */
+/* Returns the verdict that the entry contains about this tag object, whoever wrote it. */
 static enum rb_verdict said(const rb_entry *entry, const char *tag, const char *object)
 {
     if (entry->kind == RB_ENTRY_TRANSITION)
@@ -109,8 +109,8 @@ void rb_verdict_of(rb_verdict_decision *out, const rb_ledger *ledger, const rb_p
     for (size_t i = 0; i < count; i++) {
         const rb_entry *entry = &ledger->items[about[i].entry];
         bool mine = is_own(own, entry);
-        /* Not parsed: hosts without a key write many of these, and entries of other hosts never
-         * count. */
+        /* Skip the entry without parsing it: hosts without a key write many, and those of other
+         * hosts never count. */
         if (!mine && entry->kind == RB_ENTRY_TRANSITION && entry->trust != RB_ENTRY_GOOD)
             continue;
         enum rb_verdict verdict = said(entry, tag, object);

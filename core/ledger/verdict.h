@@ -10,22 +10,24 @@
 #include "ledger/policy.h"
 
 enum rb_verdict { RB_VERDICT_NONE, RB_VERDICT_GOOD, RB_VERDICT_BAD };
-const char *rb_verdict_name(enum rb_verdict verdict); /* NULL, good, bad */
+const char *rb_verdict_name(enum rb_verdict verdict); /* returns NULL, "good" or "bad" */
 
 typedef struct rb_verdict_decision {
     enum rb_verdict verdict;
-    const rb_entry *entry; /* the entry that decides, or NULL */
+    const rb_entry *entry; /* the entry that decides, or NULL if there is none */
     bool disputed;         /* concurrent verdicts disagree */
-    size_t ignored;        /* verdicts, and signed transitions, that do not count */
+    size_t ignored;        /* number of verdicts and signed transitions that do not count */
 } rb_verdict_decision;
 
 /*
- * Finds the verdict. own: entries that this host wrote itself (hexadecimal ids, sorted, as its
- * journals record them), which count even if they are unsigned; NULL: none. Entries that count:
- * kind verdict; kind transition (a deploy that ended done, with the whole environment at its TO,
- * is good) if own, or signed by somebody in role mark. A revert that reached its TO and
- * "marksBad" counts too, although its verdict may be unsigned. Called for one release after
- * another, so a call must be cheap.
+ * Determines the verdict on a release. own: ids of entries that this host wrote itself
+ * (hexadecimal, sorted, from its journals), which count even if they are unsigned; NULL: none.
+ *
+ * These entries count if they are in `own` or by a signer in role mark: verdicts; transitions that
+ * deployed the release completely and ended "done" (good); reverts with "marksBad" that reached
+ * their target (bad).
+ *
+ * Commands call this for every release, so it must be cheap.
  */
 void rb_verdict_of(rb_verdict_decision *out, const rb_ledger *ledger, const rb_policy *policy,
                    const rb_strs *own, const char *tag, const char *object);

@@ -7,7 +7,7 @@
 #include "trust/wire.h"
 
 #define BLOCK ((size_t)64 << 10)
-#define STRINGS 5 /* of a problem */
+#define STRINGS 5 /* number of strings of a problem */
 
 rb_ledger_store *rb_ledger_store_new(void)
 {
@@ -36,7 +36,7 @@ const char *rb_ledger_store_text(rb_ledger_store *store, const char *text, size_
         store->blocks[store->block_count++] = rb_malloc(size);
         store->left = size;
     }
-    /* Blocks are filled from the end, so that the size of a block need not be stored. */
+    /* Fill blocks from the end, so that their size need not be stored. */
     char *block = store->blocks[store->block_count - 1];
     store->left -= len + 1;
     char *out = block + store->left;
@@ -57,7 +57,7 @@ bool rb_ledger_store_admits(rb_ledger_store *store, enum rb_entry_trust trust, s
     return true;
 }
 
-/* Stores the bytes with a NUL, because strings of an entry point to them. */
+/* Stores the text with a NUL, because members of an entry point to it. */
 static void put_text(rb_buf *out, const char *text, size_t len)
 {
     rb_wire_put_string(out, text, text ? len + 1 : 0);

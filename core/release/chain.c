@@ -118,7 +118,7 @@ const rb_chain_item *rb_chain_find(const rb_chain *chain, const char *tag)
     return NULL;
 }
 
-/* Verifies the tag. The item gets a release and what is listed of it, or problems. */
+/* Verifies the tag. Fills the item with the release and its listed data, or with problems. */
 static void open_item(rb_chain_item *item, rb_repo *repo, const rb_signers *signers,
                       const rb_tag *tag)
 {
@@ -130,13 +130,14 @@ static void open_item(rb_chain_item *item, rb_repo *repo, const rb_signers *sign
         item->has_commit = true;
         return;
     }
-    if (item->problems.n == 0) /* its commit or tree cannot be read: the others still can */
+    /* the commit or tree cannot be read; report that without failing the whole chain */
+    if (item->problems.n == 0)
         rb_problems_add(&item->problems, "object", "object", "", "", "%s: %s", tag->name,
                         rb_err_line(&err));
     item->has_commit = rb_object_commit(&item->commit, repo, &tag->object);
 }
 
-/* Without a manifest there is no item. */
+/* Reads a tag into the item. The item stays empty if the tag does not carry a manifest. */
 static void read_tag(rb_chain_item *item, const rb_chain_loading *loading, const rb_tag_ref *ref)
 {
     rb_err err;
@@ -150,7 +151,7 @@ static void read_tag(rb_chain_item *item, const rb_chain_loading *loading, const
     item->tag = rb_strdup(ref->name);
     if (code == RB_OK)
         open_item(item, loading->repo, loading->signers, tag);
-    else /* it may be a release: it is shown as a bad one */
+    else /* the tag may be a release, so list it with a problem */
         rb_problems_add(&item->problems, "object", "object", "", "", "%s: %s", ref->name,
                         rb_err_line(&err));
 }
@@ -173,7 +174,7 @@ static bool is_wanted(const rb_chain_loading *loading, const rb_tag_ref *ref)
     return !loading->more->glob || fnmatch(loading->more->glob, ref->name, 0) == 0;
 }
 
-/* What several threads do at once. */
+/* Reads one tag; runs in several threads. */
 static void read_one(void *context, size_t i)
 {
     const rb_chain_loading *loading = context;
@@ -184,11 +185,12 @@ static void read_one(void *context, size_t i)
     read_tag(item, loading, ref);
     if (loading->more->how & RB_CHAIN_KEEP)
         return;
-    rb_release_free(item->release); /* of thousands of releases only what is listed is kept */
+    /* a chain may have thousands of releases, so close this one and keep its listed data */
+    rb_release_free(item->release);
     item->release = NULL;
 }
 
-/* read: what read_tag() made of ref, in the chain's items at its end or behind it. */
+/* Adds the item `read`, if it is not empty, to the chain, and the tag to the tags of this clone. */
 static void take_item(rb_chain_loading *loading, const rb_tag_ref *ref, const rb_chain_item *read)
 {
     char hex[RB_OID_HEX];
@@ -204,7 +206,8 @@ static enum rb_code read_tags(rb_chain_loading *loading, rb_err *err)
 {
     const char *set;
     RB_TRY(rb_tag_refs_read(&loading->refs, loading->repo, err));
-    RB_TRY(rb_repo_setting(&set, loading->repo, "rbtool.app", err)); /* one thread reads them all */
+    /* read the settings in this thread, before others use them */
+    RB_TRY(rb_repo_setting(&set, loading->repo, "rbtool.app", err));
     size_t n = loading->refs.n;
     loading->chain->items = rb_calloc(n, sizeof *loading->chain->items);
     rb_parallel(n, rb_parallel_threads(), read_one, loading);
@@ -242,8 +245,8 @@ static void add_item(rb_chain_loading *loading, const rb_chain_item *item)
     chain->items[chain->n++] = *item;
 }
 
-/* False when nobody kept it, or what is kept (*kept, or NULL) does not verify or is not what the
- * link names. */
+/* Looks for the tag object that the link names, outside of the tags. *out is true if an object was
+ * found (*kept), verifies, and is the one that the link names. */
 static enum rb_code open_missing(bool *out, rb_chain_item *item, rb_tag **kept,
                                  rb_chain_loading *loading, const rb_link *link, rb_err *err)
 {
@@ -258,7 +261,8 @@ static enum rb_code open_missing(bool *out, rb_chain_item *item, rb_tag **kept,
     return RB_OK;
 }
 
-/* Takes the item that a link names but no tag leads to, if somebody kept it and it verifies. */
+/* Adds the release that a link names as a lost item, if no tag of that name exists and its object
+ * is found. */
 static enum rb_code find_missing(rb_chain_loading *loading, const rb_link *link, rb_err *err)
 {
     RB_AUTO(clear_item) rb_chain_item item = {0};
@@ -275,7 +279,8 @@ static enum rb_code find_missing(rb_chain_loading *loading, const rb_link *link,
     return RB_OK;
 }
 
-/* The same of one that somebody knows of; not kept_only: it is shown also when nobody kept it. */
+/* Same as find_missing(), for release i of the known ones. With kept_only unset, the item is added
+ * even if its object is not found. */
 static enum rb_code find_known(rb_chain_loading *loading, size_t i, bool kept_only, rb_err *err)
 {
     const rb_link *link = &loading->known.items[i];
@@ -297,7 +302,7 @@ static enum rb_code find_known(rb_chain_loading *loading, size_t i, bool kept_on
     return RB_OK;
 }
 
-/* What is found has links of its own; each name is found once at most. */
+/* Finds what all links name. Items that are added here have links, too; each name is added once. */
 static enum rb_code find_all_missing(rb_chain_loading *loading, rb_err *err)
 {
     for (size_t i = 0; i < loading->chain->n; i++) {
@@ -308,8 +313,8 @@ static enum rb_code find_all_missing(rb_chain_loading *loading, rb_err *err)
     return RB_OK;
 }
 
-/* Of several objects of one name, the one that releases follow is taken, else the newest that
- * somebody kept. */
+/* Adds all missing releases. If several objects had the same name, prefers the one that other
+ * releases follow, then the newest one whose object is found. */
 static enum rb_code find_gone(rb_chain_loading *loading, rb_err *err)
 {
     const rb_chain_more *more = loading->more;

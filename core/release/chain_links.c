@@ -1,4 +1,4 @@
-/* What the releases of a chain say of each other: their order, and whether their links hold. */
+/* The order of a chain's releases, and checks of their links. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,7 +10,7 @@ static rb_chain_item *named(const rb_chain_loading *loading, const char *tag)
     return rb_keys_find(&at, &loading->index, tag) ? &loading->chain->items[at] : NULL;
 }
 
-/* A verified item's predecessor, when it is here and is the one that was named. */
+/* Returns the predecessor of a verified item; NULL if it is not here or is another object. */
 static rb_chain_item *before(const rb_chain_loading *loading, const rb_chain_item *item)
 {
     const rb_link *link = item->listed ? item->listed->previous : NULL;
@@ -31,8 +31,8 @@ static void build_index(rb_chain_loading *loading)
         rb_keys_add(&loading->index, i);
 }
 
-/* Oldest version first; every item after the ones that its links lead to; then turned round. Links
- * name objects by hash, so following only those that match cannot run in a circle. */
+/* Sorts the items by version, but every item after those that its links name; then reverses the
+ * list. Only links with a matching hash count, so there cannot be a cycle. */
 static void sort_items(rb_chain_loading *loading)
 {
     rb_chain *chain = loading->chain;
@@ -120,7 +120,7 @@ static void check_link(rb_chain_loading *loading, rb_chain_item *item, size_t i)
     }
 }
 
-/* Some follow the object that is here, others another one. */
+/* Adds a problem if some releases follow this object and others another one of the same name. */
 static void check_fork(rb_chain_item *item)
 {
     for (size_t i = 0; i < item->problems.n; i++) {
@@ -148,14 +148,16 @@ static void check_links(rb_chain_loading *loading)
             check_fork(&loading->chain->items[i]);
 }
 
-/* The root that most releases come from; the lowest version where that is a tie. */
+/* Returns the root from which most releases descend; of several, the one with the lowest
+ * version. */
 static rb_chain_item *find_root(const rb_chain_loading *loading)
 {
     rb_chain *chain = loading->chain;
     size_t *root = rb_calloc(chain->n, sizeof *root);
     size_t *count = rb_calloc(chain->n, sizeof *count);
     rb_chain_item *best = NULL;
-    for (size_t i = chain->n; i-- > 0;) { /* oldest first: what is before it is done */
+    /* from the oldest on, so that root[] of the parent is set */
+    for (size_t i = chain->n; i-- > 0;) {
         const rb_chain_item *parent = before(loading, &chain->items[i]);
         root[i] = parent ? root[parent - chain->items] : i;
         count[root[i]]++;
@@ -206,7 +208,8 @@ static bool says_moved(const rb_chain_item *item, const char *object)
     return false;
 }
 
-/* Another object is in its place, and no release that follows it has said so. */
+/* Adds a problem to releases whose tag is another object than the known one, unless a release that
+ * follows them has that problem already. */
 static void check_known(rb_chain_loading *loading)
 {
     for (size_t i = 0; i < loading->known.n; i++) {

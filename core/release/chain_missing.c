@@ -1,4 +1,5 @@
-/* What is said of releases that no tag here leads to: what is known, and what brings them. */
+/* Messages about releases whose tag is missing: what is known of them, and how to restore the
+ * tag. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -46,8 +47,8 @@ bool rb_chain_is_absent(const rb_chain_item *item)
     return absent;
 }
 
-/* A clone without its commit finds nothing wrong with what was kept: it cannot look. What it says
- * of the missing commit sends people to git fsck, and is left out. */
+/* True if the repository lacks the commit of the tag object. It then cannot verify; its error
+ * message would suggest git fsck, which does not help. */
 static bool lacks_commit(char hex[RB_OID_HEX], rb_repo *repo, const rb_tag *kept)
 {
     rb_oid commit;
@@ -57,7 +58,7 @@ static bool lacks_commit(char hex[RB_OID_HEX], rb_repo *repo, const rb_tag *kept
     return true;
 }
 
-/* What helps where a fetch does not. */
+/* Returns what helps if a fetch does not, for the message. */
 static char *otherwise(rb_chain_loading *loading, rb_chain_item *item, const rb_tag *kept,
                        bool verified)
 {

@@ -1,4 +1,4 @@
-/* Which release a commit comes after. */
+/* Finds the releases that a commit comes after. */
 #include <stdlib.h>
 
 #include "base/keys.h"
@@ -8,7 +8,7 @@ enum which { ANY, VERIFIED, NOT_BAD };
 
 /* A search for the commits of releases that are nearest to a commit. */
 struct search {
-    rb_keys commits; /* of the chain's items */
+    rb_keys commits; /* the chain's items by commit */
     rb_oid *found;
     size_t n;
 };
@@ -23,7 +23,7 @@ static bool is_counted(const rb_chain_item *item, enum which which)
     return item->has_commit && (which == ANY || item->listed) && (which != NOT_BAD || !item->bad);
 }
 
-/* Stops the walk at a release. */
+/* Ends the walk at the commit of a release. */
 static bool visit(void *context, const rb_oid *commit, const char *message)
 {
     (void)message;
@@ -35,8 +35,9 @@ static bool visit(void *context, const rb_oid *commit, const char *message)
     return false;
 }
 
-/* Walks from the commit to the first release, and again without what that one reaches, until none
- * is found. So the search costs what was committed since, whatever the number of releases. */
+/* Finds the commits of the nearest releases. Walks from the commit to a release, and repeats that
+ * without what this release reaches, until none is found. The cost depends on the number of commits
+ * since then, not on the number of releases. */
 static enum rb_code find_commits(struct search *search, const rb_chain *chain, rb_repo *repo,
                                  const rb_oid *commit, enum which which, rb_err *err)
 {
@@ -59,7 +60,8 @@ static void search_clear(struct search *search)
     free(search->found);
 }
 
-/* Ancestors of commit among the items, without those that a nearer one follows. */
+/* Finds the releases that are ancestors of the commit, without those that another of them
+ * follows. */
 static enum rb_code find_candidates(const rb_chain_item **candidates, size_t *count,
                                     const rb_chain *chain, rb_repo *repo, const rb_oid *commit,
                                     enum which which, rb_err *err)
@@ -90,7 +92,7 @@ static bool is_nearer(const rb_chain_item *a, const rb_chain_item *b)
     return rb_tag_compare(a->tag, b->tag) > 0;
 }
 
-/* Picks the best of the candidates that are not an ancestor of another one. */
+/* Returns the best candidate among those that are not an ancestor of another one. */
 static enum rb_code pick(const rb_chain_item **out, const rb_chain_item **candidates, size_t count,
                          rb_repo *repo, rb_err *err)
 {
@@ -127,7 +129,7 @@ enum rb_code rb_chain_previous(const rb_release **out, const rb_chain_item **pas
 {
     const rb_chain_item *any;
     const rb_chain_item *item;
-    do { /* one that does not verify any more is not found again */
+    do { /* repeat: the search skips a release once it fails to verify */
         RB_TRY(nearest(&any, chain, repo, commit, VERIFIED, err));
         item = any;
         if (any && any->bad)

@@ -21,7 +21,7 @@ static enum rb_code fault(rb_err *err, const char *what, const char *name, const
     return code;
 }
 
-/* A flag without a default variant leaves the choice to the application: flagd allows that. */
+/* Reads a flag. It may have no default variant: the application then decides, as in flagd. */
 static enum rb_code read_flag(rb_manifest_flag *out, const char *what, const char *name,
                               const json_t *flag, rb_err *err)
 {
@@ -45,7 +45,7 @@ static enum rb_code read_flag(rb_manifest_flag *out, const char *what, const cha
     return RB_OK;
 }
 
-/* flagd also takes a list of flags that name themselves: as an object by that name. */
+/* Converts a list of flags with a "key", another form that flagd accepts, to an object. */
 static enum rb_code by_key(json_t **out, const json_t *list, const char *what, rb_err *err)
 {
     RB_AUTO(rb_json_freep) json_t *flags = json_object();

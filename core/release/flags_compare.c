@@ -1,4 +1,4 @@
-/* Two flag files compared flag by flag. */
+/* Compares two flag files, flag by flag. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,7 +8,7 @@
 typedef struct flag_side {
     rb_manifest_flag *flags;
     size_t n;
-    json_t *all; /* definitions by name */
+    json_t *all; /* definitions of all flags, by name */
 } flag_side;
 
 static void flag_side_clear(flag_side *side)
@@ -30,8 +30,8 @@ static const json_t *definition(const flag_side *side, const rb_manifest_flag *f
     return flag ? json_object_get(side->all, flag->name) : NULL;
 }
 
-/* Definitions may hold fractions, for which RFC 8785 needs number formatting. jansson's own sorted
- * form is sufficient to distinguish two of them. */
+/* Returns a definition as text for comparison. Uses jansson's sorted form, because definitions may
+ * contain fractions, which have no canonical form here. */
 static char *spell(const json_t *definition, size_t how)
 {
     char *text = definition ? json_dumps(definition, JSON_SORT_KEYS | how) : NULL;
@@ -53,7 +53,7 @@ static json_t *describe(const rb_manifest_flag *flag, const json_t *definition)
                      "definition", hex, "value", value);
 }
 
-/* Names of the members that differ, those of the first definition before new ones. */
+/* Returns the names of members that differ: those of a in their order, then new ones of b. */
 static json_t *changed_members(const json_t *a, const json_t *b)
 {
     json_t *out = json_array();

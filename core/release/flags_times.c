@@ -1,9 +1,9 @@
-/* Rollouts that depend on the time: comparisons with $flagd.timestamp in targeting. */
+/* Finds comparisons with the time ($flagd.timestamp) in targeting rules. */
 #include <string.h>
 
 #include "release/flags.h"
 
-#define DEEPEST 64 /* levels of a rule */
+#define DEEPEST 64 /* limit of nested rules */
 
 static const char *const comparisons[] = {"<", "<=", ">", ">="};
 
@@ -22,8 +22,8 @@ static bool holds(const char *op, double a, double b)
     return op[1] == '=' ? a >= b : a > b;
 }
 
-/* One comparison: time on one side, a number on the other. With three operands, a value between two
- * bounds, each pair is one of its own. */
+/* Adds a comparison if one operand is the time and the other a number. A comparison of three
+ * operands (a value between two bounds) counts as two. */
 static void add_pair(json_t *out, const char *flag, const char *op, const json_t *x,
                      const json_t *y, int64_t now)
 {

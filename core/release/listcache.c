@@ -24,8 +24,8 @@ rb_record_cache *rb_listcache_open(const char *path, const rb_signers *signers, 
     return rb_record_cache_open(path, header);
 }
 
-/* The tag object's id, with a hash of the name in it (FNV-1a): many names may lead to one object.
- * The record has the name, so that no other one is taken for it. */
+/* Makes the key: the tag object's id, XORed with a hash of the name (FNV-1a), because several names
+ * can lead to one object. The record contains the name, so that a collision is noticed. */
 static void make_key(unsigned char key[RB_RECORD_KEY], const rb_tag_ref *ref)
 {
     uint64_t hash = 14695981039346656037u;
@@ -56,7 +56,7 @@ static void put_link(rb_buf *out, const rb_link *link)
     put_hex(out, link->sha256, RB_SHA256_SIZE);
 }
 
-/* Reads a text with its NUL, and lets it stand where it is. */
+/* Reads a text with its NUL; *out points into the record. */
 static bool take_text(rb_wire *w, const char **out)
 {
     rb_wire text;
@@ -107,7 +107,7 @@ static bool take_all(rb_listed_release *out, rb_wire w)
     return w.left == 0;
 }
 
-/* NULL if the record is malformed. */
+/* Parses a record; NULL if it is malformed. */
 static rb_listed_release *read_record(rb_wire record)
 {
     rb_listed_release *listed = rb_calloc(1, sizeof *listed + record.left);
@@ -119,7 +119,8 @@ static rb_listed_release *read_record(rb_wire record)
     return NULL;
 }
 
-/* What is printed holds no control characters, whatever is in the file. Folders are not printed. */
+/* True if texts that will be printed contain no control characters; the file may have been
+ * modified. `folders` is never printed. */
 static bool is_plain(const rb_listed_release *listed)
 {
     const char *const texts[] = {listed->app, listed->version, listed->class_, listed->signer,
@@ -171,7 +172,8 @@ void rb_listed_release_free(rb_listed_release *listed)
     free(listed);
 }
 
-/* What follows the name in the record of ref; nothing: it is not a release. */
+/* Finds the record of a tag. *body is what follows the name in it; empty if the tag is not a
+ * release. */
 static bool find(rb_wire *body, const rb_record_cache *cache, const rb_tag_ref *ref)
 {
     unsigned char key[RB_RECORD_KEY];

@@ -11,8 +11,8 @@
 #include "git/tree.h"
 #include "release/make_internal.h"
 
-#define NOTE_LIMIT 500  /* bytes of one Rollback: trailer */
-#define NOTES_LIMIT 200 /* of them in one manifest */
+#define NOTE_LIMIT 500  /* bytes of a Rollback: trailer */
+#define NOTES_LIMIT 200 /* Rollback: trailers in a manifest */
 
 static void remove_lent(const json_t *lent)
 {
@@ -80,7 +80,7 @@ static enum rb_code check_tag(const rb_making *making, rb_err *err)
                    safe);
 }
 
-/* A release that lost its tag is a release all the same. */
+/* Refuses the name of a release whose tag is missing here: the release still exists. */
 static enum rb_code check_missing(const rb_making *making, rb_err *err)
 {
     const char *tag = making->make->tag;
@@ -139,8 +139,8 @@ static enum rb_code find_previous(rb_making *making, rb_err *err)
                    chain->n, chain->items[0].problems.items[0].message);
 }
 
-/* A clone that has only the tags cannot verify a release that follows a missing one. If a release
- * follows it already, another one does not make that worse. */
+/* Refuses a missing predecessor: a clone that has only the tags could not verify the new release.
+ * If another release follows it already, such clones exist anyway. */
 static enum rb_code check_followed(const rb_making *making, rb_err *err)
 {
     for (size_t i = 0; i < making->chain->n; i++) {
@@ -188,7 +188,8 @@ static void set_links(rb_making *making)
         qsort(manifest->heads, manifest->head_count, sizeof *manifest->heads, by_tag);
 }
 
-/* Rollback: trailers of one message: lines of its last paragraph, folded ones joined. */
+/* Adds the Rollback: trailers of a message: lines of its last paragraph, with continuation lines
+ * joined. */
 static bool add_notes(void *context, const rb_oid *commit, const char *message)
 {
     (void)commit;
@@ -201,7 +202,7 @@ static bool add_notes(void *context, const rb_oid *commit, const char *message)
     while (start > 1 && !(message[start - 1] == '\n' && message[start - 2] == '\n'))
         start--;
     if (start <= 1)
-        return true; /* the title is not a trailer */
+        return true; /* the title alone is not a paragraph with trailers */
     RB_AUTO(rb_buf_clear) rb_buf note = {0};
     bool open = false;
     for (size_t i = start; i < len && notes->n < NOTES_LIMIT;) {
@@ -256,7 +257,8 @@ static enum rb_code check_app(rb_making *making, rb_err *err)
     return RB_OK;
 }
 
-/* The line that refuses; the findings themselves are for the caller to show. */
+/* Fails if a finding refuses the release. The message is a summary; the caller shows the
+ * findings. */
 static enum rb_code judge(const rb_making *making, rb_err *err)
 {
     const rb_findings *findings = &making->made->findings;
@@ -309,7 +311,7 @@ static enum rb_code prepare(rb_made *made, rb_repo *repo, const rb_signers *sign
     RB_TRY(rb_repo_commit(&making.commit, repo, make->commit ? make->commit : "HEAD", err));
     RB_TRY(rb_commit_tree(&making.tree, repo, &making.commit, err));
     if (!making.config && rb_config_at(&own, repo, &making.commit, err) != RB_OK)
-        return err->code = RB_ERROR; /* settings, not a finding */
+        return err->code = RB_ERROR; /* a mistake in the settings is an error, not a finding */
     making.config = own ? own : make->config;
     RB_TRY(check_tag(&making, err));
     RB_TRY(rb_chain_load(&chain, repo, signers, make->more, err));
@@ -340,7 +342,7 @@ enum rb_code rb_make_prepare(rb_made *out, rb_repo *repo, const rb_signers *sign
     return code;
 }
 
-/* Reads the tag as any reader would, before it gets its name. */
+/* Verifies the tag object before the ref is created, as any reader does. */
 static enum rb_code read_back(rb_repo *repo, const rb_signers *signers, const rb_make *make,
                               const rb_made *made, const rb_buf *raw, rb_err *err)
 {

@@ -1,5 +1,5 @@
-/* Databases of a release: read, linted against what was released before, proven in a scratch
- * database. What is found refuses the release unless its rule is accepted. */
+/* Reads the databases of a release, lints their migrations against what was released before, and
+ * proves them in scratch databases. A finding refuses the release unless its rule is accepted. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -7,7 +7,8 @@
 #include "release/prove.h"
 #include "release/released.h"
 
-/* New is what no environment at the previous release has run, whatever its text says now. */
+/* Marks the new migrations: those whose id the previous release did not have, whatever their
+ * text. */
 static bool *mark_new(const rb_migrations *set, const rb_carried *carried)
 {
     RB_AUTO(rb_json_freep) json_t *known = json_object();

@@ -1,4 +1,4 @@
-/* What a release takes from the tree as it is: artifacts, flags, config, checks. */
+/* Collects the files of the tree that a release delivers: artifacts, flags, config, checks. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,9 +12,9 @@
 #include "release/flags.h"
 #include "release/make_internal.h"
 
-#define FILE_LIMIT (64u << 20) /* bytes of a config or check file */
+#define FILE_LIMIT (64u << 20) /* bytes of a config or SQL check file */
 
-/* JSON is UTF-8, file names need not be. */
+/* Adds names in a form that JSON can hold: file names need not be UTF-8. */
 static void add_names(rb_strs *out, const rb_strs *names)
 {
     for (size_t i = 0; i < names->n; i++) {
@@ -65,7 +65,8 @@ static bool is_below(const rb_strs *paths, const char *path)
     return paths->n == 0;
 }
 
-/* Whether any .gitattributes of the tree names a filter: else no file has to be looked at. */
+/* Sets *out if a .gitattributes file of the tree contains a filter. If not, files need not be
+ * checked. */
 static enum rb_code names_filters(bool *out, rb_making *making, rb_err *err)
 {
     static const char name[] = ".gitattributes";
@@ -84,7 +85,8 @@ static enum rb_code names_filters(bool *out, rb_making *making, rb_err *err)
     return RB_OK;
 }
 
-/* Attributes do not change an artifact's bytes: what a checkout would decrypt or expand is not. */
+/* Adds a note on files that a filter would change in a checkout (decrypt, expand): artifacts have
+ * the bytes that git stores. */
 static enum rb_code note_filters(rb_making *making, const rb_config_artifact *artifact,
                                  rb_attributes *attributes, rb_err *err)
 {
@@ -181,7 +183,7 @@ static enum rb_code add_file(rb_manifest_file *out, rb_making *making, const rb_
     return RB_OK;
 }
 
-/* Entries come in byte order, so the list is sorted whatever the order of the globs. */
+/* Lists the files that match a glob. The list is sorted by path, because the entries are. */
 static enum rb_code match_files(rb_manifest_file **out, size_t *count, rb_making *making,
                                 const rb_strs *globs, const char *what, rb_err *err)
 {

@@ -1,5 +1,5 @@
 /*
- * What the files that make a release share.
+ * Types and functions that the files which make a release share.
  */
 #ifndef RB_RELEASE_MAKE_INTERNAL_H
 #define RB_RELEASE_MAKE_INTERNAL_H
@@ -8,34 +8,35 @@
 #include "release/internal.h"
 #include "release/make.h"
 
-/* A release in the making. */
+/* A release that is being made. */
 typedef struct rb_making {
     const rb_make *make;
     const rb_config *config;
     rb_repo *repo;
     const rb_chain *chain;
-    const rb_release *previous; /* NULL for the first */
+    const rb_release *previous; /* the predecessor; NULL for the first release */
     rb_oid commit;
     rb_oid tree;
-    rb_tree_entries entries; /* of the whole tree, read when first asked for */
+    rb_tree_entries entries; /* entries of the whole tree; read on first use */
     bool listed;
-    bool lend;            /* as in rb_make, or because the settings have a compatibility test */
-    const char **classes; /* of each database, static */
+    /* keep the proofs' databases: the caller asked, or the settings have a compatibility test */
+    bool lend;
+    const char **classes; /* rollback class of each database; static strings */
     rb_made *made;
 } rb_making;
 
 void rb_making_tell(const rb_making *making, const char *what, const char *name);
 
-/* make_database.c: reads, lints and proves every configured database. */
+/* Reads, lints and proves every configured database (make_database.c). */
 enum rb_code rb_making_databases(rb_making *making, rb_err *err);
-/* make_files.c: artifacts, flags, config, checks. */
+/* Collect artifacts, flags, config and checks (make_files.c). */
 enum rb_code rb_making_artifacts(rb_making *making, rb_err *err);
 enum rb_code rb_making_files(rb_making *making, rb_err *err);
-/* make_version.c: the version that tag and tree agree on. */
+/* Returns the version that the tag and the tree agree on (make_version.c). */
 enum rb_code rb_making_version(char **out, rb_making *making, rb_err *err);
-/* What the file says that app.version names. */
+/* Reads the version from the file that app.version names. */
 enum rb_code rb_making_read_version(char **out, rb_making *making, rb_err *err);
-/* make_message.c: the tag object's bytes. */
+/* Builds the bytes of the tag object (make_message.c). */
 enum rb_code rb_making_payload(rb_making *making, rb_err *err);
 
 #endif

@@ -1,4 +1,4 @@
-/* The tag object: headers, a summary for people, the manifest. */
+/* Builds the tag object: headers, a summary for people, and the manifest. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -39,7 +39,8 @@ static void add_databases(rb_buf *out, const rb_making *making)
         rb_buf_addc(out, '\n');
 }
 
-/* How a flag or a file of two releases compares: by name, and whether the rest is the same. */
+/* Compares item i of one release with item j of the other by name. *same: their other members are
+ * equal. */
 typedef int compare_item(const rb_manifest *now, size_t i, const rb_manifest *then, size_t j,
                          bool *same);
 
@@ -63,7 +64,7 @@ static int compare_config(const rb_manifest *now, size_t i, const rb_manifest *t
     return strcmp(a->path, b->path);
 }
 
-/* Both lists are sorted: one pass finds added, removed and changed. */
+/* Counts items that were added, removed or changed, in one pass: both lists are sorted. */
 static size_t count_changed(const rb_manifest *now, size_t n, const rb_manifest *then, size_t m,
                             compare_item *compare)
 {
@@ -98,7 +99,8 @@ static void add_summary(rb_buf *out, const rb_making *making)
                            : 0);
 }
 
-/* Nothing in it may look like the manifest's or a signature's first or last line. */
+/* Appends the user's text. Fails if a line of it could be taken for the first or last line of a
+ * manifest or signature. */
 static enum rb_code add_text(rb_buf *out, const char *text, rb_err *err)
 {
     size_t len = text ? strlen(text) : 0;

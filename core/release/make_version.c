@@ -7,9 +7,9 @@
 #include "git/tree.h"
 #include "release/make_internal.h"
 
-#define VERSION_LIMIT (4u << 20) /* bytes of the file that holds the version */
+#define VERSION_LIMIT (4u << 20) /* bytes of the file that contains the version */
 
-/* What is left of the tag without the words its pattern begins with, and without a "v". */
+/* Returns the part of the tag after the fixed beginning of its pattern, without a "v". */
 static const char *version_of(const char *tag, const char *pattern)
 {
     size_t fixed = strcspn(pattern, "*?[\\");
@@ -31,7 +31,8 @@ static char *trimmed(const rb_buf *text)
     return rb_strndup(start, len);
 }
 
-/* "project.version" is a member of a member; a name with dots of its own comes first. */
+/* Finds a member by a path such as "project.version". Tries the whole key as a name first, because
+ * names may contain dots. */
 static const json_t *member(const json_t *json, const char *key)
 {
     const json_t *whole = json_object_get(json, key);

@@ -30,7 +30,7 @@ static const rb_member migration_members[] = {
     RB_MEMBER_IN(OBJECT, "transaction", transaction_members),
     RB_MEMBER_END};
 
-/* Without the proof, which names its objects by parts. */
+/* Members of a database, except the proof: it stores names of objects in parts. */
 #define DATABASE(KIND, M) RB_MEMBER(KIND, rb_manifest_database, M, #M)
 static const rb_member database_members[] = {DATABASE(TEXT, name),
                                              DATABASE(TEXT, engine),

@@ -1,4 +1,4 @@
-/* Reading manifests: the shape is checked first. */
+/* Decodes manifests: checks the shape, then the other rules, then the exact bytes. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,7 +17,8 @@ static bool fault_at(rb_shape_fault *fault, char *path, char *expected, const ch
     return false;
 }
 
-/* Sorted, none twice: key NULL stands for a list of strings. */
+/* Checks that an array is sorted by the member `key` (NULL: an array of strings) without
+ * duplicates. */
 static bool is_sorted(const json_t *array, const char *key, const char *where,
                       rb_shape_fault *fault)
 {
@@ -31,7 +32,7 @@ static bool is_sorted(const json_t *array, const char *key, const char *where,
     return true;
 }
 
-/* Manifests have tens of artifacts and databases, and thousands of migrations. */
+/* Checks that `key` is unique in an array, which may have thousands of items. */
 static bool is_unique(const json_t *array, const char *key, const char *where,
                       rb_shape_fault *fault)
 {
@@ -68,7 +69,7 @@ static bool subjects_agree(const json_t *json, rb_shape_fault *fault)
     return true;
 }
 
-/* What a shape cannot say. */
+/* Checks the rules that a shape cannot express. */
 static bool rules_hold(const json_t *json, rb_shape_fault *fault)
 {
     const json_t *predicate = json_object_get(json, "predicate");
@@ -91,7 +92,7 @@ static bool rules_hold(const json_t *json, rb_shape_fault *fault)
     return true;
 }
 
-/* Where two texts part, as a line number from 1. */
+/* Returns the line, counted from 1, in which two texts first differ. */
 static size_t first_difference(const char *a, size_t a_len, const char *b, size_t b_len)
 {
     size_t line = 1;
@@ -100,7 +101,7 @@ static size_t first_difference(const char *a, size_t a_len, const char *b, size_
     return line;
 }
 
-/* RB_FOUND with *fault filled as well when the text is JSON of another shape. */
+/* Parses and checks the JSON. Fills *fault as well if the result is RB_FOUND. */
 static enum rb_code parse(rb_manifest **out, const char *text, size_t len, rb_shape_fault *fault,
                           rb_err *err)
 {
@@ -137,7 +138,7 @@ enum rb_code rb_manifest_parse(rb_manifest **out, const char *json, size_t len, 
     return parse(out, json, len, &fault, err);
 }
 
-/* The start of the line that is exactly word, from at on; NULL when there is none. */
+/* Returns the start of the first line, from `at` on, that equals `word`; NULL if there is none. */
 static const char *find_line(const char *text, const char *at, const char *end, const char *word)
 {
     size_t len = strlen(word);

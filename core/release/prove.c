@@ -9,9 +9,10 @@
 #include "database/loss.h"
 #include "migration/unread.h"
 
-#define SEED_LIMIT (64u << 20)   /* bytes */
-#define SHOWN 20                 /* differences of one migration that are written out */
-#define LAST_SECOND 253402300799 /* of the year 9999, the last that SQLite's dates can name */
+#define SEED_LIMIT (64u << 20) /* bytes of a seed script */
+#define SHOWN 20               /* number of differences of one migration that are reported */
+/* end of the year 9999, the last time that SQLite's dates can express */
+#define LAST_SECOND 253402300799
 
 static bool has_finding(const rb_findings *findings, const char *rule, const char *migration)
 {
@@ -22,7 +23,8 @@ static bool has_finding(const rb_findings *findings, const char *rule, const cha
     return false;
 }
 
-/* change: from the state before the up to the state after the down. */
+/* Adds a difference between the state before the up and the state after the down. change: "added",
+ * "removed" or "changed". */
 static void add_difference(rb_findings *findings, const rb_migration *m, const char *object,
                            const char *change)
 {
@@ -69,7 +71,7 @@ static void add_destroyed(rb_findings *findings, const rb_migration *m, const js
 {
     const json_t *list = json_object_get(proof, "destroys");
     if (has_finding(findings, "RB003", m->id))
-        return; /* lint names the statement */
+        return; /* nothing to add: the finding of lint names the statement */
     for (size_t i = 0; i < json_array_size(list) && i < SHOWN; i++) {
         const json_t *item = json_array_get(list, i);
         const char *column = rb_json_str(item, "column");
@@ -115,7 +117,7 @@ static void add_locked(rb_findings *findings, const rb_migration *m, const json_
     }
 }
 
-/* Whether only the id of m is new: its scripts were judged when they were released. */
+/* True if only the id of m is new. Its scripts were checked when they were released. */
 static bool is_renumbered(const rb_prove *prove, const rb_migration *m)
 {
     for (size_t i = 0; i < prove->released_count; i++)
@@ -166,8 +168,8 @@ static void add_notes(rb_strs *out, const rb_migrations *set, const json_t *note
     }
 }
 
-/* The time at which the proof's clock stands: the commit's, so that the same commit gives the same
- * manifest. A commit may claim any date; one that SQLite cannot name becomes the nearest it can. */
+/* Returns the time that the proof's databases use: the commit's, so that the same commit gives the
+ * same manifest. A time that SQLite cannot express is replaced by the nearest one it can. */
 static enum rb_code clock_of(int64_t *out, const rb_prove *prove, rb_err *err)
 {
     RB_TRY(rb_commit_time(out, prove->repo, &prove->commit, err));
@@ -178,7 +180,7 @@ static enum rb_code clock_of(int64_t *out, const rb_prove *prove, rb_err *err)
     return RB_OK;
 }
 
-/* Once, however many databases there are. */
+/* Adds the texts that are not in `out` yet: several databases report the same. */
 static void add_missing(rb_strs *out, const rb_strs *missing)
 {
     for (size_t i = 0; i < missing->n; i++) {
@@ -192,7 +194,7 @@ static void add_missing(rb_strs *out, const rb_strs *missing)
     }
 }
 
-/* Refuses, in the user's words, what the manifest's form does not allow. */
+/* Refuses names that a manifest cannot contain, with a message in the terms of the settings. */
 static enum rb_code check_names(const rb_prove *prove, rb_err *err)
 {
     for (size_t i = 0; i < prove->set->n; i++) {
@@ -209,7 +211,8 @@ static enum rb_code check_names(const rb_prove *prove, rb_err *err)
     return RB_OK;
 }
 
-/* RB008 can be accepted for an order; two migrations of one id cannot be distinguished later. */
+/* Refuses duplicate ids even if RB008 is accepted, which is for the order: they could not be
+ * distinguished later. */
 static enum rb_code check_ids(const rb_prove *prove, rb_err *err)
 {
     RB_AUTO(rb_json_freep) json_t *seen = json_object();
@@ -226,7 +229,7 @@ static enum rb_code check_ids(const rb_prove *prove, rb_err *err)
     return RB_OK;
 }
 
-/* Files that look like migrations and that no deploy will run. */
+/* Adds notes on files that look like migrations but that no deploy would run. */
 static enum rb_code note_unread(rb_strs *notes, const rb_prove *prove, const rb_oid *tree,
                                 rb_err *err)
 {
@@ -275,7 +278,7 @@ static enum rb_code prove_database(rb_proof *out, rb_findings *findings, rb_strs
     rb_oid tree;
     RB_TRY(rb_commit_tree(&tree, prove->repo, &prove->commit, err));
     RB_TRY(note_unread(notes, prove, &tree, err));
-    rb_findings own = {0}; /* of this database: ids of another one are not meant */
+    rb_findings own = {0}; /* findings of this database; ids of other databases must not match */
     rb_lint(&own, prove->set, prove->database->engine, prove->released, prove->released_count,
             rb_engine_outside);
     enum rb_code code = check_names(prove, err);

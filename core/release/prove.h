@@ -1,8 +1,8 @@
 /*
- * Proving the migrations of one database of a commit: what `release` records and `prove` prints.
+ * Proves the migrations of one database of a commit, for `release` and `prove`.
  *
- * The caller reads the set, says which of its migrations are new, and gives what came before. The
- * set is linted (migration/lint.h) and then proven in a scratch database (proof/proof.h).
+ * The caller reads the set, marks its new migrations, and passes what was released before. The set
+ * is linted (migration/lint.h), then proven in a scratch database (proof/proof.h).
  */
 #ifndef RB_RELEASE_PROVE_H
 #define RB_RELEASE_PROVE_H
@@ -13,19 +13,20 @@
 
 typedef struct rb_prove {
     rb_repo *repo;
-    rb_oid commit; /* the seed is read from its tree, and the proof's clock stands at its date */
+    rb_oid commit; /* commit whose tree has the seed, and whose time the proof uses */
     const rb_config_database *database;
-    const rb_migrations *set;    /* as the commit has it */
-    const bool *is_new;          /* of each migration: prove it */
-    const rb_released *released; /* what lint compares with */
+    const rb_migrations *set;    /* the commit's migrations */
+    const bool *is_new;          /* for each migration: it is new, so prove it */
+    const rb_released *released; /* released migrations, for lint */
     size_t released_count;
-    bool lend; /* as in rb_proof_request */
+    bool lend; /* keep the database, see rb_proof_request */
 } rb_prove;
 
 /*
- * Adds to findings what lint and proof find (RB001, RB002, RB003, ...), and to notes the files that
- * are not read and what the proof could not check. RB_FOUND where there is no proof: an up fails,
- * two migrations have one id, a script hits a limit. The findings of lint are there then, too.
+ * Adds the findings of lint and proof (RB001, RB002, RB003, ...), and notes on files that are not
+ * read and on what the proof could not check. RB_FOUND if there is no proof: an up fails, two
+ * migrations have the same id, or a script exceeds a limit. Findings of lint are complete in this
+ * case, too.
  */
 enum rb_code rb_prove_database(rb_proof *out, rb_findings *findings, rb_strs *notes,
                                const rb_prove *prove, rb_err *err);

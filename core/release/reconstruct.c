@@ -13,12 +13,12 @@
 
 struct rb_reconstruct {
     char *dir;
-    char *beside; /* holds staging, so that its name is ours alone */
+    char *beside; /* folder that contains staging, so that no other process uses its name */
     char *staging;
     rb_folder *folder;
 };
 
-/* What goes into the bundle besides artifacts. */
+/* Files to write besides artifacts. */
 struct part {
     char *path;
     bool executable;
@@ -39,7 +39,8 @@ static void parts_clear(struct parts *parts)
     free(parts->items);
 }
 
-/* Takes data. A path that is there already stays as it is: two sections of one file. */
+/* Adds a file; takes its data. Does nothing if the path was added before, because two sections of
+ * the manifest may name one file. */
 static enum rb_code add_part(struct parts *parts, const char *folder, const char *path,
                              bool executable, rb_buf *data, rb_err *err)
 {

@@ -27,7 +27,7 @@ rb_release *rb_release_hold(rb_release *release)
     return release;
 }
 
-/* The version is the tag's last part, whatever prefix a project gives its tags. */
+/* Checks app and version. The version must be the end of the tag's name; any prefix is allowed. */
 static void check_source(rb_problems *problems, const rb_release *release)
 {
     const rb_manifest *manifest = release->manifest;
@@ -66,7 +66,8 @@ static enum rb_code check_app(rb_problems *problems, const rb_release *release, 
     return RB_OK;
 }
 
-/* Room trust speaks of "the tag"; among many releases its name is needed. */
+/* Puts the tag's name in front of problems: core/trust writes "the tag", which is ambiguous in a
+ * list of releases. */
 static void name_tag(rb_problems *problems, size_t from, const char *tag)
 {
     for (size_t i = from; i < problems->n; i++) {

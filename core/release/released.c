@@ -17,7 +17,8 @@ static const rb_release *follow(const rb_chain *chain, const rb_release *release
     return item && strcmp(item->object, link->object) == 0 ? rb_chain_open(chain, item) : NULL;
 }
 
-/* Goes back along the chain for as long as a release still has one of the migrations. */
+/* Finds the release that first had each migration. Walks the chain while a release has one of
+ * them. */
 static void find_first(rb_carried *out, const rb_release *release, const rb_chain *chain,
                        const char *name)
 {
@@ -43,7 +44,8 @@ static void find_first(rb_carried *out, const rb_release *release, const rb_chai
     }
 }
 
-/* A manifest has no file names. A tree that cannot be read any more leaves them out. */
+/* Finds the file of each migration in the release's tree, because manifests do not contain file
+ * names. If the tree cannot be read, the files stay unknown. */
 static void find_files(rb_carried *out, const rb_release *release, rb_repo *repo,
                        const rb_manifest_database *database, const rb_migrations *now)
 {

@@ -49,7 +49,7 @@ enum rb_code rb_unreleased(rb_release **out, rb_repo *repo, const rb_oid *commit
     rb_making making = {
         .make = &make, .repo = repo, .previous = base, .commit = *commit, .made = &made};
     if (rb_config_at(&config, repo, commit, err) != RB_OK)
-        return err->code = RB_ERROR; /* settings, not a finding */
+        return err->code = RB_ERROR; /* a mistake in the settings is an error, not a finding */
     making.config = config;
     RB_TRY(rb_commit_tree(&making.tree, repo, commit, err));
     enum rb_code code = describe(&made, &making, name, err);

@@ -1,5 +1,5 @@
-/* Verifying a release against the repository. A verifier remembers, by object id, what it hashed
- * for the releases before: most of what a release holds its predecessor held too. */
+/* Verifies a release against the repository. A verifier stores hashes by object id: most files of a
+ * release are also in its predecessor. */
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,8 +15,8 @@
 
 #define FILE_LIMIT (64u << 20)
 
-struct known_set { /* a migrations folder that was read */
-    char *key;     /* tree id, layout and folder */
+struct known_set { /* a migrations folder that has been read */
+    char *key;     /* tree id, layout, engine and folder */
     rb_manifest_migration *migrations;
     size_t count;
 };
@@ -24,8 +24,8 @@ struct known_set { /* a migrations folder that was read */
 struct rb_verifier {
     rb_repo *repo;
     unsigned how;
-    json_t *files; /* blob id: SHA-256 */
-    json_t *sets;  /* key: index in known */
+    json_t *files; /* blob id -> SHA-256 */
+    json_t *sets;  /* key -> index in known */
     struct known_set *known;
     size_t known_count;
 };
@@ -106,7 +106,8 @@ void rb_release_compare(rb_problems *problems, const rb_release *release,
         const rb_manifest_migration *a =
             i < database->migration_count ? &database->migrations[i] : &none;
         const rb_manifest_migration *b = i < count ? &found[i] : &none;
-        if (strcmp(a->id, b->id) != 0) { /* from here on nothing lines up */
+        /* the lists are shifted from here on, so comparing the rest is useless */
+        if (strcmp(a->id, b->id) != 0) {
             differs(problems, release, database, i, "id", a->id, b->id);
             return;
         }
@@ -123,7 +124,7 @@ void rb_release_compare(rb_problems *problems, const rb_release *release,
     }
 }
 
-/* Problems of what the repository lacks or cannot read have no digest to show. */
+/* Adds a problem without digests, for content that is missing or cannot be read. */
 static enum rb_code unreadable(rb_problems *problems, const rb_release *release, const char *code,
                                const char *field, rb_err *why)
 {
@@ -175,7 +176,8 @@ static enum rb_code verify_database(rb_problems *problems, rb_verifier *verifier
     return unreadable(problems, release, "migration", field, err);
 }
 
-/* The digest of LFS content depends on the tree's attributes, all else on the blob alone. */
+/* Returns the file's SHA-256, cached by blob id. For an LFS pointer it also depends on the tree's
+ * attributes, so that the key contains the tag. */
 static enum rb_code hash_file(const char **out, rb_verifier *verifier, const rb_release *release,
                               rb_tree_entry *entry, const char *path, rb_err *err)
 {
@@ -201,7 +203,8 @@ static enum rb_code hash_file(const char **out, rb_verifier *verifier, const rb_
     return RB_OK;
 }
 
-/* code is the problem's and, with an index, the field's name. mode NULL: not said. */
+/* Compares a file with the manifest. code: the problem's code; field: its field. mode NULL: not
+ * compared. */
 static enum rb_code verify_file(rb_problems *problems, rb_verifier *verifier,
                                 const rb_release *release, const char *code, const char *field,
                                 const char *path, const char *sha256, const char *mode, rb_err *err)
@@ -240,7 +243,7 @@ static enum rb_code verify_files(rb_problems *problems, rb_verifier *verifier,
     return RB_OK;
 }
 
-/* One text for a list of flags, to compare and to remember. */
+/* Returns flags as one text, for comparing and caching. */
 static char *spell_flags(const rb_manifest_flag *flags, size_t count)
 {
     rb_buf out = {0};
@@ -273,7 +276,7 @@ static enum rb_code spell_file(char **out, rb_verifier *verifier, const rb_relea
     return RB_OK;
 }
 
-/* The file's digest, and that the values in the manifest are the file's. */
+/* Checks the flag file's SHA-256, and that the manifest has the same values as the file. */
 static enum rb_code verify_flags(rb_problems *problems, rb_verifier *verifier,
                                  const rb_release *release, rb_err *err)
 {

@@ -101,7 +101,7 @@ static enum rb_code find_extensions(rb_session *s, rb_err *err)
     return RB_OK;
 }
 
-/* Schemas are rebuilt with the limits of proofs; of several databases, with the largest. */
+/* Sets the limits for rebuilding schemas: those of proofs; with several databases, the largest. */
 static void take_limits(const rb_config *settings)
 {
     rb_db_limits most = {.where = "databases.NAME.limits"};
@@ -137,7 +137,7 @@ enum rb_code rb_session_no_tag(const rb_session *s, const char *tag, rb_err *err
             (tag[0] == 'v' && strcmp(name, tag + 1) == 0))
             near = name;
     }
-    const char **names = rb_calloc(tags.n + 1, sizeof *names); /* ends with NULL */
+    const char **names = rb_calloc(tags.n + 1, sizeof *names); /* NULL-terminated */
     for (size_t i = 0; i < tags.n; i++)
         names[i] = tags.items[i];
     near = near ? near : rb_text_similar(tag, names);
@@ -159,7 +159,7 @@ enum rb_code rb_session_tag(rb_tag **out, rb_session *s, const char *tag, rb_err
     return code == RB_FOUND ? rb_session_no_tag(s, tag, err) : code;
 }
 
-/* release: from the ledger. */
+/* Notes that a release was read from the ledger, because its tag is missing. */
 static void note_missing(rb_session *s, const rb_release *release)
 {
     RB_AUTO(rb_tag_freep) rb_tag *other = NULL;
@@ -178,7 +178,7 @@ static void note_missing(rb_session *s, const rb_release *release)
         s->note(s->context, text);
 }
 
-/* A ledger that cannot be read has no missing tags. */
+/* Looks for a release in the ledger. Finds none if the ledger cannot be read. */
 static bool find_missing(rb_release **out, rb_session *s, const char *tag, const char *object)
 {
     if (rb_session_ledger(s, RB_IGNORED) == RB_OK)
@@ -186,7 +186,8 @@ static bool find_missing(rb_release **out, rb_session *s, const char *tag, const
     return *out != NULL;
 }
 
-/* problems: the tag's, when it is RB_FOUND. */
+/* Verifies a release by its tag, or if that is missing, from the ledger. RB_FOUND with the tag's
+ * problems. */
 static enum rb_code open_release(rb_release **out, bool *missing, rb_session *s, const char *tag,
                                  const char *object, rb_problems *problems, rb_err *err)
 {

@@ -1,73 +1,77 @@
 /*
- * What a command works with: repository, settings, signers, ledger, policy, and the releases that
- * it has verified. Each is opened once, by the first call that needs it.
+ * The state of a command: repository, settings, signers, ledger, policy, and the releases that it
+ * has verified. Each is opened once, by the first call that needs it.
  *
- * Order of calls: set the four members at the top; rb_session_repo(), rb_session_signers(),
- * rb_session_settings(), rb_session_ledger(), after which the members of that name can be used;
- * rb_session_close(). A call that fails leaves its members unset, and may be repeated.
+ * Order of calls: set the first four members; rb_session_repo(), rb_session_signers(),
+ * rb_session_settings(), rb_session_ledger(), after which the member of that name is set;
+ * rb_session_close(). A call that fails leaves its members unset and may be repeated.
  */
 #ifndef RB_SESSION_SESSION_H
 #define RB_SESSION_SESSION_H
 
 #include "ledger/history.h"
 
-#define RB_SESSION_RELEASES 128 /* verified releases that are remembered */
-#define RB_CHAIN_LIMIT 10000    /* releases that rb_session_walk() follows */
+#define RB_SESSION_RELEASES 128 /* number of verified releases that are cached */
+#define RB_CHAIN_LIMIT 10000    /* number of releases that rb_session_walk() visits at most */
 
 typedef struct rb_session {
-    const char *dir;                               /* a folder of the repository */
-    const char *config;                            /* --config FILE, or NULL */
-    void (*note)(void *context, const char *text); /* what the user should know; or NULL */
+    const char *dir;                               /* folder in the repository */
+    const char *config;                            /* argument of --config, or NULL */
+    void (*note)(void *context, const char *text); /* receives notes for the user; may be NULL */
     void *context;
     rb_repo *repo;
     rb_signers *signers;
-    rb_config *settings; /* rbtool.json of the work tree, or `config` */
+    rb_config *settings; /* from rbtool.json of the work tree, or from `config` */
     rb_ledger *ledger;
     rb_policy *policy;
-    size_t ledger_reading; /* how often the ledger was read */
-    rb_problems claims;    /* entries that claim to be policy and are not in force */
-    rb_release *releases[RB_SESSION_RELEASES]; /* a ring: the oldest is replaced */
+    size_t ledger_reading; /* number of times that the ledger was read */
+    rb_problems claims;    /* problems of entries that claim to be a policy and are not in force */
+    /* cache as a ring: a new release replaces the oldest */
+    rb_release *releases[RB_SESSION_RELEASES];
     size_t release_count;
 } rb_session;
 
 enum rb_code rb_session_repo(rb_session *session, rb_err *err);
-/* And the repository. */
+/* Loads the signers. Opens the repository, too. */
 enum rb_code rb_session_signers(rb_session *session, rb_err *err);
-/* RB_ERROR where there are none, with the command that writes them. */
+/* Reads the settings. RB_ERROR if none exist, with the command that writes them. */
 enum rb_code rb_session_settings(rb_session *session, rb_err *err);
-/* And repository, signers and policy. An empty ledger where there is none. */
+/* Loads ledger and policy. Opens repository and signers, too. If no ledger exists, it is empty. */
 enum rb_code rb_session_ledger(rb_session *session, rb_err *err);
-/* An entry was written or fetched: what is known of the ledger is read again when it is needed. */
+/* Must be called after an entry was written or fetched: the ledger is then read again on next
+ * use. */
 void rb_session_ledger_changed(rb_session *session);
 void rb_session_close(rb_session *session);
 
-/* Gives core/database, before a database is opened, the extensions that git config rbtool.extension
- * names, and the limits of scripts that rebuild a schema. What is wrong with them is the error of
- * the connection that would have loaded them. */
+/* Configures core/database before a database is opened: the extensions of git config
+ * rbtool.extension, and the limits for rebuilding schemas. A mistake in these settings becomes an
+ * error of the connection that would use them. */
 void rb_session_extensions(rb_session *session);
 
 /*
- * The release of that tag, verified once in a process; the caller frees it. One whose tag is
- * missing here is taken from the ledger, and noted: the one with that object id, or the newest
- * where object is NULL. RB_FOUND names the first problem; RB_ERROR where neither knows the tag.
+ * Returns a verified release, which the caller frees. Each is verified once in a process. If its
+ * tag is missing, it is read from the ledger, with a note: the release with that object id, or the
+ * newest of that name if object is NULL. RB_FOUND with the first problem; RB_ERROR if neither the
+ * repository nor the ledger knows the tag.
  */
 enum rb_code rb_session_release(rb_release **out, rb_session *session, const char *tag,
                                 const char *object, rb_err *err);
-/* The same, of exactly that object; NULL where it does not verify, or the tag is another one. */
+/* Same as rb_session_release(), but returns NULL if the release does not verify or has another
+ * object id. */
 rb_release *rb_session_release_is(rb_session *session, const char *tag, const char *object);
 
 /*
- * Calls visit with the releases that `release` follows, nearest first, until it returns false, or
- * a predecessor does not verify or is not the object that is named.
+ * Calls visit for the predecessors of `release`, nearest first. Stops if visit returns false, or a
+ * predecessor does not verify or is another object than its successor names.
  */
 typedef bool rb_session_visit(void *context, const rb_release *release);
 void rb_session_walk(rb_session *session, const rb_release *release, rb_session_visit *visit,
                      void *context);
 
-/* Reads a tag that the user named. RB_ERROR where it does not exist, with the one that was probably
- * meant. */
+/* Reads a tag that the user named. RB_ERROR if it does not exist; the hint suggests a similar
+ * name. */
 enum rb_code rb_session_tag(rb_tag **out, rb_session *session, const char *tag, rb_err *err);
-/* The error for a tag that does not exist. */
+/* Fails with RB_ERROR: the tag does not exist. */
 enum rb_code rb_session_no_tag(const rb_session *session, const char *tag, rb_err *err);
 
 #endif
