@@ -19,10 +19,10 @@ struct rb_archive {
     const rb_libarchive *lib;
     struct archive *handle;
     int fd;
-    int failed; /* errno of the first write that failed */
+    int failed; /* errno of the first failed write */
     char *path;
     bool zip;
-    locale_t utf8; /* 0: the system does not have one */
+    locale_t utf8; /* 0: the system has no UTF-8 locale */
 };
 
 bool rb_archive_format_known(const char *format)
@@ -80,13 +80,14 @@ static int choose(const rb_libarchive *lib, struct archive *handle, const char *
     }
     if (status == ARCHIVE_OK && strcmp(format, "tar.zst") == 0) {
         status = lib->archive_write_add_filter_zstd(handle);
-        if (status == ARCHIVE_OK) /* 3, the default, takes 5 MB more memory for 8 % less bytes */
+        /* level 3, the default, takes 5 MB more memory for 8 % fewer bytes */
+        if (status == ARCHIVE_OK)
             status = lib->archive_write_set_filter_option(handle, "zstd", "compression-level", "2");
     }
     return status;
 }
 
-/* To libarchive a compressed tar is one raw entry without a name. */
+/* Begins the only, nameless entry of libarchive's raw format: the tar that is compressed. */
 static int begin_raw(const rb_libarchive *lib, struct archive *handle)
 {
     struct archive_entry *entry = lib->archive_entry_new();
@@ -128,7 +129,8 @@ void rb_archive_close(rb_archive *archive)
         return;
     if (archive->handle) {
         archive->failed =
-            ECANCELED; /* freeing would otherwise finish the archive, which is of no use now */
+            /* without this, freeing would write the rest of an archive that is discarded */
+            ECANCELED;
         archive->lib->archive_write_free(archive->handle);
     }
     if (archive->fd >= 0)

@@ -20,8 +20,8 @@ struct making {
     rb_tree_entries entries;
     rb_lfs *lfs;
     rb_sha256 *digest;
-    rb_folder *folder;   /* NULL: none is written */
-    rb_archive *archive; /* NULL: none is written */
+    rb_folder *folder;   /* NULL: files are not written */
+    rb_archive *archive; /* NULL: no archive is written */
 };
 
 struct file {
@@ -84,7 +84,7 @@ static enum rb_code write_file(struct making *making, const rb_blob *blob, rb_er
     return code;
 }
 
-/* Called in parallel: writes files on disk. */
+/* Writes a file to disk; called in parallel. */
 static enum rb_code on_each(void *context, const rb_blob *blob, rb_err *err)
 {
     struct making *making = context;
@@ -120,7 +120,7 @@ static enum rb_code add_entry(struct making *making, const rb_tar_entry *entry, 
 
 static const char zeros[2 * RB_TAR_BLOCK];
 
-/* Called in order: writes the tar. */
+/* Writes an entry of the tar; called in order. */
 static enum rb_code on_next(void *context, const rb_blob *blob, rb_err *err)
 {
     struct making *making = context;
@@ -168,7 +168,7 @@ static enum rb_code prepare(struct making *making, const rb_oid *tree, const rb_
     return RB_OK;
 }
 
-/* Called when the tree id differs, after blobs were read unchecked: if an object is corrupt,
+/* Called if the tree id differs although blobs were read unchecked. If an object is corrupt,
  * reports that instead. */
 static enum rb_code look_for_corrupt(const struct making *making, int threads, enum rb_code code,
                                      rb_err *err)

@@ -65,8 +65,8 @@ static enum rb_code make_folder(const rb_folder *folder, const char *path, rb_er
     return result == 0 ? RB_OK : explain(folder, path, err);
 }
 
-/* Creates the folders of all entries. Entries are sorted by path, so the first entry of a folder
- * follows one that is not in it. */
+/* Creates the folders of all entries. Because entries are sorted by path, the first entry of a
+ * folder is one whose predecessor is not in it. */
 static enum rb_code make_folders(const rb_folder *folder, const rb_tree_entries *entries,
                                  rb_err *err)
 {
@@ -172,8 +172,8 @@ enum rb_code rb_folder_link(const rb_folder *folder, const char *path, const cha
 
 enum rb_code rb_folder_sync(const rb_folder *folder, rb_err *err)
 {
-    /* One pass over the file system: syncing thousands of files one by one takes many times as
-     * long, a journal commit each. */
+    /* Sync the whole file system once: syncing thousands of files takes many times as long, with a
+     * journal commit for each. */
     if (syncfs(folder->fd) != 0)
         return rb_fail_errno(err, RB_ERROR, "cannot sync %s", folder->path);
     RB_AUTO(rb_free_str) char *above = rb_path_dir(folder->path);

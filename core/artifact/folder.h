@@ -1,14 +1,16 @@
 /*
- * Writes the files of an artifact into a folder: below one descriptor, never through a symlink,
- * never over an existing file. Modes are 644 and 755 whatever the umask is. Nothing is synced
- * until rb_folder_sync().
+ * Writes the files of an artifact into a new folder, through its open descriptor. Never follows a
+ * symlink or overwrites a file. Modes are 644 and 755; the umask does not apply.
+ *
+ * Order of calls: rb_folder_make(), rb_folder_create() for each file, rb_folder_sync(). Nothing is
+ * synced before that.
  */
 #ifndef RB_ARTIFACT_FOLDER_H
 #define RB_ARTIFACT_FOLDER_H
 
 #include "git/tree.h"
 
-typedef struct rb_folder rb_folder; /* several threads may write into one */
+typedef struct rb_folder rb_folder; /* several threads may write into it */
 
 /* Creates `path`, which must not exist, and all folders that the entries need. */
 enum rb_code rb_folder_make(rb_folder **out, const char *path, const rb_tree_entries *entries,

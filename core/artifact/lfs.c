@@ -19,7 +19,7 @@ struct rb_lfs {
     rb_repo *repo;
     rb_attributes *attributes;
     pthread_mutex_t lock;
-    char *store; /* found on first use */
+    char *store; /* folder of LFS objects; found on first use */
 };
 
 static bool skip(const char **p, const char *end, const char *text)
@@ -73,7 +73,7 @@ void rb_lfs_free(rb_lfs *lfs)
     free(lfs);
 }
 
-/* A pointer with extension lines is one whose content went through other programs. */
+/* True if the pointer has extension lines: other programs have changed its content. */
 static bool has_extensions(const void *data, size_t len)
 {
     const char *p = data;

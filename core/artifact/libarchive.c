@@ -4,7 +4,7 @@
 #include <pthread.h>
 #include <string.h>
 
-/* Matches the headers that this is compiled against (libarchive 3). */
+/* soname of the version whose headers this file includes (libarchive 3) */
 #define SONAME "libarchive.so.13"
 
 static struct {
@@ -24,7 +24,8 @@ static void load(void)
                               dlerror());
         return;
     }
-    /* ISO C cannot convert an object pointer to a function pointer; POSIX gives both one size. */
+    /* Copy the bytes: ISO C has no conversion to function pointers, but POSIX guarantees equal
+     * size. */
 #define FIND(name)                                                                                 \
     {                                                                                              \
         void *found = dlsym(loaded.library, #name);                                                \

@@ -1,6 +1,6 @@
 /*
- * Loads libarchive when the first archive is written. It depends on libxml2 and ICU: linked in,
- * they would cost every start of the program more time than git takes for a whole command.
+ * Loads libarchive when the first archive is written. It depends on libxml2 and ICU: linking it
+ * would make every start of rbtool take longer than a whole git command.
  */
 #ifndef RB_ARTIFACT_LIBARCHIVE_H
 #define RB_ARTIFACT_LIBARCHIVE_H
@@ -40,7 +40,7 @@ typedef struct rb_libarchive {
 #undef RB_LIBARCHIVE_MEMBER
 } rb_libarchive;
 
-/* Loads the library, which stays loaded until the process ends. Borrowed. */
+/* Loads the library, which stays loaded. *out is borrowed. */
 enum rb_code rb_libarchive_load(const rb_libarchive **out, rb_err *err);
 
 #endif

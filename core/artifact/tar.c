@@ -5,7 +5,7 @@
 
 #define NAME_LEN 100
 #define PREFIX_LEN 155
-#define SIZE_LIMIT ((uint64_t)1 << 33) /* eleven octal digits */
+#define SIZE_LIMIT ((uint64_t)1 << 33) /* largest size in eleven octal digits, plus 1 */
 
 struct block { /* POSIX ustar; no padding, since all members are bytes */
     char name[NAME_LEN];
@@ -70,7 +70,7 @@ static struct block plain_block(char type, unsigned mode, uint64_t size)
     return block;
 }
 
-/* Stores the path. False if it does not fit; then the name holds its first bytes. */
+/* Stores the path. Returns false, with the first 100 bytes as name, if it does not fit. */
 static bool put_path(struct block *block, const char *path)
 {
     size_t len = strlen(path);
@@ -88,7 +88,8 @@ static bool put_path(struct block *block, const char *path)
     return false;
 }
 
-/* Appends a record "LEN key=value\n", where LEN counts itself. */
+/* Appends a pax record "LEN key=value
+ * "; LEN includes its own digits. */
 static void add_record(rb_buf *out, const char *key, const char *value)
 {
     size_t rest = strlen(key) + strlen(value) + 3;

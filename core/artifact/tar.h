@@ -24,11 +24,12 @@
 typedef struct rb_tar_entry {
     const char *path;
     enum rb_mode mode;  /* RB_MODE_FILE, RB_MODE_EXEC, RB_MODE_LINK */
-    uint64_t size;      /* of a file's content; 0 for links */
-    const char *target; /* of a link, else NULL */
+    uint64_t size;      /* size of a file's content; 0 for links */
+    const char *target; /* target of a link, else NULL */
 } rb_tar_entry;
 
 void rb_tar_head(rb_buf *out, const rb_tar_entry *entry); /* appends the header blocks */
-size_t rb_tar_padding(uint64_t size);                     /* zeros behind the content */
+/* number of zero bytes after the content */
+size_t rb_tar_padding(uint64_t size);
 
 #endif

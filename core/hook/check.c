@@ -57,8 +57,8 @@ void rb_guard_free(rb_guard *guard)
     free(guard);
 }
 
-/* Reads the settings of HEAD. A repository without commits has none; any other failure to read them
- * is an error. */
+/* Reads the settings of HEAD. A repository without commits has none. Fails if they cannot be
+ * read. */
 static enum rb_code settings_of_head(rb_guard *guard, rb_err *err)
 {
     rb_oid head;
@@ -69,8 +69,8 @@ static enum rb_code settings_of_head(rb_guard *guard, rb_err *err)
         return RB_OK;
     if (!guard->received)
         return code;
-    /* Not an error on a server: anybody who may push a branch can break the settings, and a later
-     * push must be able to fix them. */
+    /* On a server, this is not an error: anybody who may push a branch can break the settings, and
+     * a later push must be able to repair them. */
     guard->settings_fault = rb_strdup(rb_err_line(err));
     return RB_OK;
 }

@@ -1,4 +1,4 @@
-/* commit-msg: a commit that changes migrations must state how they are reverted. */
+/* The check of commit-msg: a commit that changes migrations must state how they are reverted. */
 #include <string.h>
 #include <strings.h>
 
@@ -12,7 +12,7 @@ static bool is_blank(const char *text)
     return text[strspn(text, " \t")] == '\0';
 }
 
-/* True for "reversible", and for another class with a reason. */
+/* True for "reversible", and for the other classes if a reason follows. */
 static bool is_way_back(const char *value)
 {
     size_t word = strcspn(value, " \t");
@@ -24,8 +24,8 @@ static bool is_way_back(const char *value)
            !is_blank(reason);
 }
 
-/* Reads the trailers. *wrong receives the first malformed value; *found is true if a valid one
- * exists. */
+/* Reads the trailers of the message. *found is true if one is valid; *wrong receives the first
+ * malformed value. */
 static enum rb_code read_trailers(bool *found, char **wrong, rb_guard *guard, const char *message,
                                   rb_err *err)
 {
@@ -50,8 +50,8 @@ static enum rb_code read_trailers(bool *found, char **wrong, rb_guard *guard, co
     return RB_OK;
 }
 
-/* Lists staged files below dirs that differ from parent; NULL: from HEAD, or all if there is no
- * commit yet. */
+/* Lists staged files in the folders `dirs` that differ from parent. NULL: from HEAD, or if there is
+ * no commit yet, from nothing. */
 static enum rb_code list_staged(rb_strs *out, rb_guard *guard, const rb_config *settings,
                                 const char *parent, rb_err *err)
 {
@@ -80,7 +80,7 @@ static enum rb_code list_staged(rb_strs *out, rb_guard *guard, const rb_config *
     return RB_OK;
 }
 
-/* Lists the ids of the other parents of a merge that is being committed. */
+/* Lists the ids of the further parents of a merge that is being committed. */
 static enum rb_code list_merged(rb_strs *out, rb_guard *guard, rb_err *err)
 {
     static const char *const args[] = {"rev-parse", "--path-format=absolute", "--git-path",

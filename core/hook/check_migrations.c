@@ -1,4 +1,5 @@
-/* pre-push: environments ran released migrations, so their bytes must not change. */
+/* The check of migrations in a push. Environments have applied released migrations, so their bytes
+ * must not change. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -29,9 +30,9 @@ static void add_line(rb_buf *out, const char *before, const rb_oid *oid)
     rb_buf_printf(out, "%s%s\n", before, hex);
 }
 
-/* Appends the range for `git rev-list`: tip, or everything that is pushed, without what the remote
- * is known to have. While a push is received all refs still have their old values, so branches and
- * tags show it. */
+/* Appends the range of new commits for `git rev-list`: `tip`, or everything that is pushed, without
+ * what the remote is known to have. On a server all refs still have their old values, so these show
+ * what it has. */
 static void add_range(rb_buf *out, const rb_guard_search *search, const rb_oid *tip)
 {
     const rb_pushes *pushes = search->pushes;
@@ -97,8 +98,8 @@ enum rb_code rb_guard_is_news(bool *out, rb_guard_search *search, const rb_strs 
     return RB_OK;
 }
 
-/* Sets *out to false if nothing that is pushed touches a migrations folder, which is true of most
- * pushes. A server does not rely on its settings, because an earlier push can have changed them. */
+/* Sets *out to false if no pushed commit touches a migrations folder, as in most pushes. A server
+ * does not rely on its settings for this, because an earlier push may have changed them. */
 static enum rb_code is_touched(bool *out, const rb_guard_search *search, rb_err *err)
 {
     const rb_config *settings;
@@ -108,11 +109,13 @@ static enum rb_code is_touched(bool *out, const rb_guard_search *search, rb_err 
     RB_TRY(rb_guard_settings(&settings, search->guard, err));
     if (!settings)
         return RB_OK;
-    /* No databases now: the commit may touch the folder of a database that existed. */
+    /* Only use the settings if they have databases: otherwise a commit may touch the folder of a
+     * former database. */
     RB_AUTO(rb_strs_clear) rb_strs folders = {0};
     for (size_t i = 0; i < settings->database_count; i++)
         rb_strs_add(&folders, settings->databases[i].migrations);
-    rb_strs_add(&folders, RB_CONFIG_FILE); /* the settings may name other folders */
+    /* include the settings, because they may name other folders */
+    rb_strs_add(&folders, RB_CONFIG_FILE);
     char commit[RB_OID_HEX];
     RB_TRY(rb_guard_find_commit(commit, search, NULL, &folders, err));
     *out = commit[0] != '\0';
@@ -125,7 +128,8 @@ static bool is_at(const rb_guard_place *place, const rb_manifest_database *datab
            strcmp(place->layout, database->layout) == 0;
 }
 
-/* Adds a folder of releases, "LAYOUT ENGINE DIRECTORY" of this length, unless it is known. */
+/* Adds a folder of releases, unless it is known. `line` is "LAYOUT ENGINE DIRECTORY", of length
+ * len. */
 static void add_place(rb_guard_search *search, const char *line, size_t len)
 {
     for (size_t i = 0; i < search->place_count; i++)
@@ -201,8 +205,8 @@ bool rb_guard_differs(const rb_migration *found, const rb_manifest_migration *wa
     return strcmp(found->up.sha256, was->up) != 0 || (*was->down && strcmp(down, was->down) != 0);
 }
 
-/* Finds the release that tip follows and that has this migration with other bytes; NULL if none
- * does, or one has these bytes. */
+/* Finds the release followed by tip that has this migration with other bytes. NULL if none has, or
+ * if a release has exactly these bytes. */
 static enum rb_code find_release(const rb_release **out, const rb_guard_search *search,
                                  const rb_guard_place *place, const rb_oid *tip,
                                  const rb_migration *found, rb_err *err)
@@ -251,7 +255,7 @@ static enum rb_code check_migration(rb_refusals *out, rb_guard_search *search,
     if (news)
         RB_TRY(rb_guard_find_commit(commit, search, &pushed->commit, &paths, err));
     if (!*commit)
-        return RB_OK; /* the remote has it already */
+        return RB_OK; /* the remote has this commit, so it is not new */
     rb_refusals_add(out, rb_format("commit %.10s", commit),
                     "(%s) changes migration %s, which was released with %s (%s)\n"
                     "restore it (git checkout %s -- %s) and write a new migration%s",
@@ -261,7 +265,7 @@ static enum rb_code check_migration(rb_refusals *out, rb_guard_search *search,
     return RB_OK;
 }
 
-/* True if the remote's ref had the same content before the push. */
+/* True if the remote's ref had the same content at this path before the push. */
 static bool is_as_before(const rb_guard_search *search, const rb_pushed *pushed, const char *path,
                          const rb_oid *now)
 {
@@ -275,7 +279,7 @@ static bool is_as_before(const rb_guard_search *search, const rb_pushed *pushed,
            rb_oid_equal(&was.oid, now);
 }
 
-/* Checks the set of one folder in one pushed ref. */
+/* Checks the migrations of one folder in one pushed ref. */
 static enum rb_code check_folder(rb_refusals *out, rb_guard_search *search,
                                  const rb_guard_place *place, const rb_pushed *pushed,
                                  const rb_oid *tree, rb_err *err)
@@ -314,7 +318,8 @@ static enum rb_code check_folder(rb_refusals *out, rb_guard_search *search,
     return RB_OK;
 }
 
-/* On a server every commit that a ref receives is read in full. */
+/* Limits the bytes of scripts that a server reads: it reads those of every commit that a ref
+ * receives. */
 static enum rb_code check_bytes(const rb_guard_search *search, rb_err *err)
 {
     if (search->remote || search->bytes <= SCRIPTS_LIMIT)
@@ -325,8 +330,8 @@ static enum rb_code check_bytes(const rb_guard_search *search, rb_err *err)
                    SCRIPTS_LIMIT);
 }
 
-/* The ledger's commits are entries, which rb_ledger_guard_receive() measures and checks: walking
- * them as code would read each of them, however large. */
+/* False for the ledger. Its commits are checked by rb_ledger_guard_receive(); walking them as code
+ * would read every entry, however large. */
 static bool is_code(const rb_pushed *pushed)
 {
     return pushed->has_commit && strcmp(pushed->remote_ref, RB_LEDGER_REF) != 0;

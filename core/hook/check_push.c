@@ -1,4 +1,4 @@
-/* pre-push: the checks of tags. */
+/* The checks of tags in a push. */
 #include <fnmatch.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,12 +11,13 @@
 /* State while the tags of one push are checked. */
 struct tags {
     rb_guard *guard;
-    const char *pattern; /* of releases' names; NULL until it is needed */
-    json_t *following;   /* objects of local tags that are or follow a first release */
+    const char *pattern; /* glob of release names; NULL until it is needed */
+    /* objects of local tags whose commit is, or follows, that of a first release */
+    json_t *following;
 };
 
-/* True if a verified release names this tag as its predecessor, or a tag of that name in this
- * repository carries a manifest. */
+/* True if a verified release names this tag as its predecessor, or this repository has a tag of
+ * that name that carries a manifest. */
 static bool is_known(const rb_chain *chain, const char *name)
 {
     for (size_t i = 0; i < chain->n; i++) {
@@ -29,15 +30,15 @@ static bool is_known(const rb_chain *chain, const char *name)
     return false;
 }
 
-/* True if the release has no predecessor, or a missing one. */
+/* True if the release has no predecessor, or if that is missing. */
 static bool is_first(const rb_chain *chain, const rb_chain_item *item)
 {
     const rb_link *previous = item->listed ? item->listed->previous : NULL;
     return item->has_commit && (!previous || !rb_chain_find(chain, previous->tag));
 }
 
-/* Lists them with git, which walks the history once for all tags; checking one by one would walk it
- * for each. */
+/* Lists the tags with one call of git, which walks the history once; asking for each tag would walk
+ * it for each. */
 static enum rb_code list_following(struct tags *tags, const rb_chain *chain, rb_err *err)
 {
     tags->following = json_object();
@@ -75,8 +76,8 @@ static enum rb_code reaches_first(bool *out, struct tags *tags, const rb_chain *
     return RB_OK;
 }
 
-/* Sets *out if a tag on this object, which carries no manifest, is not older than the first
- * release. ref: its name if it is a tag of this repository; NULL if that is unknown. */
+/* Sets *out if a tag without a manifest on this object is not older than the first release. ref:
+ * the tag's ref if it exists in this repository; NULL if that is unknown. */
 static enum rb_code is_after_first(bool *out, struct tags *tags, const rb_oid *object,
                                    const char *ref, rb_err *err)
 {
@@ -98,8 +99,8 @@ static enum rb_code is_after_first(bool *out, struct tags *tags, const rb_oid *o
     return RB_OK;
 }
 
-/* True if the name is a release's, or blocks one: git stores v1.0.0 and v1.0.0/x as file and
- * folder. */
+/* True if the name matches that of releases, or would block one: git cannot have both v1.0.0 and
+ * v1.0.0/x. */
 static bool matches(const struct tags *tags, const char *name)
 {
     const size_t len = strlen(name);
@@ -111,7 +112,7 @@ static bool matches(const struct tags *tags, const char *name)
     return strncmp(tags->pattern, name, len) == 0 && tags->pattern[len] == '/';
 }
 
-/* Sets *out if a tag that the remote has with another object is a release there. */
+/* Sets *out if the remote has this tag with another object that is a release. */
 static enum rb_code is_release_there(bool *out, struct tags *tags, const rb_pushed *pushed,
                                      bool carries, rb_err *err)
 {
@@ -126,8 +127,7 @@ static enum rb_code is_release_there(bool *out, struct tags *tags, const rb_push
     if (*out || chain->n == 0 || !matches(tags, pushed->tag))
         return RB_OK;
     if (!rb_object_exists(tags->guard->repo, &pushed->remote)) {
-        *out = true; /* it has a release's name, and the object is missing here, so that it may be
-                        one */
+        *out = true; /* assume so: the name matches, and the object is missing here */
         return RB_OK;
     }
     RB_TRY(is_after_first(out, tags, &pushed->remote, pushed->remote_ref, err));
@@ -171,7 +171,8 @@ static void refuse_change(rb_refusals *out, const struct tags *tags, const rb_pu
                     received ? "" : "; RBTOOL=0 git push moves it");
 }
 
-/* Finds a problem with a tag. Problems of the chain are known only for tags of this repository. */
+/* Returns a problem with a tag, or NULL in *out. Problems of the chain are only known for tags of
+ * this repository. */
 static enum rb_code find_problem(char **out, struct tags *tags, const rb_tag *tag, rb_err *err)
 {
     const rb_chain *chain;
@@ -208,7 +209,7 @@ static enum rb_code check_release(rb_refusals *out, struct tags *tags, const rb_
     return RB_OK;
 }
 
-/* True if this repository had a release before the push. */
+/* True if this repository has a release that is not part of the push. */
 static bool had_release(const rb_guard *guard, const rb_chain *chain)
 {
     for (size_t i = 0; guard->received && i < chain->n; i++) {
@@ -219,9 +220,9 @@ static bool had_release(const rb_guard *guard, const rb_chain *chain)
     return false;
 }
 
-/* Sets *out if a new tag without a manifest takes a release's name. A server accepts tags from
- * before the first release only before or together with it: later, a tag on any old commit would be
- * accepted. */
+/* Sets *out if a new tag without a manifest has a name for releases. A server accepts tags that are
+ * older than the first release only before it has a release, or together with the first one.
+ * Otherwise it would have to accept a tag on any old commit. */
 static enum rb_code takes_name(bool *out, struct tags *tags, const rb_pushed *pushed, rb_err *err)
 {
     const rb_chain *chain;

@@ -1,4 +1,5 @@
-/* Checks that released migrations still exist; moved ones are found by their bytes and ids. */
+/* The check that released migrations still exist. Those that were moved are found by their bytes
+ * and ids. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -6,12 +7,12 @@
 #include "git/tree.h"
 #include "hook/check_search.h"
 
-/* All migrations of a commit, wherever its own settings or a release look for them. */
+/* All migrations of a commit, in the folders that its own settings or a release name. */
 struct present {
-    json_t *ups;   /* hash of an up script: a list of hashes of down scripts ("": none) */
-    json_t *ids;   /* id: "UP DOWN" */
-    json_t *kept;  /* ids that are in a release's folder: check_folder() reports edits of these */
-    rb_strs paths; /* folders, and the settings */
+    json_t *ups;   /* SHA-256 of an up script -> list of SHA-256 of down scripts ("": none) */
+    json_t *ids;   /* id -> "UP DOWN", the SHA-256 of both scripts */
+    json_t *kept;  /* ids in the folder of a release; check_folder() reports changes of these */
+    rb_strs paths; /* folders that were read, and the settings file */
 };
 
 static void present_clear(struct present *present)
@@ -22,8 +23,8 @@ static void present_clear(struct present *present)
     rb_strs_clear(&present->paths);
 }
 
-/* Adds a set. A folder that does not exist, or cannot be read in that layout, adds nothing: the
- * released migrations must then be elsewhere. */
+/* Adds the migrations of a folder. A folder that does not exist, or cannot be read in that layout,
+ * adds none: the released migrations must then be in others. */
 static void add_set(struct present *present, rb_guard_search *search, const rb_oid *tree,
                     const char *folder, const char *layout, const char *engine, bool kept)
 {
@@ -66,7 +67,7 @@ static void list_present(struct present *out, rb_guard_search *search, const rb_
                 search->places[i].engine, true);
 }
 
-/* Finds the ref's value on the remote before the push, if it is known. */
+/* Finds the commit of the ref on the remote before the push; false if it is unknown. */
 static bool find_there(rb_oid *commit, rb_oid *tree, const rb_guard_search *search,
                        const rb_pushed *pushed)
 {
@@ -75,8 +76,8 @@ static bool find_there(rb_oid *commit, rb_oid *tree, const rb_guard_search *sear
            rb_commit_tree(tree, repo, commit, RB_IGNORED) == RB_OK;
 }
 
-/* Collects what the ref had before the push: a push is not responsible for what was missing
- * already, if the ref followed that release. */
+/* Collects the migrations that the ref had before the push. If the ref followed that release
+ * already, the push is not responsible for what was missing then. */
 static enum rb_code list_there(struct present *out, rb_guard_search *search,
                                const rb_pushed *pushed, const rb_release *base, rb_err *err)
 {
@@ -99,7 +100,7 @@ static bool has_bytes(const struct present *present, const rb_manifest_migration
     return false;
 }
 
-/* True if the migration exists with the bytes of some release. */
+/* True if the migration exists with the bytes that a release has under its id. */
 static bool has_released(const struct present *present, const rb_guard_search *search,
                          const rb_manifest_migration *was)
 {
@@ -164,8 +165,8 @@ static bool has_all(rb_guard_search *search, const rb_oid *tree,
     return true;
 }
 
-/* True if the commit has all migrations of the release where the release has them. Adds their
- * folders to folders. */
+/* True if the commit has all migrations of the release, in the same folders. Adds these to
+ * folders. */
 static bool continues_release(rb_strs *folders, rb_guard_search *search, const rb_oid *tree,
                               const rb_release *release)
 {
@@ -216,7 +217,7 @@ static enum rb_code refuse_gone(rb_refusals *out, rb_guard_search *search,
     if (news)
         RB_TRY(rb_guard_find_commit(commit, search, &pushed->commit, &present->paths, err));
     if (!*commit)
-        return RB_OK; /* the remote has it already */
+        return RB_OK; /* the remote has this commit, so it is not new */
     RB_AUTO(rb_free_str) char *others = more ? rb_format(" and %zu more", more) : rb_strdup("");
     rb_refusals_add(
         out, rb_format("commit %.10s", commit),
@@ -265,7 +266,7 @@ enum rb_code rb_guard_check_released(rb_refusals *out, rb_guard_search *search,
     return RB_OK;
 }
 
-/* True if the repository's HEAD names this ref. */
+/* True if HEAD of the repository points to this ref. */
 static bool is_head(const rb_guard_search *search, const rb_pushed *pushed)
 {
     static const char *const args[] = {"symbolic-ref", "--quiet", "HEAD", NULL};
@@ -287,7 +288,7 @@ static void refuse_missing(rb_refusals *out, const rb_pushed *pushed, const rb_r
                     pushed->remote_ref, id, release->tag, release->tag, database->directory);
 }
 
-/* True if nothing that was there is missing, released or not. */
+/* True if all migrations that existed before still exist, released or not. */
 static bool keeps_all(const struct present *now, const struct present *was)
 {
     rb_json_each_member (up, downs, was->ups) {
@@ -303,7 +304,7 @@ static bool keeps_all(const struct present *now, const struct present *was)
     return true;
 }
 
-/* Compares the two sets with every release that is not bad. */
+/* Reports migrations of releases that are not bad which existed before and are missing now. */
 static void check_kept(rb_refusals *out, const rb_guard_search *search, const rb_pushed *pushed,
                        const struct present *now, const struct present *was)
 {

@@ -1,4 +1,4 @@
-/* reference-transaction: git calls this hook for every change of a ref in this repository. */
+/* The check of reference-transaction, a hook that git calls for every change of a ref. */
 #include <string.h>
 
 #include "git/refs.h"
@@ -7,12 +7,12 @@
 struct update {
     rb_oid old;
     rb_oid new;
-    const char *ref;  /* the full name */
-    const char *name; /* of the tag */
+    const char *ref;  /* full name of the ref */
+    const char *name; /* name of the tag */
 };
 
-/* Parses a line; *out is false unless it is about a tag's object. From git 2.46 on, the value of a
- * symbolic ref is "ref:TARGET"; such a line is allowed. */
+/* Parses a line; *out is true if it changes a tag to or from an object. Since git 2.46, the value
+ * of a symbolic ref is "ref:TARGET"; such a line is allowed. */
 static enum rb_code parse(bool *out, struct update *update, char *line, rb_err *err)
 {
     *out = false;
@@ -66,7 +66,8 @@ static enum rb_code check_deletion(rb_refusals *out, rb_guard *guard, const stru
     return RB_OK;
 }
 
-/* Reads how the user wants to treat a tag that does not verify, as a fetch may bring one. */
+/* Reads whether the user wants a warning instead of a refusal for a tag that does not verify; a
+ * fetch may bring such tags. */
 static enum rb_code only_warns(bool *out, rb_guard *guard, rb_err *err)
 {
     const char *value;
@@ -79,7 +80,7 @@ static enum rb_code only_warns(bool *out, rb_guard *guard, rb_err *err)
     return RB_OK;
 }
 
-/* True if the object is a release of this name; *why is the reason if not. */
+/* Sets *out if the object is a release of this name; otherwise *why is the reason. */
 static enum rb_code is_good(bool *out, char **why, rb_guard *guard, const rb_oid *object,
                             const char *name, rb_err *err)
 {
@@ -119,7 +120,8 @@ static enum rb_code check_new(rb_refusals *out, rb_guard *guard, const struct up
     return RB_OK;
 }
 
-/* Refuses to move a release; one that does not verify may be replaced by one that does. */
+/* Refuses to move a tag that is a release. A release that does not verify may be replaced by one
+ * that does. */
 static enum rb_code check_move(rb_refusals *out, rb_guard *guard, const struct update *update,
                                const rb_oid *now, rb_err *err)
 {
@@ -146,10 +148,11 @@ static enum rb_code check(rb_refusals *out, rb_guard *guard, const struct update
     if (now.symbolic || (deletes && !now.exists))
         return RB_OK;
     if (now.exists && rb_oid_equal(&now.object, &update->new))
-        return RB_OK; /* the ref is being packed, or gets the same value */
+        return RB_OK; /* the ref is packed by git, or gets the same value */
     if (deletes && !rb_oid_is_zero(&update->old)) {
-        /* git deletes a packed ref in two transactions; the one on packed-refs goes from zero to
-         * zero. From OLD to zero only the loose copy is removed. */
+        /* git deletes a packed ref in two transactions. In the one for packed-refs, both values are
+         * zero. A change from OLD to zero is for the loose ref; if the ref is packed with this
+         * value, nothing is lost. */
         bool packed;
         RB_TRY(rb_ref_is_packed(&packed, guard->repo, update->ref, &update->old, err));
         if (packed)

@@ -10,10 +10,10 @@
 #include "ledger/sync.h"
 #include "ledger/verdict.h"
 
-#define SHORT 10 /* digits of an id */
+#define SHORT 10 /* number of digits of an abbreviated id */
 
-/* Returns the next line of a transaction, "OLD NEW REF", in three texts, NULL where it has fewer;
- * false at the end. buffer holds them. */
+/* Reads the next line of a transaction, "OLD NEW REF". words[i] is NULL if the line has fewer
+ * words. Returns false at the end. The words point into buffer. */
 static bool next_line(char **buffer, char *words[3], const char **at, const char *end)
 {
     free(*buffer);
@@ -33,7 +33,7 @@ static bool next_line(char **buffer, char *words[3], const char **at, const char
     return true;
 }
 
-/* Finds the ids of the line about the ledger; *found is false if no line is. */
+/* Finds the line about the ledger and parses its ids; *found is false if there is none. */
 static enum rb_code find_line(bool *found, rb_oid *old, rb_oid *new, const char *lines, size_t len,
                               rb_err *err)
 {
@@ -53,9 +53,9 @@ static enum rb_code find_line(bool *found, rb_oid *old, rb_oid *new, const char 
 }
 
 /*
- * True for other names below refs/rbtool/, which has the ledger, the remotes' last tips, and what
- * sync is fetching. Any other name could block the ledger's: as a folder of that name, or as the
- * same name in other case on a file system that ignores case.
+ * True for a ref below refs/rbtool/ other than the ledger, the remotes' last tips, and what sync
+ * fetches. Such a name could block the ledger's: as a folder of that name, or by another case on a
+ * file system that ignores case.
  */
 static bool is_strange(const char *ref)
 {
@@ -85,7 +85,7 @@ static void refuse_name(rb_refusals *out, const char *ref)
                     "use another name; git update-ref -d REF removes one that exists");
 }
 
-/* Refuses such names; existing refs may be deleted. */
+/* Refuses to create such refs; existing ones may be deleted. */
 static void check_names(rb_refusals *out, const char *lines, size_t len)
 {
     RB_AUTO(rb_free_str) char *buffer = NULL;
@@ -124,8 +124,9 @@ enum rb_code rb_ledger_guard_transaction(rb_refusals *out, rb_repo *repo, const 
     }
     if (!now.exists || now.symbolic || rb_oid_equal(&now.object, &new))
         return rb_refusals_result(out, before, err);
-    /* git deletes a packed ref in two transactions; the one on packed-refs goes from zero to zero.
-     * From OLD to zero only the loose copy is removed. */
+    /* git deletes a packed ref in two transactions. In the one for packed-refs, both values are
+     * zero. A change from OLD to zero is for the loose ref; if the ref is packed with this value,
+     * nothing is lost. */
     fine = false;
     if (rb_oid_is_zero(&new) && !rb_oid_is_zero(&old))
         RB_TRY(rb_ref_is_packed(&fine, repo, RB_LEDGER_REF, &old, err));
@@ -151,7 +152,7 @@ enum rb_code rb_ledger_guard_transaction(rb_refusals *out, rb_repo *repo, const 
     return rb_refusals_result(out, before, err);
 }
 
-/* Sets *out if the remote's present ledger is contained in the pushed one. */
+/* Sets *out if the pushed ledger contains the remote's present one. */
 static enum rb_code grows(bool *out, rb_repo *repo, const rb_pushed *pushed, rb_err *err)
 {
     *out = rb_oid_is_zero(&pushed->remote);
@@ -171,7 +172,8 @@ static void refuse_fork(rb_refusals *out, const char *who, const rb_pushed *push
                     who, SHORT, hex, *remote ? " " : "", remote);
 }
 
-/* Refuses deleting the ledger, and what is not on top of the remote's. fine: neither is so. */
+/* Refuses to delete the ledger, and to push one that is not on top of the remote's. *fine is true
+ * if neither is the case. */
 static enum rb_code check_pushed(bool *fine, rb_refusals *out, rb_repo *repo, const char *remote,
                                  const rb_pushed *pushed, rb_err *err)
 {
@@ -209,8 +211,8 @@ enum rb_code rb_ledger_guard_push(rb_refusals *out, rb_repo *repo, const char *r
     return rb_refusals_result(out, before, err);
 }
 
-/* Returns what is wrong with an entry, or NULL. Hosts without a key may write transitions,
- * drills, restores and watches, and join histories, unless a policy requires signatures. */
+/* Returns what is wrong with an entry, or NULL. Hosts without a key may write transitions, drills,
+ * restores, watches and merges, unless a policy requires signatures. */
 static const char *fault_of(const rb_entry *entry, const rb_policy *policy)
 {
     const char *why = rb_ledger_fault(entry);
@@ -221,7 +223,7 @@ static const char *fault_of(const rb_entry *entry, const rb_policy *policy)
     return "the policy wants entries of its environment to be signed";
 }
 
-/* Checks that everything between the server's ledger and the new tip is an entry. */
+/* Checks that all commits between the server's ledger and the new tip are entries. */
 static enum rb_code check_entries(rb_refusals *out, rb_repo *repo, const rb_pushed *pushed,
                                   rb_err *err)
 {
@@ -235,7 +237,7 @@ static enum rb_code check_entries(rb_refusals *out, rb_repo *repo, const rb_push
     bool fine = false;
     RB_TRY(rb_signers_load(&signers, repo, err));
     RB_TRY(rb_ledger_load(&now, repo, signers, NULL, 0, err));
-    /* Before any walk over what was pushed: a walk reads every entry, however large. */
+    /* Check the sizes first: walking the pushed commits reads every entry, however large. */
     if (pushed->has_commit)
         RB_TRY(rb_ledger_guard_size(&large, &next, repo, &pushed->local, now, err));
     if (large) {
@@ -283,7 +285,8 @@ enum rb_code rb_ledger_chain(rb_chain **out, rb_repo *repo, const rb_signers *si
 {
     RB_AUTO(rb_ledger_freep) rb_ledger *ledger = NULL;
     RB_AUTO(rb_policy_freep) rb_policy *policy = NULL;
-    RB_AUTO(rb_problems_clear) rb_problems ignored = {0}; /* `rbtool policy show` reports them */
+    /* not reported here: `rbtool policy show` does */
+    RB_AUTO(rb_problems_clear) rb_problems ignored = {0};
     RB_TRY(rb_ledger_load(&ledger, repo, signers, NULL, 0, err));
     RB_TRY(rb_policy_load(&policy, &ignored, ledger, err));
     return rb_history_load(out, policy, pushed, 0, err);

@@ -1,5 +1,5 @@
 /*
- * Shared by the ledger's hook checks.
+ * Functions that the ledger's hook checks share.
  */
 #ifndef RB_HOOK_LEDGER_INTERNAL_H
 #define RB_HOOK_LEDGER_INTERNAL_H

@@ -1,4 +1,4 @@
-/* pre-receive: measures what is pushed to the ledger before it is read. */
+/* Measures what is pushed to the ledger before it is read, for pre-receive. */
 #include <stdlib.h>
 
 #include "hook/ledger_internal.h"
@@ -16,15 +16,15 @@
 struct measuring {
     rb_repo *repo;
     const rb_ledger *known;
-    json_t *seen; /* ids of commits */
-    rb_oid *left; /* to be measured */
+    json_t *seen; /* ids of commits that were found */
+    rb_oid *left; /* commits that are not measured yet */
     size_t left_count;
     size_t entries;
     size_t bytes;
     size_t entry_limit;
     size_t byte_limit;
-    char *why;  /* why it is refused */
-    bool unfit; /* refused because it is not an entry, not for its size */
+    char *why;  /* reason of the refusal */
+    bool unfit; /* refused because a commit is not an entry, instead of its size */
 };
 
 static void measuring_clear(struct measuring *m)
@@ -68,7 +68,7 @@ static enum rb_code add_bytes(struct measuring *m, const rb_oid *object, size_t 
     return RB_OK;
 }
 
-/* Adds the sizes of a tree. Stops at a tree that is not a flat one: check_entries() refuses it. */
+/* Adds the sizes of a tree. Stops at a tree with folders, which check_entries() refuses. */
 static enum rb_code measure_tree(struct measuring *m, const rb_oid *tree, rb_err *err)
 {
     rb_flat_file files[RB_ATTACHMENTS];

@@ -1,5 +1,5 @@
-/* The server's entry proves when it received a release at the latest, because a tagger's clock can
- * be wrong. */
+/* Receipts of releases, for post-receive. The server's entry proves the latest time at which it
+ * received a release; a tagger's clock can be wrong. */
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -16,14 +16,14 @@
 #include "ledger/identity.h"
 #include "ledger/release_entry.h"
 
-#define WAITING_LIMIT ((size_t)1 << 20) /* bytes of receipts that wait for a ledger */
+#define WAITING_LIMIT ((size_t)1 << 20) /* bytes of the file of waiting receipts */
 
 struct receipts {
     rb_refusals *out;
     rb_repo *repo;
     rb_signers *signers;
-    char *path; /* of the file of receipts that wait */
-    bool waits; /* this repository has no ledger yet */
+    char *path; /* path of the file of waiting receipts */
+    bool waits; /* the repository has no ledger yet, so receipts wait */
 };
 
 static void receipts_clear(struct receipts *w)
@@ -88,8 +88,7 @@ static enum rb_code witness(struct receipts *w, const rb_tag *tag, int64_t at, r
     return RB_OK;
 }
 
-/* Writes the entry for one receipt. Skips a tag that no longer exists, and a line that was cut
- * off. */
+/* Writes the entry for one receipt. Skips a tag that no longer exists, and an incomplete line. */
 static enum rb_code write_line(struct receipts *w, const char *line, rb_err *err)
 {
     int64_t at = 0;
@@ -104,7 +103,7 @@ static enum rb_code write_line(struct receipts *w, const char *line, rb_err *err
     return witness(w, tag, at, err);
 }
 
-/* Writes the waiting receipts under the file's lock, so that none is written twice or lost. */
+/* Writes the waiting receipts, holding the file's lock so that none is written twice or lost. */
 static enum rb_code write_waiting(struct receipts *w, rb_err *err)
 {
     struct stat st;

@@ -37,7 +37,7 @@ static enum rb_verdict of_transition(const json_t *t, const char *tag, const cha
     return RB_VERDICT_NONE;
 }
 
-/* Returns the verdict that the entry contains about this tag object, whoever wrote it. */
+/* Returns the verdict that the entry contains about this tag object, by any author. */
 static enum rb_verdict said(const rb_entry *entry, const char *tag, const char *object)
 {
     if (entry->kind == RB_ENTRY_TRANSITION)

@@ -6,14 +6,14 @@
 #include "sql/statement.h"
 
 struct scan {
-    rb_strs made;   /* tables this script created */
-    rb_strs copied; /* tables whose rows it copied elsewhere */
+    rb_strs made;   /* tables that this script has created */
+    rb_strs copied; /* tables whose rows this script has copied to another one */
     rb_destroys_visit *visit;
     void *context;
-    size_t offset; /* of the statement at hand */
+    size_t offset; /* offset of the current statement */
 };
 
-/* The tokens of one statement, read one by one. */
+/* Reads the tokens of one statement. */
 struct words {
     rb_sql sql;
     size_t end;
@@ -35,7 +35,7 @@ static bool take(struct words *w, const char *word)
     return true;
 }
 
-/* A part of a qualified name, as catalogs write it. */
+/* Appends a part of a qualified name, quoted as in catalogs. */
 static void add_part(rb_buf *out, const char *part)
 {
     const bool quoted = strpbrk(part, ".\"") != NULL;
@@ -47,8 +47,8 @@ static void add_part(rb_buf *out, const char *part)
         rb_buf_addc(out, '"');
 }
 
-/* Reads [schema.]name. Returns it as catalogs have it: without the schema that names are looked up
- * in by themselves. NULL if no name follows. */
+/* Reads [schema.]name and returns it as in catalogs: without the default schema. NULL if no name
+ * follows. */
 static char *take_name(struct words *w)
 {
     static const char *const plain[] = {"public", "main", "temp"};
@@ -155,7 +155,7 @@ static void alter(struct scan *scan, struct words *w)
     }
 }
 
-/* Records the names after FROM and JOIN in the rest of a copying statement. */
+/* Records the tables after FROM and JOIN in the rest of a copying statement. */
 static void note_sources(struct scan *scan, struct words *w)
 {
     while (w->token.kind != RB_TOKEN_END) {
@@ -197,7 +197,7 @@ static void delete_from(struct scan *scan, struct words *w, const char *how)
         report(scan, how, name, NULL);
 }
 
-/* Skips WITH ... AS (...), up to the statement itself at the outermost level. */
+/* Skips WITH ... AS (...), up to the statement that follows it. */
 static void skip_with(struct words *w)
 {
     size_t depth = 0;

@@ -1,17 +1,17 @@
 /*
- * Finds statements of a script that destroy data, as far as text alone shows (RB003).
+ * Finds statements of a script that destroy data, as far as the text shows (RB003).
  */
 #ifndef RB_MIGRATION_DESTROYS_H
 #define RB_MIGRATION_DESTROYS_H
 
 #include <stddef.h>
 
-/* Borrowed for the call. */
+/* A statement that destroys data. Valid during the call. */
 typedef struct rb_destroyed {
-    size_t offset;      /* of the statement in text */
+    size_t offset;      /* offset of the statement in text */
     const char *how;    /* "DROP TABLE" */
-    const char *table;  /* NAME or SCHEMA.NAME in lower case; of DROP SCHEMA, the schema */
-    const char *column; /* of DROP COLUMN, or NULL */
+    const char *table;  /* NAME or SCHEMA.NAME in lower case; the schema of DROP SCHEMA */
+    const char *column; /* column of DROP COLUMN; else NULL */
 } rb_destroyed;
 typedef void rb_destroys_visit(void *context, const rb_destroyed *what);
 

@@ -4,8 +4,8 @@
 #include <string.h>
 #include <strings.h>
 
-/* Names of engines in file names, and rbtool's names for them. The engines after "postgresql" are
- * known only so that their scripts are left out. */
+/* Names of engines in file names, and rbtool's names for them. Engines after "postgresql" are not
+ * supported: their scripts are ignored. */
 static const char *const words[][2] = {
     {"sqlite", "sqlite"},           {"sqlite3", "sqlite"},        {"postgresql", "postgresql"},
     {"postgres", "postgresql"},     {"pg", "postgresql"},         {"pgsql", "postgresql"},
@@ -24,14 +24,14 @@ static const char *engine_of(const char *word, size_t len)
     return NULL;
 }
 
-/* Returns the engine after the last separator of a name; *rest is the length of the name without
- * both. */
+/* Returns the engine after the last separator in the name; *rest is the length of the name before
+ * the separator. */
 static const char *find(size_t *rest, const rb_golang_name *name, char separator)
 {
     size_t at = name->name_len;
     while (at > 0 && name->name[at - 1] != separator)
         at--;
-    /* If nothing precedes it, the separator is the one after the version. */
+    /* A name that consists of the engine follows the separator after the version. */
     *rest = at > 0 ? at - 1 : 0;
     if (at == 0 && name->name[-1] != separator)
         return NULL;
@@ -53,8 +53,8 @@ static bool is_other(const char *found, const char *engine)
     return found && strcmp(found, RB_DIALECT_ALL) != 0 && strcmp(found, engine) != 0;
 }
 
-/* Finds an engine after "_". That counts only if one version has scripts of the same name for two
- * engines, because "move_to_sqlite" is an ordinary name. */
+/* Finds an engine after "_". rb_dialect_select() only accepts it if one version has scripts of the
+ * same name for two engines, because "move_to_sqlite" is an ordinary name. */
 static const char *find_plain(size_t *rest, const rb_golang_name *name)
 {
     if (name->engine || name->name_len == 0)
@@ -108,7 +108,8 @@ static bool is_own(const rb_golang_name *name, const char *engine)
     return name->engine && strcmp(name->engine, engine) == 0;
 }
 
-/* True if this script for all engines is replaced by the engine's own of that version and name. */
+/* True if file i is for all engines, and the given engine has its own script of that version and
+ * name. */
 static bool gives_way(const rb_dialect_file *files, size_t n, size_t i, const char *engine)
 {
     const rb_golang_name *name = &files[i].name;

@@ -12,12 +12,12 @@
 typedef struct rb_dialect_file {
     size_t entry;
     rb_golang_name name;
-    bool paired; /* the layout's */
+    bool paired; /* the layout has an up and a down file for each migration */
 } rb_dialect_file;
 
 #define RB_DIALECT_ALL "all"
 
-/* Removes an engine after a dot from the end of the name. */
+/* Removes an engine after a dot from the end of the name, and stores it in `engine`. */
 void rb_dialect_take(rb_golang_name *name);
 
 /* True if the script is for another engine, in a folder whose names distinguish engines. */
@@ -25,8 +25,8 @@ bool rb_dialect_is_other(const rb_golang_name *name, const char *engine);
 
 /*
  * Moves the files for a database of this engine to the front, in their order, and returns their
- * number; engine NULL: all of them. files are sorted by version. engines: the engines that the
- * names distinguish, sorted; empty if they do not.
+ * number. engine NULL: all files. files must be sorted by version. engines receives the engines
+ * that the names distinguish, sorted; none if they do not.
  */
 size_t rb_dialect_select(rb_strs *engines, rb_dialect_file *files, size_t n, const char *engine);
 

@@ -95,7 +95,7 @@ json_t *rb_findings_json(const rb_findings *findings)
     return list;
 }
 
-/* A relative reference. */
+/* Returns the path as a relative URI reference. */
 static json_t *uri_json(const char *path)
 {
     RB_AUTO(rb_free_str) char *uri = rb_text_uri(path, "/");

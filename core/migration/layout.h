@@ -1,7 +1,9 @@
 /*
- * One layout of migration files, as one tool reads them. Adding a layout is one file and a line in
- * set.c. A layout looks at the entries below the migrations folder, adds migrations to the set in
- * any order, and marks the entries it used; set.c sorts them and names the rest.
+ * The interface of layouts. A layout is the form of one tool's migration files.
+ *
+ * A layout reads the entries of the migrations folder, adds migrations to the set in any order, and
+ * marks the entries that it used. set.c then sorts the set and lists the other entries as ignored.
+ * A new layout needs one file, and a line in set.c.
  */
 #ifndef RB_MIGRATION_LAYOUT_H
 #define RB_MIGRATION_LAYOUT_H
@@ -12,15 +14,15 @@
 typedef struct rb_layout_source {
     rb_repo *repo;
     const rb_tree_entries *entries;
-    size_t prefix;      /* bytes of every entry's path up to the name below the folder */
-    bool *used;         /* one an entry */
-    size_t *bytes;      /* of the files that were read */
-    const rb_oid *tree; /* that the folder is in */
-    const char *dir;    /* the folder; "" for the top */
-    const char *engine; /* "sqlite", "postgresql", or NULL: any */
+    size_t prefix;      /* length of the beginning of each path, up to the name in the folder */
+    bool *used;         /* for each entry, whether the layout used it */
+    size_t *bytes;      /* bytes of all files that were read */
+    const rb_oid *tree; /* tree that contains the folder */
+    const char *dir;    /* path of the folder; "" for the top */
+    const char *engine; /* "sqlite", "postgresql", or NULL for any engine */
 } rb_layout_source;
 
-/* How a tool that keeps both directions in one file marks them; layout_sections.c has them. */
+/* How a tool marks the two directions in one file; see layout_sections.c. */
 typedef struct rb_section_form rb_section_form;
 
 typedef struct rb_layout rb_layout;
@@ -33,7 +35,7 @@ struct rb_layout {
                          const rb_layout_source *source, rb_err *err);
     /* Compares in the order in which the tool applies migrations; ties are broken by path. */
     int (*compare)(const rb_migration *a, const rb_migration *b);
-    const rb_section_form *sections; /* NULL: a file is one script */
+    const rb_section_form *sections; /* NULL: each file is one script */
 };
 
 extern const rb_layout rb_layout_golang, rb_layout_diesel, rb_layout_dbmate, rb_layout_goose,
@@ -44,14 +46,14 @@ const char *rb_layout_rest(const rb_layout_source *source, size_t i);
 /* True if entry i is a regular file directly in the folder. */
 bool rb_layout_is_file(const rb_layout_source *source, size_t i);
 
-/* Appends a migration to the set. Borrowed; valid until the next call. */
+/* Appends a migration to the set. The result is valid until the next call. */
 rb_migration *rb_layout_add(rb_migrations *set, const char *id, size_t id_len, const char *name,
                             size_t name_len);
 
-/* Reads entry i whole as a script and marks it used. A NUL byte in it is RB_ERROR, and so are more
- * than RB_SCRIPTS_LIMIT bytes of all that were read: they are counted before the file is. */
+/* Reads entry i as one script and marks it used. RB_ERROR if it contains a NUL byte, or the files
+ * together would exceed RB_SCRIPTS_LIMIT bytes. */
 enum rb_code rb_layout_load(rb_script *out, const rb_layout_source *source, size_t i, rb_err *err);
-/* Fills out with a part of a script that was read whole; out owns its strings. */
+/* Fills out with a part of a script; out owns its strings. */
 void rb_layout_section(rb_script *out, const rb_script *whole, size_t start, size_t end);
 
 /* True if a version fits the signed 64-bit column of a tracking table. */
@@ -59,41 +61,42 @@ bool rb_layout_version_fits(const char *digits, size_t len);
 
 void rb_script_clear(rb_script *script);
 
-/* For the layouts' own files, the tests and the fuzzers. */
+/* Functions of the layouts' files, also for tests and fuzzers. */
 
 typedef struct rb_golang_name {
-    const char *version; /* digits without leading zeros, "0" when there is nothing else */
+    const char *version; /* digits without leading zeros; "0" for zero */
     size_t version_len;
     const char *name;
-    size_t name_len;    /* without the parts below */
-    const char *engine; /* as engine_suffix.h names it, "all" included; NULL for none. Static */
+    size_t name_len; /* length of the name without engine and suffix */
+    /* engine in the name, see engine_suffix.h, or "all"; NULL: none. A static string */
+    const char *engine;
     bool autocommit;
     bool up;
-    bool simple; /* of sqlx: an up that has no down */
+    bool simple; /* a simple migration of sqlx: an up without a down */
 } rb_golang_name;
 typedef bool rb_layout_parse(rb_golang_name *out, const char *file);
 
-/* Parses a file name; false if it does not have golang-migrate's form or one of its variants. */
+/* Parses a file name; false if it has neither golang-migrate's form nor one of its variants. */
 bool rb_golang_parse(rb_golang_name *out, const char *file);
 /* Compares versions as numbers. */
 int rb_golang_compare(const char *a, size_t a_len, const char *b, size_t b_len);
 
-/* Reads the files of the folder whose names `parse` takes, as pairs of an up and a down. engines:
- * the names may distinguish engines. */
+/* Reads the files whose names `parse` accepts, as pairs of up and down. engines: the names may
+ * distinguish engines. */
 enum rb_code rb_layout_read_numbered(rb_migrations *set, const rb_layout_source *source,
                                      rb_layout_parse *parse, bool engines, rb_err *err);
 int rb_layout_compare_numbered(const rb_migration *a, const rb_migration *b);
 bool rb_layout_ends_with(const char *text, size_t len, const char *suffix);
 
-/* Returns diesel's version of a folder name: what precedes the first "_", without dashes. */
+/* Returns diesel's version of a folder: its name up to the first "_", without dashes. */
 char *rb_diesel_version(const char *folder, size_t len);
-/* Reads run_in_transaction of a metadata.toml as diesel does. */
+/* Reads run_in_transaction from a metadata.toml in the same way as diesel. */
 bool rb_diesel_in_transaction(const char *toml, size_t len);
 
 typedef struct rb_section {
     bool present;
     bool transactional;
-    size_t start; /* offset of the line that begins it */
+    size_t start; /* offset of the line that begins the section */
     size_t end;
 } rb_section;
 
@@ -101,8 +104,8 @@ typedef struct rb_sections {
     rb_section up, down;
 } rb_sections;
 
-/* Splits the text as the form's tool does. Returns NULL, or what is wrong with it and, in *line,
- * where. */
+/* Splits the text into sections like the form's tool. Returns NULL, or a description of what is
+ * wrong, with its line in *line. */
 const char *rb_sections_split(rb_sections *out, size_t *line, const rb_section_form *form,
                               const char *text, size_t len);
 

@@ -1,8 +1,10 @@
 /*
- * diesel: VERSION_NAME/up.sql and VERSION_NAME/down.sql. The version is the folder's name up to the
- * first "_" without dashes, any text at all, and versions are ordered as text: 2017-09-27 sorts
- * after 20170721 (migrations_internals, version_from_string). Folders that begin with "." are
- * passed over. metadata.toml may say run_in_transaction = false.
+ * The layout of diesel: VERSION_NAME/up.sql and VERSION_NAME/down.sql.
+ *
+ * The version is the folder's name up to the first "_", without dashes. It may be any text, and
+ * versions are sorted as text: 2017-09-27 comes after 20170721 (migrations_internals,
+ * version_from_string). Folders that begin with "." are skipped. metadata.toml may have
+ * run_in_transaction = false.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -39,7 +41,7 @@ static const char *value_of(const char *line, const char *key)
     return line + 1 + strspn(line + 1, " \t");
 }
 
-/* To diesel a file without the key means "false", and a missing file "true". */
+/* diesel treats a file without the key as "false", but a missing file as "true". */
 bool rb_diesel_in_transaction(const char *toml, size_t len)
 {
     RB_AUTO(rb_free_str) char *text = rb_strndup(toml, len);

@@ -1,18 +1,20 @@
 /*
- * golang-migrate: VERSION_NAME.up.sql and VERSION_NAME.down.sql, in numeric order
- * (source/parse.go). The same files are read by sqlx and morph; other separators, a "V" before the
- * number and a missing name (V0001.Name.up.sql, 12.up.sql) are variants of teams that run files
- * themselves. The id is the number as a tracking table has it, so leading zeros do not count.
+ * The layout of golang-migrate: VERSION_NAME.up.sql and VERSION_NAME.down.sql, in numeric order
+ * (source/parse.go).
  *
- * An up and a down belong together when number and name agree, else when they are the only ones of
- * that number. A down that is left over has no up: it is named in ignored, and lint reports it.
+ * sqlx and morph read the same files. Variants of teams that run files themselves: other
+ * separators, a "V" before the number, no name (V0001.Name.up.sql, 12.up.sql). The id is the number
+ * as in a tracking table, without leading zeros.
  *
- * Some folders hold the scripts of several engines (V0001.Name.sqlite.up.sql, 1_name_mysql.up.sql):
- * engine_suffix.c decides which of them are a database's.
+ * An up and a down are a pair if number and name agree, or if they are the only files of that
+ * number. A down without an up is listed in ignored, and lint reports it.
  *
- * golang-migrate has no marker for scripts outside of a transaction; those of sqlx
- * ("-- no-transaction" at the start of the file), morph ("-- morph:nontransactional") and popx
- * (VERSION_NAME.autocommit.up.sql) hold.
+ * If a folder has scripts for several engines (V0001.Name.sqlite.up.sql, 1_name_mysql.up.sql),
+ * engine_suffix.c selects those of the database.
+ *
+ * golang-migrate has no marker for scripts outside of a transaction. These are accepted: sqlx's "--
+ * no-transaction" at the start of the file, morph's "-- morph:nontransactional", and popx's
+ * VERSION_NAME.autocommit.up.sql.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -26,7 +28,7 @@ bool rb_layout_ends_with(const char *text, size_t len, const char *suffix)
     return len >= n && memcmp(text + len - n, suffix, n) == 0;
 }
 
-/* The tracking tables of these tools have signed 64-bit numbers. */
+/* Tracking tables of these tools have signed 64-bit versions. */
 bool rb_layout_version_fits(const char *digits, size_t len)
 {
     static const char most[] = "9223372036854775807";
@@ -79,7 +81,8 @@ static int compare_files(const void *a, const void *b)
     const rb_golang_name *y = &((const rb_dialect_file *)b)->name;
     int order = rb_golang_compare(x->version, x->version_len, y->version, y->version_len);
     if (order == 0)
-        order = strcmp(x->name, y->name); /* the suffix follows the name: up after down */
+        /* the names end with the suffixes, so a down comes before its up */
+        order = strcmp(x->name, y->name);
     return order;
 }
 
@@ -100,7 +103,7 @@ static enum rb_code detect(bool *out, const rb_layout *layout, const rb_layout_s
     return RB_OK;
 }
 
-/* Finds the down for files[up] among the files of one version. */
+/* Finds the down of `up` among the files of one version; NULL if there is none. */
 static rb_dialect_file *find_down(rb_dialect_file *files, size_t n, const rb_dialect_file *up)
 {
     rb_dialect_file *only = NULL;

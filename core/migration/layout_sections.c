@@ -29,17 +29,17 @@
 
 enum marker { NONE, UP, DOWN, UNTRANSACTIONAL, SUBSTITUTED, UNKNOWN };
 
-/* What names a migration in the tool's table. */
+/* The part of the file's name that is the id in the tool's table. */
 enum version { LEADING_DIGITS, NUMBER, FILE_NAME, BASE_NAME };
 
 struct rb_section_form {
-    const char *before; /* characters that may stand between "--" and the first word */
-    bool indented;      /* white space may precede "--" */
+    const char *before; /* characters that may be between "--" and the first word */
+    bool indented;      /* white space may be before "--" */
     bool any_case;
-    const char *word;  /* the first word of every line that is the tool's; NULL: there is none */
-    const char *up[2]; /* words; the second may be NULL */
+    const char *word;  /* first word of all lines that belong to the tool; NULL: none */
+    const char *up[2]; /* words of the up line; the second may be NULL */
     const char *down[2];
-    bool bare; /* nothing may follow those words */
+    bool bare; /* nothing may follow these words */
     bool any_order;
     enum version version;
 };
@@ -78,8 +78,8 @@ static const char *skip_space(const char *p, const char *end)
     return p;
 }
 
-/* Returns the first byte behind the words, each of which ends at white space; NULL if the text
- * begins with others. */
+/* Returns the end of the words, each of which must end at white space; NULL if the text begins with
+ * others. */
 static const char *match(const rb_section_form *form, const char *const words[2], const char *p,
                          const char *end)
 {
@@ -120,7 +120,7 @@ static enum marker other_marker(const rb_section_form *form, const char *p, cons
     return UNKNOWN;
 }
 
-/* Returns which marker a line is; *options is where its options begin. */
+/* Returns the kind of marker on a line; *options is where its options begin. */
 static enum marker marker_of(const rb_section_form *form, const char *line, const char *end,
                              const char **options)
 {
@@ -138,7 +138,7 @@ static enum marker marker_of(const rb_section_form *form, const char *line, cons
     return up ? UP : DOWN;
 }
 
-/* dbmate's transaction:false and sql-migrate's notransaction. */
+/* True if the options contain dbmate's transaction:false or sql-migrate's notransaction. */
 static bool transaction_option(const char *p, const char *end)
 {
     static const char key[] = "transaction:";
@@ -158,7 +158,7 @@ static bool transaction_option(const char *p, const char *end)
     return transaction;
 }
 
-/* True if the line has anything but white space and a comment. */
+/* True if the line has anything besides white space and a comment. */
 static bool says_something(const char *p, const char *end)
 {
     while (p < end && (is_space(*p) || *p == '\v'))
@@ -215,11 +215,11 @@ const char *rb_sections_split(rb_sections *out, size_t *line, const rb_section_f
     return out->up.present ? NULL : "it has no section for the up";
 }
 
-/* The part of a file's name that is the id; len 0: the tool does not read the file. */
+/* The id in a file's name. len is 0 if the tool does not read the file. */
 struct id {
     const char *text;
     size_t len;
-    size_t name; /* offset in the file's name of what describes the migration */
+    size_t name; /* offset of the descriptive name in the file's name */
 };
 
 static struct id id_of(const rb_section_form *form, const rb_layout_source *source, size_t i)
@@ -235,13 +235,14 @@ static struct id id_of(const rb_section_form *form, const rb_layout_source *sour
         id.len = len >= digits + 4 ? digits : 0;
     } else if (name[digits] == '_') {
         size_t zeros = strspn(name, "0");
-        id.text += zeros; /* goose refuses version 0 */
+        id.text += zeros; /* goose does not accept version 0 */
         id.len = rb_layout_version_fits(id.text, digits - zeros) ? digits - zeros : 0;
     }
     return id;
 }
 
-/* Decides by the markers, because a pair of .up.sql and .down.sql has such names too. */
+/* Detects the tool by its markers, because its file names are ambiguous: a pair of .up.sql and
+ * .down.sql has such names, too. */
 static enum rb_code detect(bool *out, const rb_layout *layout, const rb_layout_source *source,
                            rb_err *err)
 {
@@ -307,13 +308,14 @@ static enum rb_code read(rb_migrations *set, const rb_layout *layout,
     return RB_OK;
 }
 
-/* By file name, as dbmate does, which need not be the order of the numbers. */
+/* Compares file names, like dbmate. That order may differ from the order of the numbers. */
 static int compare_paths(const rb_migration *a, const rb_migration *b)
 {
     return strcmp(a->up.path, b->up.path);
 }
 
-/* Numbers first, in their order; the rest and equal numbers by name. */
+/* Compares numbers; names without a number come last. Compares names if that gives no
+ * difference. */
 static int compare_prefixes(const rb_migration *a, const rb_migration *b)
 {
     size_t a_len = strspn(a->id, "0123456789"), b_len = strspn(b->id, "0123456789");
@@ -323,7 +325,8 @@ static int compare_prefixes(const rb_migration *a, const rb_migration *b)
     return order ? order : strcmp(a->id, b->id);
 }
 
-/* Milliseconds since 1970 of a prefix of 17 digits, YYYYMMDDhhmmssmmm in UTC; else its number. */
+/* Returns the number that node-pg-migrate sorts by: the milliseconds since 1970 of a prefix of 17
+ * digits (YYYYMMDDhhmmssmmm, UTC), or the prefix as a number. */
 static long long node_number(const char *id)
 {
     struct tm at = {0};

@@ -1,12 +1,12 @@
 /*
- * sqlx (sqlx-core/src/migrate/source.rs): VERSION_DESCRIPTION.sql in numeric order, where
- * VERSION is a signed 64-bit number. A file that ends in .up.sql or .down.sql is one half of a
- * reversible migration; any other is a simple migration, which has no down.
+ * The layout of sqlx (sqlx-core/src/migrate/source.rs): VERSION_DESCRIPTION.sql in numeric order;
+ * VERSION is a signed 64-bit number. Files that end in .up.sql and .down.sql form a reversible
+ * migration; any other file is a simple migration without a down.
  *
- * Pairs alone are golang-migrate's files too and are detected as such; `"tracking": "auto"` finds
- * sqlx's table in a database. Simple files look like those of many tools. They are detected as
- * sqlx's only where the tree shows that it uses sqlx: a sqlx.toml, a .sqlx folder, or a Cargo.toml
- * that names sqlx, in the migrations folder or in one above it.
+ * A folder with pairs only is detected as golang-migrate's layout; `"tracking": "auto"` finds
+ * sqlx's table in a database. Simple files look like those of many tools, so they are only detected
+ * if the tree uses sqlx: a sqlx.toml, a .sqlx folder, or a Cargo.toml that names sqlx, in the
+ * migrations folder or in one above it.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -50,7 +50,7 @@ static bool has(const rb_layout_source *source, const char *path)
     return rb_tree_find(&entry, source->repo, source->tree, path, RB_IGNORED) == RB_OK;
 }
 
-/* True if the tree shows that it uses sqlx. A file that cannot be read proves nothing. */
+/* True if the tree uses sqlx. Files that cannot be read are skipped. */
 static bool tree_uses_sqlx(const rb_layout_source *source)
 {
     RB_AUTO(rb_free_str) char *at = rb_strdup(source->dir);

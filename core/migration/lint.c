@@ -8,7 +8,7 @@
 #include "migration/layout.h"
 #include "migration/unwrap.h"
 
-/* State of a run: released[] sorted by id, and which of them the set still has. */
+/* State of a run. released[] is sorted by id; was[] has the ones that the set still contains. */
 struct run {
     rb_findings *out;
     const rb_migrations *set;
@@ -18,7 +18,7 @@ struct run {
     bool *seen;
     size_t count;
     const rb_released *
-        *was; /* for each item of the set, the released migration of its id, or NULL */
+        *was; /* for each migration of the set, the released one with its id, or NULL */
     rb_lint_outside *outside;
 };
 
@@ -52,8 +52,9 @@ bool rb_released_has_scripts(const rb_migration *m, const rb_released *was)
            (!was->down || strcmp(m->down.sha256, was->down) == 0);
 }
 
-/* Finds the released migration whose id is missing in the set and whose scripts m has, so that only
- * its id changed. NULL if none or several match. Transitions use the same rule. */
+/* Finds the released migration that became m by a change of its id only: its id is missing in the
+ * set, and its scripts are those of m. NULL if none or several match. Transitions use the same
+ * rule. */
 static const rb_released *find_renumbered(const struct run *run, const rb_migration *m)
 {
     const rb_released *found = NULL;
@@ -70,8 +71,8 @@ static const rb_released *find_renumbered(const struct run *run, const rb_migrat
     return count == 1 ? found : NULL;
 }
 
-/* Finds the migration that has the scripts of `was` under an id that they were not released with,
- * or NULL. */
+/* Finds a migration that has the scripts of `was` under an id with which they were not released, or
+ * NULL. */
 static const rb_migration *find_moved(const struct run *run, const rb_released *was)
 {
     for (size_t i = 0; i < run->set->n; i++) {
@@ -83,7 +84,8 @@ static const rb_migration *find_moved(const struct run *run, const rb_released *
     return NULL;
 }
 
-/* RB004: environments ran the released text, so another text under its id is wrong. */
+/* RB004: reports a changed script under a released id, because environments ran the released
+ * text. */
 static void check_changed(const struct run *run, const rb_migration *m, const rb_released *was)
 {
     const rb_migration *moved = strcmp(m->up.sha256, was->up) == 0 ? NULL : find_moved(run, was);
@@ -110,7 +112,8 @@ static void check_changed(const struct run *run, const rb_migration *m, const rb
                         was->down ? "changed" : "was added", was->release);
 }
 
-/* Finds a leftover down of another number or name, which is most likely the missing one. */
+/* Finds a down without an up that has another number or name than m, and is probably the missing
+ * one. */
 static const char *stray_down(const struct run *run, const rb_migration *m)
 {
     const rb_migrations *set = run->set;
@@ -167,15 +170,15 @@ static void add_destroyed(void *context, const rb_destroyed *what)
                     what->table, what->column ? "." : "", what->column ? what->column : "", next);
 }
 
-/* What the engine refuses inside a transaction: the first word of a statement and a word that comes
- * later, NULL where the first is enough. */
+/* Statements that the engine refuses inside a transaction: the first word, and a later word (NULL:
+ * the first is enough). */
 static const struct refused {
-    bool pragmas; /* of the dialect that has them */
+    bool pragmas; /* only in dialects with PRAGMAs */
     const char *first;
     const char *word;
-    size_t at; /* where the word is; 0: anywhere */
+    size_t at; /* position of the word in the statement; 0: anywhere */
     const char *what;
-    bool alone; /* rbtool runs it outside of transactions */
+    bool alone; /* rbtool can run it outside of transactions */
 } refused[] = {
     {true, "vacuum", NULL, 0, "vacuum", false},
     {true, "attach", NULL, 0, "attach", false},
@@ -193,7 +196,8 @@ static const struct refused {
     {false, "drop", "tablespace", 1, "CREATE or DROP TABLESPACE", false},
 };
 
-/* What the engine refuses inside a transaction; NULL for other statements. */
+/* Returns the table's entry for a statement that the engine refuses inside a transaction, or
+ * NULL. */
 static const struct refused *not_transactional(const rb_sql_statement *s,
                                                const rb_sql_dialect *dialect)
 {
@@ -215,8 +219,8 @@ static const struct refused *not_transactional(const rb_sql_statement *s,
     return NULL;
 }
 
-/* Whether a statement that runs in a transaction stands beside those that do not, and changes what
- * stays. */
+/* True if a script with a statement that must run outside of a transaction also has others that
+ * could run in one, besides SET, RESET and ANALYZE. */
 static bool is_mixed(const struct run *run, const rb_script *s)
 {
     static const char *const settings[] = {"set", "reset", "analyze", NULL};
@@ -230,7 +234,7 @@ static bool is_mixed(const struct run *run, const rb_script *s)
     return false;
 }
 
-/* One that segments carry is a warning. */
+/* Adds the finding. It is only a warning if rbtool can run the script in segments. */
 static void add_not_transactional(const struct run *run, const rb_migration *m, const rb_script *s,
                                   size_t line, const struct refused *what)
 {
@@ -247,8 +251,9 @@ static void add_not_transactional(const struct run *run, const rb_migration *m, 
 }
 
 /*
- * RB006. The marker itself is reported for PostgreSQL only: nearly all of SQLite runs inside a
- * transaction, and scripts there are marked for a PRAGMA foreign_keys that rbtool takes care of.
+ * RB006: reports scripts that do not run in a transaction. Their marker is only reported for
+ * PostgreSQL: SQLite can run nearly everything inside a transaction, and scripts are usually marked
+ * for a PRAGMA foreign_keys, which rbtool handles.
  */
 static void check_transactional(const struct run *run, const rb_migration *m, const rb_script *s)
 {
@@ -285,14 +290,14 @@ static void check_control(const struct run *run, const rb_migration *m, const rb
                         wrapping.what);
 }
 
-/* RB005. Random values only: the time of day varies too, but that is the purpose of such a
- * column. */
+/* RB005: reports random values. The time of day is not reported, because columns with it are meant
+ * to differ. */
 static void check_random(const struct run *run, const rb_migration *m)
 {
     static const char *const functions[] = {
         "random", "randomblob", "gen_random_uuid", "gen_random_bytes", "uuid_generate_v4", NULL};
-    /* Statements that write rows when the script runs. A definition (CREATE TRIGGER, a column's
-     * DEFAULT) does not. */
+    /* Statements that write rows when the script runs, unlike definitions (CREATE TRIGGER,
+     * DEFAULT). */
     static const char *const verbs[] = {"insert", "replace", "update", "delete",
                                         "with",   "merge",   NULL};
     rb_sql sql;
@@ -330,7 +335,7 @@ static void add_outside(void *context, size_t offset, const char *message)
                     "%s", message);
 }
 
-/* RB011 */
+/* RB011: reports functions that act outside the transaction or the database. */
 static void check_outside(const struct run *run, const rb_migration *m, const rb_script *s)
 {
     struct outside o = {run, m, s};
@@ -354,7 +359,7 @@ static void check_new(const struct run *run, const rb_migration *m)
     check_outside(run, m, &m->down);
 }
 
-/* RB008: sorts ids, because duplicates need not be adjacent (dbmate orders by file name). */
+/* RB008: sorts by id, because duplicates need not be adjacent (dbmate sorts by file name). */
 static int compare_ids(const void *a, const void *b)
 {
     const rb_migration *x = *(const rb_migration *const *)a, *y = *(const rb_migration *const *)b;
@@ -375,7 +380,8 @@ static void check_duplicates(const struct run *run)
     free(items);
 }
 
-/* RB008: a transition records the new id and runs nothing; other tools would run the script. */
+/* RB008: reports a released migration with a new id. rbtool records the new id and runs nothing;
+ * other tools would run the script again. */
 static void add_renumbered(const struct run *run, const rb_migration *m, const rb_released *was)
 {
     rb_findings_add(run->out, "RB008", m->id, m->up.path, m->up.line,
@@ -394,8 +400,8 @@ static void check_added(const struct run *run, const rb_migration *m, const rb_r
     check_new(run, m);
 }
 
-/* Matches released migrations by id first, recording the next one after it, then checks the
- * rest. */
+/* Matches migrations with released ones by id, and stores the next released one for messages. Then
+ * checks each. */
 static void check_items(struct run *run)
 {
     size_t n = run->set->n;
@@ -417,14 +423,15 @@ static void check_items(struct run *run)
         else
             check_added(run, m, later[i]);
         if (renumbered[i])
-            find_released(run, renumbered[i]->id); /* it still exists under another id */
+            /* mark the released id as present: the migration has a new id */
+            find_released(run, renumbered[i]->id);
     }
     free(renumbered);
     free(run->was);
     free(later);
 }
 
-/* Reports released migrations that the set lacks: a deploy would run their downs. */
+/* Reports released migrations that are missing in the set: a deploy would run their downs. */
 static void check_gone(const struct run *run)
 {
     for (size_t i = 0; i < run->count; i++)

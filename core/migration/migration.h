@@ -26,35 +26,36 @@
 
 typedef struct rb_script {
     bool present;
-    char *path;  /* file, from the top of the tree */
-    size_t line; /* of the text's first byte in that file, from 1 */
-    char *text;  /* NUL-terminated; a script with a NUL byte inside is refused */
+    char *path;  /* path of the file, from the top of the tree */
+    size_t line; /* line in that file where text begins, from 1 */
+    char *text;  /* NUL-terminated; contains no other NUL */
     size_t len;
-    char sha256[RB_SHA256_HEX]; /* of text: the whole file, or its section */
-    bool transactional;         /* false where the layout's marker says so */
+    char sha256[RB_SHA256_HEX]; /* SHA-256 of text: the whole file, or its section */
+    bool transactional;         /* false if the layout's marker requests that */
 } rb_script;
 
 typedef struct rb_migration {
-    char *id;   /* as the tool's tracking table has it: version digits, or a name */
-    char *name; /* "" where the layout has none */
+    char *id;   /* version digits or name, as in the tool's tracking table */
+    char *name; /* descriptive name; "" if the layout has none */
     rb_script up;
     rb_script down;
-    bool code; /* in a programming language: seen, named, cannot be run */
+    bool code; /* in a programming language: listed, but cannot be run */
 } rb_migration;
 
 typedef struct rb_migrations {
-    char *layout;        /* a name of the list above; "" for an empty set */
-    rb_migration *items; /* in the order the layout's tool applies them */
+    char *layout;        /* name of a layout above; "" for an empty set */
+    rb_migration *items; /* in the order in which the layout's tool applies them */
     size_t n;
-    rb_strs engines; /* that file names distinguish ("mysql", "sqlite"), sorted; mostly empty */
+    /* engines that file names distinguish ("mysql", "sqlite"), sorted; usually none */
+    rb_strs engines;
     rb_strs ignored; /* files that are not migrations of this database */
-    size_t bytes;    /* of all files that were read */
+    size_t bytes;    /* bytes of all files that were read */
 } rb_migrations;
 
 /*
  * Reads the set in `dir`, a path from the top of the tree. RB_FOUND if it does not exist. engine:
- * "sqlite" or "postgresql"; if a folder has the scripts of several engines, those of this one and
- * those for all are read. NULL reads them all, to show what exists.
+ * "sqlite" or "postgresql"; if a folder has scripts of several engines, those of this engine and
+ * those for all engines are read. NULL: all are read, to list them.
  */
 enum rb_code rb_migrations_read(rb_migrations **out, rb_repo *repo, const rb_oid *tree,
                                 const char *dir, const char *layout, const char *engine,

@@ -8,7 +8,7 @@
 #include "migration/layout.h"
 #include "migration/unread.h"
 
-/* sqlx is last: its files have the names of many tools. */
+/* sqlx is last, because its file names are also valid in many other layouts. */
 static const rb_layout *const layouts[] = {
     &rb_layout_golang,      &rb_layout_diesel,          &rb_layout_dbmate, &rb_layout_goose,
     &rb_layout_sql_migrate, &rb_layout_node_pg_migrate, &rb_layout_sqlx};
@@ -23,7 +23,7 @@ static const rb_layout *find_layout(const char *name)
     return NULL;
 }
 
-/* Returns the names of all, joined by ", ". */
+/* Returns the names of all layouts, joined by ", ". */
 static char *layout_names(void)
 {
     rb_buf names = {0};
@@ -79,7 +79,7 @@ bool rb_layout_is_file(const rb_layout_source *source, size_t i)
 rb_migration *rb_layout_add(rb_migrations *set, const char *id, size_t id_len, const char *name,
                             size_t name_len)
 {
-    /* The capacity is the next power of two, so that it need not be stored. */
+    /* The capacity is the next power of two, so it is not stored. */
     if ((set->n & (set->n - 1)) == 0)
         set->items = rb_realloc(set->items, set->n ? set->n * 2 : 1, sizeof *set->items);
     rb_migration *item = &set->items[set->n++];
@@ -148,7 +148,7 @@ static int compare_ranked(const void *a, const void *b)
     return order ? order : strcmp(x->item.up.path, y->item.up.path);
 }
 
-/* qsort has no context argument in C17, hence the layout beside every item. */
+/* Sorts the set. qsort() has no context argument, so each item has a pointer to the layout. */
 static void sort(rb_migrations *set, const rb_layout *layout)
 {
     struct ranked *ranked = rb_calloc(set->n + 1, sizeof *ranked);
@@ -160,7 +160,7 @@ static void sort(rb_migrations *set, const rb_layout *layout)
     free(ranked);
 }
 
-/* Fails if no layout reads the folder's migrations, so that the folder does not count as empty. */
+/* Fails if the folder has migrations that no layout reads, because it would count as empty. */
 static enum rb_code refuse_unknown(const rb_layout_source *source, const char *dir, rb_err *err)
 {
     const char *tool = rb_layout_looks_like(source);
@@ -184,8 +184,7 @@ static enum rb_code refuse_unknown(const rb_layout_source *source, const char *d
     return RB_OK;
 }
 
-/* Refuses symlinks: the tools follow them, but git does not, so that their targets would not be in
- * the release. */
+/* Refuses symlinks: the tools follow them, but the release would not contain their targets. */
 static enum rb_code refuse_links(const rb_layout_source *source, rb_err *err)
 {
     for (size_t i = 0; i < source->entries->n; i++) {
@@ -217,7 +216,8 @@ static enum rb_code detect(const rb_layout **out, const rb_layout_source *source
         bool found = false;
         RB_TRY(layouts[i]->detect(&found, layouts[i], source, err));
         if (found && *out && layouts[i] == &rb_layout_sqlx && *out != &rb_layout_diesel) {
-            /* sqlx reads golang-migrate's pairs too, and files with sections have its names. */
+            /* sqlx also accepts file names of layouts with sections, which win, and
+             * golang-migrate's pairs, which become sqlx's. */
             *out = (*out)->sections ? *out : layouts[i];
             continue;
         }
@@ -298,7 +298,7 @@ static enum rb_code list(rb_tree_entries *entries, rb_repo *repo, const rb_oid *
     return code;
 }
 
-/* The entries of dir, and which of them are read. */
+/* The entries of a folder, and which of them were read. */
 struct folder {
     char *dir;
     rb_tree_entries entries;

@@ -7,10 +7,11 @@
 
 #include "migration/engine_suffix.h"
 
-#define LOOKED_AT 200             /* files that are read to detect their tool */
-#define MARKER_LIMIT (256u << 10) /* bytes of one of them */
+#define LOOKED_AT 200             /* number of files read to detect their tool */
+#define MARKER_LIMIT (256u << 10) /* bytes of such a file */
 
-/* Files of a tool: the end of their names, and a text that each contains; NULL: any text. */
+/* Tools, and how to detect their files: the end of the name, and a text in the content (NULL: any
+ * content). */
 static const struct marker {
     const char *tool;
     const char *ending;
@@ -66,7 +67,7 @@ static const char *base_of(const char *path)
     return slash ? slash + 1 : path;
 }
 
-/* V1__name.sql, U1__name.sql, R__name.sql */
+/* True for names like V1__name.sql, U1__name.sql and R__name.sql. */
 static bool is_flyway(const char *name)
 {
     if (!strchr("VUR", *name) || *name == '\0' || !ends_with(name, ".sql"))
@@ -127,8 +128,8 @@ static bool is_template(const char *name)
     return false;
 }
 
-/* Returns why a file with a name of golang-migrate's form is not read; NULL: it is another
- * engine's. */
+/* Returns why a file with a name in golang-migrate's form is not read; NULL if it is for another
+ * engine. */
 static const char *why_golang(const rb_layout_source *source, const rb_migrations *set,
                               const rb_golang_name *name, bool below)
 {
@@ -171,7 +172,7 @@ static const char *why_not(const rb_layout_source *source, const rb_migrations *
     return isdigit((unsigned char)*name) ? "its name is not one of this layout" : NULL;
 }
 
-/* Returns why a file that is read may not be SQL yet, or NULL. */
+/* Returns a reason why a file that is read may not be plain SQL, or NULL. */
 static const char *why_doubtful(const rb_layout_source *source, size_t i)
 {
     if (!ends_with(source->entries->items[i].path, ".sql"))

@@ -1,6 +1,6 @@
 /*
- * Finds files of a migrations folder that look like migrations and are not read. `release`,
- * `lint` and `init` name them, because they would be noticed only at a deploy, or later.
+ * Finds files in a migrations folder that look like migrations but are not read. `release`, `lint`
+ * and `init` report them; otherwise they would only be noticed at a deploy, or later.
  */
 #ifndef RB_MIGRATION_UNREAD_H
 #define RB_MIGRATION_UNREAD_H
@@ -8,13 +8,14 @@
 #include "migration/layout.h"
 
 typedef struct rb_unread_file {
-    char *path;      /* from the top of the tree */
-    const char *why; /* "it is in a folder below, ..."; static */
+    char *path;      /* path from the top of the tree */
+    const char *why; /* such as "it is in a folder below, ..."; a static string */
 } rb_unread_file;
 
 typedef struct rb_unread {
-    const char *looks_like; /* the tool whose files these are, where rbtool reads none of them:
-                               "goose", "Flyway"; static; NULL: unknown, or the set is read */
+    /* tool whose files these are, such as "goose" or "Flyway", if rbtool reads none of them;
+     * static; NULL: unknown, or the set was read */
+    const char *looks_like;
     rb_unread_file *items;
     size_t n;
 } rb_unread;
@@ -31,9 +32,9 @@ enum rb_code rb_migrations_unread(rb_unread *out, rb_repo *repo, const rb_oid *t
                                   const char *dir, const char *layout, const char *engine,
                                   rb_err *err);
 
-/* For set.c: returns which tool's files these look like, or NULL. */
+/* For set.c: returns the tool whose files these look like, or NULL. */
 const char *rb_layout_looks_like(const rb_layout_source *source);
-/* For set.c: finds the files for a set that was read (used[] marks the files that were). */
+/* For set.c: finds the files besides those that were read (used[]). */
 void rb_layout_unread(rb_unread *out, const rb_layout_source *source, const rb_migrations *set);
 
 #endif

@@ -26,7 +26,8 @@ enum rb_control rb_sql_control(const rb_sql_statement *s)
     if (rb_token_is(first, "begin"))
         return RB_CONTROL_BEGIN;
     if (rb_token_is(first, "commit") || rb_token_is(first, "end")) {
-        /* COMMIT [WORK or TRANSACTION], with nothing after it that changes its meaning */
+        /* COMMIT [WORK or TRANSACTION] is a plain commit; with other words, such as AND CHAIN, it
+         * is not. */
         bool filled = s->heads > 1 && rb_sql_one_of(&s->head[1], fillers);
         return s->heads == (filled ? 2 : 1) ? RB_CONTROL_COMMIT : RB_CONTROL_OTHER;
     }
@@ -42,7 +43,7 @@ char *rb_sql_pragma(const rb_sql_statement *s, const rb_sql_dialect *dialect)
 {
     if (!dialect->pragmas || !head_is(s, 0, "pragma") || s->heads < 2)
         return NULL;
-    /* PRAGMA schema.name */
+    /* the statement may be PRAGMA schema.name */
     bool qualified = s->heads > 3 && rb_token_is(&s->head[2], ".");
     return rb_token_folded(&s->head[qualified ? 3 : 1]);
 }
@@ -56,7 +57,7 @@ static void refuse(rb_wrapping *out, size_t offset, const char *what)
     snprintf(out->what, sizeof out->what, "%s", what);
 }
 
-/* A backslash and letters: \copy. Other bytes are not shown. */
+/* Reports a psql command by its backslash and letters (\copy); other bytes are not shown. */
 static void refuse_meta(rb_wrapping *out, const char *text, const rb_token *meta)
 {
     char what[64];
@@ -67,11 +68,11 @@ static void refuse_meta(rb_wrapping *out, const char *text, const rb_token *meta
     refuse(out, (size_t)(meta->text - text), what);
 }
 
-/* Position of the statements: before a BEGIN, inside, after the COMMIT. */
+/* The position in the script: before BEGIN, inside, or after COMMIT. */
 struct place {
     bool begun;
     bool ended;
-    bool work_outside; /* a statement other than a PRAGMA, before BEGIN */
+    bool work_outside; /* a statement other than a PRAGMA was found before BEGIN */
 };
 
 static void note_control(rb_wrapping *out, struct place *place, enum rb_control control,
@@ -123,8 +124,8 @@ static void blank(char *text, size_t from, size_t to)
             text[i] = ' ';
 }
 
-/* Blanks PRAGMAs for settings of the connection or the file that SQLite changes only outside a
- * transaction. */
+/* Replaces PRAGMAs that SQLite only obeys outside of a transaction (settings of the connection or
+ * file) by blanks. */
 static void blank_pragmas(char *text, const rb_script *script, const char *engine)
 {
     static const char *const idle[] = {"foreign_keys", "journal_mode", "synchronous", "temp_store",

@@ -114,8 +114,8 @@ bool rb_agent_lists(const void *answer, size_t len, const rb_buf *blob)
     return false;
 }
 
-/* Returns the blob under which the agent lists the key, NULL if it does not: the agent may list a
- * certificate as its plain key. */
+/* Returns the blob with which the agent knows the key; NULL if it does not have the key. The agent
+ * may list a certificate as its plain key. */
 static const rb_buf *find_held(int fd, const rb_key *key)
 {
     RB_AUTO(rb_buf_clear) rb_buf request = {0};

@@ -7,16 +7,17 @@
 #include "trust/signers.h"
 
 enum fit {
-    FIT_NOT, /* another key */
+    FIT_NOT, /* the line is for another key */
     FIT_NAMESPACE,
     FIT_TIME,
-    FIT_CERTIFICATE, /* signed by the authority, but not valid for this use */
+    /* the certificate is signed by the line's authority, but not valid for this use */
+    FIT_CERTIFICATE,
     FIT_OK,
 };
 
 typedef struct question {
     const rb_key *key;
-    const char *namespace_; /* NULL: any */
+    const char *namespace_; /* NULL: any namespace */
     uint64_t when;
 } question;
 
@@ -62,7 +63,7 @@ static enum fit line_fits(const rb_signer *line, const question *q)
     return FIT_OK;
 }
 
-/* Splits a list of names, up to an empty one, where ssh-keygen stops too. */
+/* Splits a comma-separated list of names. Stops at an empty name, as ssh-keygen does. */
 static void split(rb_strs *out, const char *list)
 {
     for (size_t len; (len = strcspn(list, ",")) > 0; list += len + 1) {
@@ -104,8 +105,8 @@ static bool any_accepts(const rb_signers *signers, const question *q, const char
     return false;
 }
 
-/* Returns the first line for the key that is valid at that time, whatever its namespaces: git takes
- * the principals from it. */
+/* Returns the first line for the key that is valid at that time, in any namespace: git takes the
+ * principals from this line. */
 static const rb_signer *first_line(const rb_signers *signers, const question *q,
                                    rb_strs *principals)
 {

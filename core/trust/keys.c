@@ -11,7 +11,7 @@
 
 #define CERTIFICATE_USER 1
 #define CERTIFICATE_HOST 2
-#define RSA_BITS_PARSED 1024 /* OpenSSH takes them for keys; rb_key_verify() asks for more */
+#define RSA_BITS_PARSED 1024 /* minimum size that OpenSSH parses; rb_key_verify() requires more */
 
 const rb_key_type rb_key_types[] = {
     [RB_KEY_RSA] = {.name = "ssh-rsa", .certificate = "ssh-rsa-cert-v01@openssh.com"},

@@ -11,10 +11,12 @@
 
 #include "trust/wire.h"
 
-#define RB_KEY_FILE_LIMIT (256u << 10)   /* bytes of a key file */
-#define RB_CERTIFICATE_PRINCIPALS 256    /* names in a certificate, as OpenSSH */
-#define RB_RSA_BITS 2048                 /* signatures of shorter keys are refused */
-#define RB_FINGERPRINT_SIZE (7 + 43 + 1) /* "SHA256:" and base64 without padding */
+#define RB_KEY_FILE_LIMIT (256u << 10) /* bytes of a key file */
+/* number of names in a certificate; the limit of OpenSSH, too */
+#define RB_CERTIFICATE_PRINCIPALS 256
+#define RB_RSA_BITS 2048 /* minimum size of RSA keys for signatures, in bits */
+/* "SHA256:", 43 characters of base64 without padding, and '\0' */
+#define RB_FINGERPRINT_SIZE (7 + 43 + 1)
 
 enum rb_key_kind {
     RB_KEY_RSA,
@@ -29,19 +31,20 @@ enum rb_key_kind {
 typedef struct rb_key rb_key;
 
 typedef struct rb_certificate {
-    rb_buf blob; /* the whole certificate */
+    rb_buf blob; /* the encoded certificate */
     bool host;
     rb_strs principals;
-    uint64_t after; /* valid when after <= time < before */
+    uint64_t after; /* seconds since 1970; valid if after <= time < before */
     uint64_t before;
     rb_key *authority;
 } rb_certificate;
 
 struct rb_key {
     enum rb_key_kind kind;
-    rb_buf blob;                 /* of the plain public key, canonically encoded */
-    struct evp_pkey_st *evp;     /* holds the private part too when it came from a private file */
-    char *application;           /* of a security key, else NULL */
+    rb_buf blob; /* encoded plain public key, in canonical form */
+    /* OpenSSL's key, with the private part if it was read from a private key file */
+    struct evp_pkey_st *evp;
+    char *application;           /* application of a security key, else NULL */
     rb_certificate *certificate; /* NULL for a plain key */
 };
 
@@ -58,9 +61,11 @@ RB_DEFINE_AUTO(rb_key, rb_key_free)
 /* Decodes base64 strictly, except that white space is skipped, as OpenSSH does. */
 bool rb_key_base64(rb_buf *out, const char *text, size_t len);
 
-const char *rb_key_name(const rb_key *key);          /* "ssh-ed25519" */
-bool rb_key_equal(const rb_key *a, const rb_key *b); /* true if kind and numbers are the same */
-void rb_key_fingerprint(const rb_key *key, char out[RB_FINGERPRINT_SIZE]); /* of the plain key */
+const char *rb_key_name(const rb_key *key); /* "ssh-ed25519" */
+/* compares kind and numbers, not the certificate */
+bool rb_key_equal(const rb_key *a, const rb_key *b);
+/* fingerprint of the plain key */
+void rb_key_fingerprint(const rb_key *key, char out[RB_FINGERPRINT_SIZE]);
 /* Returns the bytes for a signature's "publickey": the certificate if the key has one. */
 const rb_buf *rb_key_public(const rb_key *key);
 
@@ -72,9 +77,8 @@ enum rb_code rb_key_verify(const rb_key *key, const void *sig, size_t sig_len, c
 enum rb_code rb_key_sign(rb_buf *out, const rb_key *key, const void *data, size_t len, rb_err *err);
 
 /*
- * Creates a raw signature for formats other than SSH's (DSSE, X.509): for Ed25519 the 64 bytes
- * (RFC 8032); for ECDSA DER, with the digest that the curve has in SSH; for RSA PKCS#1 v1.5 with
- * SHA-256.
+ * Creates a raw signature for formats other than SSH's (DSSE, X.509). Ed25519: 64 bytes (RFC 8032).
+ * ECDSA: DER, with the digest that SSH uses for the curve. RSA: PKCS#1 v1.5 with SHA-256.
  */
 enum rb_code rb_key_sign_raw(rb_buf *out, const rb_key *key, const void *data, size_t len,
                              rb_err *err);
@@ -86,10 +90,11 @@ enum rb_code rb_key_raw_of(rb_buf *out, const rb_key *key, const rb_buf *blob, r
 void rb_key_pem(rb_buf *out, const rb_key *key);
 
 enum rb_private_state {
-    RB_PRIVATE_PLAIN,     /* *out can sign */
-    RB_PRIVATE_ENCRYPTED, /* *out is the public part, or NULL when the file does not show it */
-    RB_PRIVATE_HARDWARE,  /* a security key's handle; *out is the public part */
-    RB_PRIVATE_NONE,      /* not a private key file; *out is NULL */
+    RB_PRIVATE_PLAIN, /* *out has the private part and can sign */
+    /* *out has the public part; NULL if the file does not contain it unencrypted */
+    RB_PRIVATE_ENCRYPTED,
+    RB_PRIVATE_HARDWARE, /* a file for a security key; *out has the public part */
+    RB_PRIVATE_NONE,     /* not a private key file; *out is NULL */
 };
 
 /*
@@ -99,24 +104,25 @@ enum rb_private_state {
 enum rb_code rb_key_private(rb_key **out, enum rb_private_state *state, const char *text,
                             size_t len, const char *what, rb_err *err);
 
-/* For keys.c, private.c, verify.c and raw.c. */
+/* A type of key, for keys.c, private.c, verify.c and raw.c. */
 typedef struct rb_key_type {
     const char *name;
-    const char *certificate; /* its name as a certificate */
-    const char *curve;       /* in the blob; NULL for no ECDSA */
-    const char *group;       /* OpenSSL's name for it */
-    const char *digest;      /* of its signatures; NULL if the signature names it or none is used */
-    size_t field;            /* bytes of a coordinate */
+    const char *certificate; /* name of the type in a certificate */
+    const char *curve;       /* SSH's name of the curve; NULL unless ECDSA */
+    const char *group;       /* OpenSSL's name of the curve */
+    /* digest of signatures; NULL if the signature names it, or none is used */
+    const char *digest;
+    size_t field; /* bytes of a coordinate */
     bool security_key;
 } rb_key_type;
 extern const rb_key_type rb_key_types[];
 
-/* digest: OpenSSL's name, NULL for Ed25519. */
+/* Signs data. digest: OpenSSL's name; NULL for Ed25519. */
 bool rb_key_digest_sign(rb_buf *out, const rb_key *key, const char *digest, const void *data,
                         size_t len) RB_MUST_USE;
 bool rb_key_digest_verify(const rb_key *key, const char *digest, const void *sig, size_t sig_len,
                           const void *data, size_t len) RB_MUST_USE;
-/* Fails unless the key can sign here: it is not a security key, and RSA is long enough. */
+/* Fails unless the key can sign here: a security key cannot, and RSA keys must be long enough. */
 enum rb_code rb_key_can_sign(const rb_key *key, rb_err *err);
 
 /* Builds key->blob and key->evp from the numbers; RB_FOUND if they do not form a key. */

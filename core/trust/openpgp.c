@@ -20,9 +20,9 @@ typedef struct status {
     bool revoked;
     bool unknown;
     bool trusted;
-    const char *why; /* the first line that reports a problem; borrowed */
+    const char *why; /* first line of output that reports a problem; borrowed */
     char *user;
-    char *fingerprint; /* of the primary key */
+    char *fingerprint; /* fingerprint of the primary key */
 } status;
 
 static void status_clear(status *s)
@@ -48,8 +48,8 @@ static bool is_hex(const char *text, size_t len)
     return len > 0 && strspn(text, "0123456789ABCDEFabcdef") >= len;
 }
 
-/* Returns the fingerprint of the primary key: the last word for gpg, whichever subkey signed, and
- * the first for gpgsm, whose lines end differently. */
+/* Returns the fingerprint of the primary key, whichever subkey signed. gpg prints it as the last
+ * word of the line, gpgsm as the first. */
 static char *primary_of(const char *line)
 {
     size_t len;
@@ -91,7 +91,7 @@ static void read_line(status *s, const char *line)
     if (is_word(line, "GOODSIG")) {
         const char *user = line + strlen("GOODSIG");
         user += strspn(user, " ");
-        user += strcspn(user, " \r\n"); /* the key id */
+        user += strcspn(user, " \r\n"); /* skip the key id */
         user += strspn(user, " ");
         free(s->user);
         s->user = rb_strndup(user, strcspn(user, "\r\n"));

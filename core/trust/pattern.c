@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-/* Backtracks to the last star only, so that no pattern takes exponential time. */
+/* Backtracks only to the last '*', so that the time is bounded by the product of both lengths. */
 bool rb_pattern_matches(const char *text, const char *pattern, size_t pattern_len)
 {
     const char *end = pattern + pattern_len;

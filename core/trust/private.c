@@ -12,7 +12,7 @@
 
 #define OPENSSH_BEGIN "-----BEGIN OPENSSH PRIVATE KEY-----"
 #define OPENSSH_END "-----END OPENSSH PRIVATE KEY-----"
-#define OPENSSH_MAGIC "openssh-key-v1" /* with its '\0' */
+#define OPENSSH_MAGIC "openssh-key-v1" /* including the '\0' */
 
 static void secret_clear(rb_buf *buf)
 {
@@ -90,7 +90,7 @@ static bool read_rsa(rb_key *key, rb_wire *w, rb_err *err)
 static bool read_ed25519(rb_key *key, rb_wire *w, rb_err *err)
 {
     rb_wire point;
-    rb_wire secret; /* seed and point */
+    rb_wire secret; /* the seed and the public point */
     if (!rb_wire_string(w, &point) || !rb_wire_string(w, &secret) || secret.left != 64 ||
         rb_key_set_ed25519(key, &point, err) != RB_OK)
         return false;
@@ -133,7 +133,7 @@ static bool is_padding(const rb_wire *w)
     return true;
 }
 
-/* The section that a passphrase would protect: check numbers, key, comment, padding. */
+/* Reads the section that a passphrase would encrypt: check numbers, key, comment, padding. */
 static enum rb_code read_secret(rb_key **out, enum rb_key_kind kind, rb_wire w, const char *what,
                                 rb_err *err)
 {
@@ -246,7 +246,7 @@ static bool public_of(rb_key *key, EVP_PKEY *evp, rb_err *err)
     return rb_key_set_ed25519(key, &w, err) == RB_OK;
 }
 
-/* Called by OpenSSL if it needs a passphrase. Records that and does not ask for one. */
+/* Called by OpenSSL if it needs a passphrase. Records that, and provides none. */
 static int note_passphrase(char *buf, int size, int writing, void *asked)
 {
     (void)buf;

@@ -9,7 +9,8 @@
 #include "trust/signers.h"
 #include "trust/trust.h"
 
-#define NAMESPACE "git" /* a key that may sign releases may sign statements about them */
+/* namespace of the signer's line: a key that may sign tags may sign statements about releases */
+#define NAMESPACE "git"
 
 static const char *digest_of(const rb_key *key)
 {
@@ -74,7 +75,7 @@ enum rb_code rb_key_raw_of(rb_buf *out, const rb_key *key, const rb_buf *blob, r
         ok = put_der(out, sig);
     } else if (ok) {
         for (size_t i = sig.left; i < size;
-             i++) /* restore leading zero bytes that a signer dropped */
+             i++) /* pad the number: the signer may have dropped leading zero bytes */
             rb_buf_addc(out, '\0');
         rb_buf_add(out, sig.p, sig.left);
     }

@@ -9,18 +9,18 @@
 #include "base/hash.h"
 #include "base/process.h"
 
-#define MAGIC "SSHKRL\n" /* with its '\0' */
-#define TIMEOUT 60       /* seconds for ssh-keygen */
+#define MAGIC "SSHKRL\n" /* including the '\0' */
+#define TIMEOUT 60       /* seconds that ssh-keygen may take */
 
 typedef struct answer {
-    rb_buf blob; /* of the key or the certificate */
+    rb_buf blob; /* blob of the key or certificate */
     bool revoked;
 } answer;
 
 struct rb_revoked {
     char *path;
-    int krl;       /* a file in memory with the KRL's bytes; -1: `known` is the whole list */
-    answer *known; /* the keys of a list, sorted, or what ssh-keygen answered so far */
+    int krl;       /* memory file with the KRL; -1: the file is a list of keys, in `known` */
+    answer *known; /* keys of the list, sorted; for a KRL, the answers of ssh-keygen so far */
     size_t n;
     pthread_mutex_t lock;
 };
@@ -56,7 +56,8 @@ void rb_revoked_free(rb_revoked *revoked)
     free(revoked);
 }
 
-/* DSA keys cannot sign here, so that the rest of a list with one can still be used. */
+/* True for a key that OpenSSH knows and rbtool does not (DSA). It cannot sign here, so the line is
+ * skipped. */
 static bool is_foreign(const char *line)
 {
     return strncmp(line, "ssh-dss ", 8) == 0 ||
@@ -152,7 +153,7 @@ static bool lists(const rb_revoked *revoked, const rb_key *key)
            bsearch(&wanted, revoked->known, revoked->n, sizeof wanted, compare) != NULL;
 }
 
-/* The lock is held while ssh-keygen runs: the other threads mostly wait for the same key. */
+/* Asks ssh-keygen while holding the lock: other threads usually wait for the same key. */
 static enum rb_code ask_once(bool *out, rb_revoked *revoked, const rb_key *key, rb_err *err)
 {
     answer wanted = {.blob = *rb_key_public(key)};

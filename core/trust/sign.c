@@ -14,16 +14,16 @@
 #include "trust/trust.h"
 
 #define KEYGEN "ssh-keygen"
-#define PROGRAM_TIMEOUT 300 /* seconds: a person may have to type a passphrase */
+#define PROGRAM_TIMEOUT 300 /* seconds, because a person may have to type a passphrase */
 #define ADVICE                                                                                     \
     "`rbtool init` prints the commands that set it up (gpg.format ssh, user.signingKey); or give " \
     "--key FILE"
 
 typedef struct signing_key {
-    char *path;    /* NULL for a literal key */
-    char *literal; /* "ssh-... AAAA", or NULL */
-    rb_key *key;   /* NULL if the file does not contain its public part */
-    bool plain;    /* the private part is loaded */
+    char *path;    /* path of the key file; NULL for a literal key */
+    char *literal; /* literal key "ssh-... AAAA", or NULL */
+    rb_key *key;   /* parsed key; NULL if the file does not contain its public part */
+    bool plain;    /* key contains the private part */
 } signing_key;
 
 static void signing_key_clear(signing_key *k)
@@ -58,7 +58,8 @@ static char *expand_home(const char *path)
     return rb_format("%s%s", home, path + 1);
 }
 
-/* Returns the first line that gpg.ssh.defaultKeyCommand prints; words end at white space. */
+/* Runs gpg.ssh.defaultKeyCommand and returns the first line of its output. Splits the command at
+ * white space. */
 static enum rb_code run_key_command(char **out, const char *command, rb_err *err)
 {
     RB_AUTO(rb_strs_clear) rb_strs words = {0};
@@ -81,7 +82,7 @@ static enum rb_code run_key_command(char **out, const char *command, rb_err *err
     return RB_OK;
 }
 
-/* Returns git's own setting; *out stays NULL if no key is set. */
+/* Returns the key that git's settings name; *out stays NULL if there is none. */
 static enum rb_code configured_key(char **out, rb_repo *repo, rb_err *err)
 {
     const char *format = NULL;
@@ -119,7 +120,8 @@ enum rb_code rb_trust_has_key(bool *out, rb_repo *repo, rb_err *err)
     return ssh ? code : RB_OK;
 }
 
-/* Returns the path of the private file beside a public one, as ssh-keygen looks for it. */
+/* Returns the path of the private key file that belongs to a public one, as ssh-keygen determines
+ * it. */
 static char *private_path(const char *path)
 {
     size_t len = strlen(path);
@@ -139,7 +141,7 @@ static enum rb_code read_public(rb_key **out, const rb_buf *text, const char *pa
     return err->code = RB_ERROR;
 }
 
-/* Loads the private part of a public key if its file exists, is readable and unencrypted. */
+/* Loads the private part of a public key, if its file is readable and unencrypted. */
 static enum rb_code complete(signing_key *k, rb_err *err)
 {
     RB_AUTO(rb_free_str) char *path = private_path(k->path);
@@ -160,7 +162,7 @@ static enum rb_code complete(signing_key *k, rb_err *err)
     return RB_OK;
 }
 
-/* Reads the public part of an encrypted file from the .pub file beside it, if that exists. */
+/* Reads the public part of an encrypted key from the .pub file beside it, if that exists. */
 static void find_public(signing_key *k)
 {
     RB_AUTO(rb_free_str) char *path = rb_format("%s.pub", k->path);
@@ -213,12 +215,12 @@ static enum rb_code load_key(signing_key *k, rb_repo *repo, const char *key, rb_
 static void remove_folder(char **dir)
 {
     if (*dir && rb_dir_remove(*dir, RB_IGNORED) != RB_OK)
-        errno = 0; /* failing to remove the folder does not invalidate the signature */
+        errno = 0; /* ignore errors of removing the folder: the signature is valid */
     free(*dir);
 }
 
-/* Creates a private folder in the repository's own folder, which is as protected as the unsigned
- * tag itself. */
+/* Creates a temporary folder in git's folder, where the unsigned tag is as protected as in the
+ * repository. */
 static enum rb_code make_folder(char **out, const rb_repo *repo, rb_err *err)
 {
     RB_AUTO(rb_free_str) char *parent = rb_path_join(rb_repo_common_dir(repo), "rbtool");
@@ -233,7 +235,8 @@ static enum rb_code make_folder(char **out, const rb_repo *repo, rb_err *err)
     return RB_OK;
 }
 
-/* Runs PROGRAM -Y sign on files, as git does: programs such as 1Password's support only that. */
+/* Signs files by PROGRAM -Y sign, as git does: programs such as 1Password's support nothing
+ * else. */
 static enum rb_code run_program(rb_buf *out, const rb_repo *repo, const char *program,
                                 const signing_key *k, const char *namespace_, const void *data,
                                 size_t len, rb_err *err)
@@ -262,7 +265,7 @@ static enum rb_code run_program(rb_buf *out, const rb_repo *repo, const char *pr
     return rb_file_read(out, result_path, RB_SSHSIG_LIMIT, err);
 }
 
-/* Checks that verifiers will accept the new signature: a valid one by this key. */
+/* Verifies the new signature: it must be valid and made by this key. */
 static enum rb_code check_made(const rb_buf *made, const signing_key *k, const char *namespace_,
                                const void *data, size_t len, rb_err *err)
 {
@@ -283,7 +286,7 @@ static enum rb_code check_made(const rb_buf *made, const signing_key *k, const c
     return err->code = RB_ERROR;
 }
 
-/* Signs with the private part, then with the agent; *done is false if neither is possible. */
+/* Signs with the private part, or else with the agent; *done is false if neither has the key. */
 static enum rb_code sign_here(rb_buf *out, bool *done, const signing_key *k, bool agent,
                               const char *namespace_, const void *data, size_t len, rb_err *err)
 {
@@ -363,7 +366,7 @@ static enum rb_code no_raw(const signing_key *k, rb_err *err)
                    name, k->path ? k->path : "FILE");
 }
 
-/* Loads a key that can make raw signatures; its private part may be in the agent. */
+/* Loads a key for raw signatures; its private part may be in the agent. */
 static enum rb_code load_raw_key(signing_key *k, rb_repo *repo, const char *key, rb_err *err)
 {
     RB_TRY(load_key(k, repo, key, err));
@@ -417,7 +420,7 @@ enum rb_code rb_trust_sign_raw(rb_raw *out, rb_repo *repo, const char *key, cons
     rb_key_fingerprint(k.key, print);
     made.fingerprint = rb_strdup(print);
     *out = made;
-    made.signature = (rb_buf){0}; /* ownership moved to the caller */
+    made.signature = (rb_buf){0}; /* the caller owns the signature now */
     made.fingerprint = NULL;
     return RB_OK;
 }

@@ -118,7 +118,7 @@ static bool read_option(rb_signer *signer, const char **p)
         return read_time(&signer->after, p);
     if (take_name(p, "valid-before"))
         return read_time(&signer->before, p);
-    return true; /* no option parsed: the next character must be a comma */
+    return true; /* nothing was parsed; the caller then expects a comma, and reports the option */
 }
 
 static bool read_options(rb_signer *signer, const char *p)
@@ -134,7 +134,8 @@ static bool read_options(rb_signer *signer, const char *p)
     return !(signer->after && signer->before && signer->before <= signer->after);
 }
 
-/* Returns the end of the options: white space outside quotes. NULL if a quote stays open. */
+/* Returns the end of the options: the first white space outside quotes; NULL if a quote is not
+ * closed. */
 static const char *behind_options(const char *p)
 {
     bool quoted = false;
@@ -148,8 +149,8 @@ static const char *behind_options(const char *p)
 }
 
 /*
- * Reads the principals: up to white space, or up to the closing quote if they begin with a quote
- * (as ssh-keygen splits words). NULL if nothing follows them.
+ * Takes the principals: up to white space, or in quotes up to the closing quote (as ssh-keygen
+ * splits words). NULL if nothing follows them.
  */
 static char *take_principals(const char **p)
 {

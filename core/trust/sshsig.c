@@ -9,7 +9,7 @@
 #define MAGIC "SSHSIG"
 #define MAGIC_LEN 6
 #define VERSION 1
-#define COLUMNS 70 /* of base64 in a line, as ssh-keygen */
+#define COLUMNS 70 /* characters of base64 in a line, as ssh-keygen writes them */
 
 void rb_sshsig_clear(rb_sshsig *sig)
 {
@@ -84,7 +84,7 @@ void rb_sshsig_message(rb_buf *out, const rb_wire *namespace_, const char *hash,
         abort();
     rb_buf_add(out, MAGIC, MAGIC_LEN);
     rb_wire_put_string(out, namespace_->p, namespace_->left);
-    rb_wire_put_string(out, "", 0); /* reserved */
+    rb_wire_put_string(out, "", 0); /* the reserved field */
     rb_wire_put_text(out, hash);
     rb_wire_put_string(out, digest, digest_len);
 }

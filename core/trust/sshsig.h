@@ -8,25 +8,25 @@
 
 #define RB_SSHSIG_BEGIN "-----BEGIN SSH SIGNATURE-----"
 #define RB_SSHSIG_END "-----END SSH SIGNATURE-----"
-#define RB_SSHSIG_LIMIT (256u << 10) /* bytes, armoured */
+#define RB_SSHSIG_LIMIT (256u << 10) /* bytes of the armoured text */
 
-/* An envelope; slices point into blob. */
+/* The envelope of a signature. Its slices point into blob. */
 typedef struct rb_sshsig {
     rb_buf blob;
-    rb_wire key; /* public key or certificate blob */
+    rb_wire key; /* blob of the public key or certificate */
     rb_wire namespace_;
     rb_wire hash; /* "sha256" or "sha512" */
     rb_wire signature;
 } rb_sshsig;
 
 /*
- * Parses the armoured text, which begins with the BEGIN line; what follows the END line is
- * ignored (as by ssh-keygen). RB_FOUND if it is malformed.
+ * Parses armoured text that begins with the BEGIN line. Text after the END line is ignored, as by
+ * ssh-keygen. RB_FOUND if it is malformed.
  */
 enum rb_code rb_sshsig_parse(rb_sshsig *out, const char *text, size_t len, rb_err *err);
 void rb_sshsig_clear(rb_sshsig *sig);
 
-/* Verifies the envelope's signature over data with `key`, which must be its own. */
+/* Verifies the signature over data. `key` must be the one in the envelope. */
 enum rb_code rb_sshsig_verify(const rb_sshsig *sig, const rb_key *key, const void *data, size_t len,
                               rb_err *err);
 

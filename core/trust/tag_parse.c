@@ -36,7 +36,8 @@ static bool starts_with(const char *p, const char *end, const char *text)
     return (size_t)(end - p) >= len && memcmp(p, text, len) == 0;
 }
 
-/* Removes a line "NAME value" from the front and returns the value, which has no NUL in it. */
+/* Takes a line "NAME value" from the front and returns the value. Adds a problem and returns NULL
+ * if the line has another name or contains a NUL. */
 static char *take_header(const char **p, const char *end, const char *name, rb_problems *problems)
 {
     const char *eol = memchr(*p, '\n', (size_t)(end - *p));
@@ -140,7 +141,7 @@ static bool parse_headers(rb_form *form, const char *raw, const char *end, const
     return ok;
 }
 
-/* Counts the lines that begin a signature; the last one is the signature, as for git. */
+/* Counts the lines that begin a signature. As in git, the last one begins the tag's signature. */
 static size_t find_signature(rb_form *form, size_t *marker, const char *raw, size_t len)
 {
     const char *end = raw + len;

@@ -1,7 +1,7 @@
 /*
- * Parses a release's tag object, which has exactly the headers object, type, tag and tagger; a
- * message; and one signature, with nothing after it and nothing between a manifest and it. git
- * accepts more than this, and fsck warns of some of it.
+ * Parses the tag object of a release: exactly the headers object, type, tag and tagger, a message,
+ * and one signature. Nothing may follow the signature, or stand between a manifest and it. git
+ * accepts more; fsck warns about some of it.
  */
 #ifndef RB_TRUST_TAG_PARSE_H
 #define RB_TRUST_TAG_PARSE_H
@@ -12,12 +12,12 @@
 /* An identity and a time, as git writes them into tags and commits: "Name <email> seconds
  * +hhmm". */
 typedef struct rb_ident {
-    char *who; /* Name <email> */
+    char *who; /* "Name <email>" */
     char *email;
-    int64_t time; /* seconds; at most the end of year 9999 */
+    int64_t time; /* seconds since 1970, at most the end of the year 9999 */
 } rb_ident;
 
-/* Parses an identity. False, with nothing to clear, if git fsck would not accept it. */
+/* Parses an identity. Returns false, with nothing to clear, if git fsck would reject it. */
 bool rb_ident_parse(rb_ident *out, const char *text);
 void rb_ident_clear(rb_ident *ident);
 
@@ -25,10 +25,10 @@ enum rb_signature_kind { RB_SIGNATURE_NONE, RB_SIGNATURE_SSH, RB_SIGNATURE_GPG }
 
 typedef struct rb_form {
     rb_oid target;
-    char *name; /* the tag header's */
+    char *name; /* value of the header "tag" */
     rb_ident tagger;
-    size_t message_at;   /* offsets into the object */
-    size_t signature_at; /* its length when there is none */
+    size_t message_at;   /* offset in the tag object */
+    size_t signature_at; /* offset in the tag object; its length if there is no signature */
     enum rb_signature_kind signature;
 } rb_form;
 

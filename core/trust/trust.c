@@ -23,8 +23,8 @@ struct rb_verified {
 };
 
 /*
- * Reads a file of trusted or revoked keys. It must not lie in the work tree, directly or through
- * a symlink there: anybody who can commit could change it, and a revert would restore an old one.
+ * Reads a file of allowed or revoked keys. Refuses a file in the work tree, or one reached by a
+ * symlink there: anybody who can commit could change it, and a revert would restore an old version.
  */
 static enum rb_code read_policy(rb_buf *out, rb_repo *repo, const char *path, size_t limit,
                                 const char *key, rb_err *err)
@@ -133,7 +133,7 @@ enum rb_code rb_trust_check_key(char **principal, char **fingerprint, const rb_s
     char print[RB_FINGERPRINT_SIZE];
     rb_key_fingerprint(key, print);
     *fingerprint = rb_strdup(print);
-    /* git passes no time if it is zero, and ssh-keygen then uses its own clock. */
+    /* For a time of zero, git passes no time, and ssh-keygen then uses the current one. */
     uint64_t at = when > 0 ? (uint64_t)when : (uint64_t)time(NULL);
     return rb_signers_check(principal, signers, key, namespace_, at, email, problems);
 }
@@ -154,7 +154,8 @@ enum rb_code rb_trust_check(char **principal, char **fingerprint, const rb_signe
     return RB_OK;
 }
 
-/* A tag can claim the type "commit" and name something else, or an object that is missing. */
+/* Checks that the object exists and is a commit, because the tag's type "commit" is only a
+ * claim. */
 static void check_target(rb_repo *repo, const rb_oid *target, rb_problems *problems)
 {
     rb_oid tree;

@@ -1,15 +1,15 @@
 /*
- * Verifies who signed a tag. Verify first, then parse: only this module makes an rb_verified, and
- * the manifest decoder accepts nothing else.
+ * Verifies who signed a tag. Only this module makes an rb_verified, and the manifest decoder
+ * accepts nothing else: tags are verified before they are parsed.
  *
- * Native SSHSIG (PROTOCOL.sshsig, namespace "git"); OpenPGP and X.509 tags go to `git verify-tag`
- * by object id. Settings are git's own: gpg.ssh.allowedSignersFile, gpg.ssh.revocationFile,
- * user.signingKey. A signers or revocation file inside the work tree is refused. Verification
- * fails if a file cannot be read, including a missing revocation file (git only warns of that).
+ * SSH signatures (PROTOCOL.sshsig, namespace "git") are verified here; OpenPGP and X.509 tags by
+ * `git verify-tag`. Settings are git's own: gpg.ssh.allowedSignersFile, gpg.ssh.revocationFile,
+ * user.signingKey. A signers or revocation file in the work tree is refused. Verification fails if
+ * a file cannot be read, or the revocation file is missing (git only warns about that).
  *
- * Decides as `git verify-tag` does, checked by differential tests, but refuses more: RSA below
- * 2048 bits, SHA-1 under a certificate, patterns that match no principal, and tags that do not
- * have exactly the form below.
+ * The results are those of `git verify-tag`, checked by differential tests, but more is refused:
+ * RSA below 2048 bits, SHA-1 under a certificate, patterns that match no principal, and tags in
+ * another form than rb_trust_verify() requires.
  */
 #ifndef RB_TRUST_TRUST_H
 #define RB_TRUST_TRUST_H
@@ -20,19 +20,19 @@
 #include "git/repository.h"
 #include "git/tag.h"
 
-typedef struct rb_signers rb_signers;   /* who may sign, and which keys are revoked */
-typedef struct rb_verified rb_verified; /* a tag whose signature, name and form are good */
+typedef struct rb_signers rb_signers;   /* allowed signers and revoked keys */
+typedef struct rb_verified rb_verified; /* a tag that rb_trust_verify() accepted */
 
 /*
- * Reads and parses the files once; then any number of tags can be verified, in any thread. If
- * gpg.ssh.allowedSignersFile is not set, only verifying an SSH signature fails (RB_ERROR), so
- * that repositories with OpenPGP tags do not need the file.
+ * Reads and parses the files once, for verifying any number of tags in any thread. If
+ * gpg.ssh.allowedSignersFile is not set, only verifying an SSH signature fails (RB_ERROR):
+ * repositories with OpenPGP tags do not need the file.
  */
 enum rb_code rb_signers_load(rb_signers **out, rb_repo *repo, rb_err *err);
 void rb_signers_free(rb_signers *signers);
 RB_DEFINE_AUTO(rb_signers, rb_signers_free)
 
-/* Changes with the content of either file. Cached results are stored under this digest. */
+/* Returns a digest of both files. Results are cached under it. */
 const char *rb_signers_digest(const rb_signers *signers);
 
 /*
@@ -47,23 +47,25 @@ enum rb_code rb_trust_verify(rb_verified **out, const rb_signers *signers, rb_re
 void rb_verified_free(rb_verified *verified);
 RB_DEFINE_AUTO(rb_verified, rb_verified_free)
 
-/* All borrowed. */
-const char *rb_verified_tag(const rb_verified *v);      /* name */
-const rb_oid *rb_verified_object(const rb_verified *v); /* of the tag object */
+/* Contents of a verified tag; all are borrowed. */
+const char *rb_verified_tag(const rb_verified *v);      /* name of the tag */
+const rb_oid *rb_verified_object(const rb_verified *v); /* id of the tag object */
 const rb_oid *rb_verified_commit(const rb_verified *v);
-const char *rb_verified_message(const rb_verified *v, size_t *len); /* without the signature */
-const char *rb_verified_signed(const rb_verified *v, size_t *len);  /* the bytes signed: headers
-                                                                        and message */
-/* All principals that match, joined by ","; for an OpenPGP key the trusted email, else
+/* message without the signature */
+const char *rb_verified_message(const rb_verified *v, size_t *len);
+/* signed bytes: headers and message */
+const char *rb_verified_signed(const rb_verified *v, size_t *len);
+/* Returns all matching principals, joined by ","; for an OpenPGP key the trusted email, else
  * "openpgp:FINGERPRINT". */
 const char *rb_verified_principal(const rb_verified *v);
-const char *rb_verified_fingerprint(const rb_verified *v); /* SHA256:... as ssh-keygen prints, or
-                                                              the OpenPGP key's */
-const char *rb_verified_tagger(const rb_verified *v);      /* Name <email> */
+/* "SHA256:..." as ssh-keygen prints it, or the OpenPGP key's */
+const char *rb_verified_fingerprint(const rb_verified *v);
+const char *rb_verified_tagger(const rb_verified *v); /* "Name <email>" */
 /* True if the result depends on signers, revoked keys and tag only, so that it can be cached: an
  * SSH signature, verified at the tagger's time and not by a keyring. */
 bool rb_verified_lasts(const rb_verified *v);
-int64_t rb_verified_time(const rb_verified *v); /* the tagger's, seconds; forgeable */
+/* the tagger's time in seconds since 1970, which can be forged */
+int64_t rb_verified_time(const rb_verified *v);
 
 /* Lower-level functions, for other modules and the differential tests. */
 
@@ -116,7 +118,7 @@ enum rb_code rb_trust_check_key(char **principal, char **fingerprint, const rb_s
  */
 typedef struct rb_raw {
     rb_buf signature;
-    char *fingerprint; /* SHA256:... of the key */
+    char *fingerprint; /* "SHA256:..." of the key */
 } rb_raw;
 
 enum rb_code rb_trust_sign_raw(rb_raw *out, rb_repo *repo, const char *key, const void *data,
@@ -129,8 +131,8 @@ enum rb_code rb_trust_key(char **fingerprint, rb_buf *pem, rb_repo *repo, const 
 
 /*
  * Verifies a raw signature by the allowed signer whose key has this fingerprint and is valid now.
- * *principal stays NULL, and nothing is checked, if no line has the key. RB_FOUND if it is not
- * valid.
+ * *principal stays NULL, and nothing is checked, if no line has the key. RB_FOUND if the signature
+ * is not valid.
  */
 enum rb_code rb_trust_check_raw(char **principal, const rb_signers *signers,
                                 const char *fingerprint, const void *signature,

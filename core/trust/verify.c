@@ -8,7 +8,7 @@
 #include "trust/keys.h"
 
 #define ED25519_SIGNATURE 64
-#define SIGNATURE_LIMIT 4096 /* bytes that any of our algorithms makes, with room */
+#define SIGNATURE_LIMIT 4096 /* bytes; more than any supported algorithm needs */
 
 static enum rb_code bad(rb_err *err, const rb_key *key)
 {
@@ -59,7 +59,8 @@ static enum rb_code verify_rsa(const rb_key *key, const rb_wire *algorithm, rb_w
     if (!rb_wire_string(&w, &s) || w.left != 0 || s.left == 0 || s.left > size ||
         size > sizeof padded)
         return malformed(err, key);
-    /* Some signers drop leading zero bytes, but OpenSSL needs a number as long as the modulus. */
+    /* Pad the number to the size of the modulus for OpenSSL: some signers drop leading zero
+     * bytes. */
     memcpy(padded + size - s.left, s.p, s.left);
     return digest_verify(key->evp, digest, padded, size, data, len) ? RB_OK : bad(err, key);
 }
@@ -82,7 +83,8 @@ static enum rb_code ecdsa_check(const rb_key *key, rb_wire w, const void *data, 
     return ok ? RB_OK : bad(err, key);
 }
 
-/* PROTOCOL.u2f: SHA-256 of the application, flags, counter, SHA-256 of the data. */
+/* Builds the signed message of PROTOCOL.u2f: SHA-256 of the application, flags, counter, SHA-256 of
+ * the data. */
 static void security_key_message(rb_buf *out, const rb_key *key, unsigned char flags,
                                  uint32_t counter, const void *data, size_t len)
 {
@@ -141,7 +143,7 @@ enum rb_code rb_key_verify(const rb_key *key, const void *sig, size_t sig_len, c
     return digest_verify(key->evp, NULL, s.p, s.left, data, len) ? RB_OK : bad(err, key);
 }
 
-/* Converts DER to the two numbers that SSH writes. */
+/* Converts a DER signature to the two numbers of SSH's format. */
 static bool put_ecdsa(rb_buf *out, const unsigned char *der, size_t len)
 {
     ECDSA_SIG *sig = d2i_ECDSA_SIG(NULL, &der, (long)len);

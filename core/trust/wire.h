@@ -1,6 +1,7 @@
 /*
- * The data types of the SSH protocol (RFC 4251 section 5), read from a byte range that is never
- * left, and written to an rb_buf. A slice is itself a reader over its own bytes.
+ * Reads and writes the data types of the SSH protocol (RFC 4251, section 5). A reader (rb_wire) is
+ * a byte range and never reads outside of it. A string that is read is itself a reader over its
+ * bytes.
  */
 #ifndef RB_TRUST_WIRE_H
 #define RB_TRUST_WIRE_H
@@ -11,7 +12,7 @@
 
 #include "base/buf.h"
 
-#define RB_WIRE_MPINT_LIMIT 2048 /* bytes of an integer: 16,384 bits, as OpenSSH */
+#define RB_WIRE_MPINT_LIMIT 2048 /* bytes of an integer: 16,384 bits, the limit of OpenSSH, too */
 
 typedef struct rb_wire {
     const unsigned char *p;
@@ -33,14 +34,16 @@ bool rb_wire_text(rb_wire *w, rb_wire *out) RB_MUST_USE;
 /* A non-negative integer; leading zero bytes are dropped. */
 bool rb_wire_mpint(rb_wire *w, rb_wire *out) RB_MUST_USE;
 
-bool rb_wire_is(const rb_wire *w, const char *text); /* all bytes left equal the text */
+/* true if the remaining bytes equal the text */
+bool rb_wire_is(const rb_wire *w, const char *text);
 char *rb_wire_dup(const rb_wire *w);
-char *rb_wire_safe(const rb_wire *w); /* for messages; cut after 100 bytes */
+char *rb_wire_safe(const rb_wire *w); /* the bytes for messages, at most 100; a new string */
 
 void rb_wire_put_u32(rb_buf *out, uint32_t value);
 void rb_wire_put_u64(rb_buf *out, uint64_t value);
 void rb_wire_put_string(rb_buf *out, const void *data, size_t len);
 void rb_wire_put_text(rb_buf *out, const char *text);
-void rb_wire_put_mpint(rb_buf *out, const void *data, size_t len); /* big-endian, unsigned */
+/* writes an unsigned big-endian number */
+void rb_wire_put_mpint(rb_buf *out, const void *data, size_t len);
 
 #endif
