@@ -25,7 +25,8 @@ static bool is_range(const char *range)
     return any;
 }
 
-/* $NAME takes it from the environment, so that a password need not stand in a file. */
+/* True for a url of a supported engine, and for $NAME: the environment variable then contains the
+ * url, so that a password need not be in a file. */
 static bool is_url(const char *url)
 {
     return url[0] == '$' ? url[1] != '\0' : rb_url_engine(url, NULL) != NULL;

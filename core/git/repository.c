@@ -39,7 +39,8 @@ int mbedtls_x509_crt_parse_file(struct mbedtls_x509_crt *chain, const char *path
 
 void rb_git_memory(bool sparing)
 {
-    /* Separate arenas retain up to 8 MB more freed memory; a shared one makes threads wait. */
+    /* With two arenas, malloc() retains up to 8 MB more freed memory; with one, threads wait for
+     * each other. */
     mallopt(M_ARENA_MAX, sparing ? 1 : 2);
     git_libgit2_opts(GIT_OPT_SET_MWINDOW_MAPPED_LIMIT, (size_t)(sparing ? 4 : 16) << 20);
 }

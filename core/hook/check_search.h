@@ -7,7 +7,7 @@
 
 #include "hook/check_internal.h"
 
-/* A folder in which releases have a database's migrations. */
+/* A folder that contains the migrations of a database in some releases. */
 typedef struct rb_guard_place {
     char *folder; /* "LAYOUT ENGINE DIRECTORY", as the chain lists folders */
     char *layout;

@@ -24,7 +24,7 @@ struct measuring {
     size_t entry_limit;
     size_t byte_limit;
     char *why;  /* reason of the refusal */
-    bool unfit; /* refused because a commit is not an entry, instead of its size */
+    bool unfit; /* the reason is a commit that is not an entry, not a size */
 };
 
 static void measuring_clear(struct measuring *m)

@@ -45,7 +45,8 @@ void rb_ledger_store_free(rb_ledger_store *store);
 /* Copies a string, which lives as long as the store. */
 const char *rb_ledger_store_text(rb_ledger_store *store, const char *text, size_t len);
 
-/* Adds len bytes to those of this kind of entry; false if that exceeds the limit. */
+/* Counts len bytes of an entry with this trust; false if that exceeds the limit of allowed signers'
+ * entries, or of all others. */
 bool rb_ledger_store_admits(rb_ledger_store *store, enum rb_entry_trust trust, size_t len);
 
 /* Opens the cache for signers with this digest. */

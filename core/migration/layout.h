@@ -82,7 +82,7 @@ bool rb_golang_parse(rb_golang_name *out, const char *file);
 int rb_golang_compare(const char *a, size_t a_len, const char *b, size_t b_len);
 
 /* Reads the files whose names `parse` accepts, as pairs of up and down. engines: the names may
- * distinguish engines. */
+ * contain an engine. */
 enum rb_code rb_layout_read_numbered(rb_migrations *set, const rb_layout_source *source,
                                      rb_layout_parse *parse, bool engines, rb_err *err);
 int rb_layout_compare_numbered(const rb_migration *a, const rb_migration *b);

@@ -1,5 +1,5 @@
 /*
- * Migration sets, read from a commit's tree in the layouts that teams already use:
+ * Reads the migrations of a commit's tree, in the layouts of these tools:
  *
  *   golang-migrate  N_name.up.sql, N_name.down.sql, and variants such as V0001.Name.up.sql,
  *                   V0001.Name.sqlite.up.sql, N_name_sqlite.up.sql, N_name.autocommit.up.sql
@@ -10,8 +10,9 @@
  *   node-pg-migrate NAME.sql with "-- Up Migration" and "-- Down Migration"
  *   sqlx            N_name.up.sql and N_name.down.sql, or N_name.sql, which has no down
  *
- * "auto" detects. Each layout's own order and its own marker for "no transaction" hold. Nothing
- * is expanded, and a file that no rule covers is named in ignored.
+ * "auto" detects the layout. Migrations are sorted as by the layout's tool, and its marker for "no
+ * transaction" is obeyed. Variables in scripts are not expanded. Files that are not migrations are
+ * listed in `ignored`.
  */
 #ifndef RB_MIGRATION_MIGRATION_H
 #define RB_MIGRATION_MIGRATION_H

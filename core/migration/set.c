@@ -216,8 +216,8 @@ static enum rb_code detect(const rb_layout **out, const rb_layout_source *source
         bool found = false;
         RB_TRY(layouts[i]->detect(&found, layouts[i], source, err));
         if (found && *out && layouts[i] == &rb_layout_sqlx && *out != &rb_layout_diesel) {
-            /* sqlx also accepts file names of layouts with sections, which win, and
-             * golang-migrate's pairs, which become sqlx's. */
+            /* sqlx accepts the file names of both. A layout with sections is right if it was
+             * detected; golang-migrate's pairs beside simple files are sqlx's. */
             *out = (*out)->sections ? *out : layouts[i];
             continue;
         }

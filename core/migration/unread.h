@@ -32,7 +32,8 @@ enum rb_code rb_migrations_unread(rb_unread *out, rb_repo *repo, const rb_oid *t
                                   const char *dir, const char *layout, const char *engine,
                                   rb_err *err);
 
-/* For set.c: returns the tool whose files these look like, or NULL. */
+/* For set.c: returns the name of an unsupported tool to which the folder's files seem to belong, or
+ * NULL. */
 const char *rb_layout_looks_like(const rb_layout_source *source);
 /* For set.c: finds the files besides those that were read (used[]). */
 void rb_layout_unread(rb_unread *out, const rb_layout_source *source, const rb_migrations *set);

@@ -8,8 +8,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define RB_PATTERN_LIMIT 1023 /* bytes; matching a list stops without a match at a longer pattern  \
-                               */
+#define RB_PATTERN_LIMIT 1023 /* bytes; a longer pattern ends the list without a match */
 
 bool rb_pattern_matches(const char *text, const char *pattern, size_t pattern_len);
 /* True when one pattern of the list matches and no negated one does. */
