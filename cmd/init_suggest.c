@@ -107,8 +107,9 @@ static void suggest_artifact(rb_found *found, const rb_strs *paths)
     }
     json_object_set_new(found->config, "artifacts",
                         json_pack("[{s:s,s:o}]", "name", "app", "paths", list));
-    rb_strs_take(&found->said, rb_format("artifacts: app, %zu paths; not delivered: %s",
-                                         delivered.n, rb_buf_str(&names)));
+    rb_strs_take(&found->said,
+                 rb_format("artifacts: app, %zu path%s; not delivered: %s", delivered.n,
+                           delivered.n == 1 ? "" : "s", rb_buf_str(&names)));
 }
 
 /* Returns "postgresql:///shop_local", with a name that needs no quotes in SQL, and notes how to

@@ -11,7 +11,7 @@ static const rb_opt opts[] = {
     RB_FLAG("all", 0, "every release", all),
     RB_FLAG("deep", 0, "rebuild archives too and compare their digests", deep),
     RB_FLAG("no-cache", 0, "ignore what earlier runs computed", no_cache),
-    RB_FLAG("restore", 0, "write missing tags back from the ledger", restore),
+    RB_FLAG("restore", 0, "bring the objects of missing tags back from the ledger", restore),
     RB_OPTION_JSON,
     RB_OPTIONS_END};
 
