@@ -806,7 +806,7 @@ entry() {
     printf '#!/bin/sh\n# another tool\n' >.git/hooks/pre-push
     fails 0 "was replaced" rbtool init
     [[ $(cat .git/hooks/pre-push) == *"another tool"* ]]
-    fails 0 "is not rbtool's any more" rbtool init --uninstall
+    fails 0 "is not rbtool's hook any more" rbtool init --uninstall
     [[ -e .git/hooks/pre-push && -e .git/hooks/pre-push.before-rbtool ]]
 }
 
