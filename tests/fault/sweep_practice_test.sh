@@ -65,6 +65,7 @@ points() {
     local template=$1
     shift
     fresh "$template"
+    # shellcheck disable=SC2154 # lib.bash has the calls
     "${one_cpu[@]}" strace -f -qq -y -o "$work/trace" -e "trace=$state_calls" "$@" >"$work/out" 2>&1
     code=$?
     points_of "$work/trace" | sort -u >"$work/all"

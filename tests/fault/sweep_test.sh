@@ -82,6 +82,7 @@ result $? "$SWEEP runs in one thread on one processor"
 fresh 0
 digest=$(<"$work/0.digest")
 command_line
+# shellcheck disable=SC2154 # lib.bash has the calls
 strace -y -o "$work/trace" -e "trace=$state_calls" "${command[@]}" >"$work/prepare.log" 2>&1
 code=$?
 points_of "$work/trace" >"$work/all"

@@ -234,13 +234,12 @@ enum rb_code rb_pg_catalog_prepare(rb_buf *out, rb_pg *pg, const char *sql, cons
 static enum rb_code prepare_all(rb_buf *out, rb_pg *pg, char *sql, const char *values, rb_err *err)
 {
     static const char end[] = "\n;\n";
-    for (char *at = sql, *next = sql; next; at = next + strlen(end)) {
-        next = strstr(at, end);
-        if (next)
-            *next = '\0';
-        RB_TRY(rb_pg_catalog_prepare(out, pg, at, values, err));
+    char *last = sql;
+    for (char *stop; (stop = strstr(last, end)) != NULL; last = stop + strlen(end)) {
+        *stop = '\0';
+        RB_TRY(rb_pg_catalog_prepare(out, pg, last, values, err));
     }
-    return RB_OK;
+    return rb_pg_catalog_prepare(out, pg, last, values, err);
 }
 
 /* Of a part, the server looks rows up by oid, whatever it believes about their number. */
