@@ -42,7 +42,7 @@ static const char *question_of(const char *section)
     return "What do you do?";
 }
 
-/* Returns the answer as a new string, or NULL if there is no answer. */
+/* Returns the answer as a new string, or NULL if none was given. */
 static char *ask(tabletop *t, const char *question)
 {
     if (!t->next)

@@ -148,7 +148,7 @@ json_t *rb_release_approvals(rb_cli *cli, const rb_release *release, const char 
     return list;
 }
 
-/* A signature proves the name on an entry; without one anybody could have written it. */
+/* A signature proves the name on an entry; without one any user could have written it. */
 #define BY "by {by}{signed?: (not verified)}"
 
 void rb_note_policy(const rb_cli *cli)

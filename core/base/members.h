@@ -14,7 +14,7 @@ enum rb_member_kind {
     RB_MEMBER_BOOL,     /* bool */
     RB_MEMBER_UINT64,   /* uint64_t */
     RB_MEMBER_TEXTS,    /* rb_strs */
-    RB_MEMBER_NONEMPTY, /* like RB_MEMBER_TEXTS, but the member is absent if there are no texts */
+    RB_MEMBER_NONEMPTY, /* like RB_MEMBER_TEXTS, but the member is absent if the list is empty */
     RB_MEMBER_OBJECT,   /* members of the same struct, in a nested object */
     RB_MEMBER_OR_NULL,  /* like RB_MEMBER_OBJECT; null if its first member, a text, is NULL */
     RB_MEMBER_POINTER,  /* T *, a nested object; NULL is null */

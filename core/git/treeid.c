@@ -20,7 +20,7 @@ struct parts {
     unsigned char (*ids)[RB_SHA256_SIZE];
 };
 
-/* A folder whose entries have been read. clean: there is no gitlink below it. */
+/* A folder whose entries have been read. clean: no gitlink is below it. */
 struct folder {
     char *path; /* path with '/' at its end; "" for the top */
     rb_oid oid;

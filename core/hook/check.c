@@ -69,7 +69,7 @@ static enum rb_code settings_of_head(rb_guard *guard, rb_err *err)
         return RB_OK;
     if (!guard->received)
         return code;
-    /* On a server, this is not an error: anybody who may push a branch can break the settings, and
+    /* On a server, this is not an error: any user who may push a branch can break the settings, and
      * a later push must be able to repair them. */
     guard->settings_fault = rb_strdup(rb_err_line(err));
     return RB_OK;

@@ -118,7 +118,7 @@ int64_t rb_evidence_lost(const json_t *detail)
     return lost;
 }
 
-/* Judges the number of rows at risk, which is the number that somebody accepted to lose. */
+/* Judges the number of rows at risk, which is the number that a person accepted to lose. */
 static void judge_risk(const judging *j)
 {
     const int64_t most =

@@ -65,8 +65,8 @@ const rb_strs *rb_policy_roots(const rb_policy *policy);
 const rb_entry *rb_policy_entry(const rb_policy *policy); /* the policy in force; NULL: none */
 /* JSON of the policy in force; NULL: none */
 const json_t *rb_policy_json(const rb_policy *policy);
-/* Returns the number of policies in force together. If there are several, somebody should set one
- * that continues them. */
+/* Returns the number of policies in force together. If several are, one that continues them should
+ * be set. */
 size_t rb_policy_count(const rb_policy *policy);
 const rb_entry *rb_policy_at(const rb_policy *policy, size_t i);
 /* True if the policy in force is this entry or continues it. entry may be NULL. */

@@ -72,7 +72,7 @@ enum rb_code rb_caller_find(rb_caller *out, rb_repo *repo, const rb_signers *sig
     return RB_OK;
 }
 
-/* True if somebody other than the caller could act in role policy: a key that is not revoked, of a
+/* True if a person other than the caller could act in role policy: a key that is not revoked, of a
  * principal in the role. Assumes so if both are patterns, because that cannot be determined. */
 static bool someone_can(const json_t *policy, const rb_signers *signers)
 {

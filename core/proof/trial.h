@@ -16,7 +16,7 @@ enum rb_code rb_proof_try(rb_proving *p, const rb_migration *m, rb_err *err);
 enum rb_trial_end {
     RB_TRIAL_CLEAN,
     RB_TRIAL_ROWS,   /* rows do not come back, but the schema does */
-    RB_TRIAL_SCHEMA, /* the schema does not come back, or there is no down */
+    RB_TRIAL_SCHEMA, /* the schema does not come back, or the down is missing */
     RB_TRIAL_UP,     /* the up fails */
     RB_TRIAL_DOWN,   /* the down fails */
     RB_TRIAL_AGAIN,  /* after the down, the up fails or gives another schema */

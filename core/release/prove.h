@@ -24,7 +24,7 @@ typedef struct rb_prove {
 
 /*
  * Adds the findings of lint and proof (RB001, RB002, RB003, ...), and notes on files that are not
- * read and on what the proof could not check. RB_FOUND if there is no proof: an up fails, two
+ * read and on what the proof could not check. RB_FOUND if no proof can be made: an up fails, two
  * migrations have the same id, or a script exceeds a limit. Findings of lint are complete in this
  * case, too.
  */

@@ -136,10 +136,10 @@ enum rb_code rb_sqlite_query(json_t **rows, rb_sqlite *db, const char *sql, cons
  * as a quoted name. */
 bool rb_sqlite_add_text(void *context, const rb_cell *cells, size_t n);
 bool rb_sqlite_add_quoted(void *context, const rb_cell *cells, size_t n);
-/* Returns the first column of the first row; NULL if there is no row or the column is not text.
+/* Returns the first column of the first row; NULL if no row was found or the column is not text.
  * Frees sql. */
 enum rb_code rb_sqlite_string(char **out, rb_sqlite *db, char *sql, rb_err *err);
-/* Returns the first column of the first row; 0 if there is no row. Frees sql. */
+/* Returns the first column of the first row; 0 if no row was found. Frees sql. */
 enum rb_code rb_sqlite_int(int64_t *out, rb_sqlite *db, char *sql, rb_err *err);
 
 /* Conversions for SQL and JSON: a quoted name, a string literal, a JSON value of a cell. */

@@ -225,7 +225,7 @@ void rb_plan_ways(rb_plan *plan, const rb_plan_request *request);
  * plan_summary.c. */
 void rb_plan_sum(rb_plan *plan, const rb_plan_request *request);
 /* Returns the request's command with an option, "`rbtool revert v2 --env prod --to v1`", or only
- * the option if there is no command. */
+ * the option if no command helps. */
 char *rb_plan_with(const rb_plan_request *request, const char *option);
 /* Returns the same with --scripts-from TAG, in place of the one that the command has. */
 char *rb_plan_with_scripts(const rb_plan_request *request);

@@ -28,7 +28,7 @@ typedef struct rb_form {
     char *name; /* value of the header "tag" */
     rb_ident tagger;
     size_t message_at;   /* offset in the tag object */
-    size_t signature_at; /* offset in the tag object; its length if there is no signature */
+    size_t signature_at; /* offset in the tag object; its length if it is unsigned */
     enum rb_signature_kind signature;
 } rb_form;
 

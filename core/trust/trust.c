@@ -24,7 +24,8 @@ struct rb_verified {
 
 /*
  * Reads a file of allowed or revoked keys. Refuses a file in the work tree, or one reached by a
- * symlink there: anybody who can commit could change it, and a revert would restore an old version.
+ * symlink there: any user who can commit could change it, and a revert would restore an old
+ * version.
  */
 static enum rb_code read_policy(rb_buf *out, rb_repo *repo, const char *path, size_t limit,
                                 const char *key, rb_err *err)

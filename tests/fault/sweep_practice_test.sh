@@ -32,7 +32,7 @@ SH
     echo 'DROP TABLE notes;' >migrations/3_notes.down.sql
     echo three >app/page
     git add -A && git commit -qm three && rbtool release v3.0.0 && rbtool env trust --env prod --yes || return
-    # Whether the ledger's objects need a new folder depends on their ids: all are there.
+    # Whether the ledger's objects need a new folder depends on their ids: all are made beforehand.
     (cd "$s/repo/.git/objects" && mkdir -p {{0..9},{a..f}}{{0..9},{a..f}})
 }
 prepare >"$work/log" 2>&1

@@ -53,7 +53,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     char path[] = "/tmp/rbtool-fuzz-XXXXXX";
     RB_AUTO(rb_json_freep) json_t *document = NULL;
     if (rb_libpq_load(RB_IGNORED) != RB_OK)
-        return 0; /* without libpq there are no backups of PostgreSQL */
+        return 0; /* without libpq, backups of PostgreSQL cannot be read */
     const int fd = mkstemp(path);
     if (fd < 0 || write(fd, data, size) != (ssize_t)size)
         abort();

@@ -75,7 +75,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     rb_buf out = {0};
     rb_err err;
     if (!load())
-        return 0; /* without libpq there is no catalog of PostgreSQL */
+        return 0; /* without libpq, a catalog of PostgreSQL cannot be read */
     tables = rb_pg_tables_new(catalog, keys);
     char last = '0';
     for (const char *line = text; *line;) {

@@ -63,7 +63,7 @@ static size_t after_options(const words *w, size_t i)
     return i;
 }
 
-/* Returns the name at i as written, with its schema if it has one; NULL if no name is there. */
+/* Returns the name at i as written, with its schema if it has one; NULL if no name stands at i. */
 static char *name_at(const words *w, size_t i)
 {
     size_t last = i;

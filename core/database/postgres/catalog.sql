@@ -8,7 +8,7 @@
  * object, whose members that are null or false do not count. It is read under an empty search_path,
  * so that the server qualifies every name.
  *
- * A line with {scope} is there only where a part of a catalog is read again: of the units
+ * A line with {scope} is left out unless a part of a catalog is read again: of the units
  * (catalog_units.sql) whose oids it stands for, and of what depends on them.
  *
  * Left out: what belongs to an extension, to the system or to a partitioned table's clones, and

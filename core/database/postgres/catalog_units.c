@@ -2,11 +2,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/embed.h"
 #include "database/postgres/catalog_read.h"
 
-__asm__(".pushsection .rodata\nrb_pg_catalog_units_sql:\n"
-        ".incbin \"core/database/postgres/catalog_units.sql\"\n.byte 0\n.popsection\n");
-extern const char rb_pg_catalog_units_sql[];
+RB_EMBED(rb_pg_catalog_units_sql, "core/database/postgres/catalog_units.sql");
 
 #define MOST 2000     /* objects; it costs less to read all than more of them */
 #define CUT_LENGTH 60 /* bytes of a name that the server may have cut, which has 63 bytes, */

@@ -4,8 +4,8 @@
  *
  * The cache is a folder of this user with at most one cluster. A command moves the cluster to a
  * folder of its own, which also serves as lock: another command at the same time finds none and
- * creates one. When a command ends normally, it moves the cluster back, unless another one is there
- * already. If a command is killed, its cluster is removed.
+ * creates one. When a command ends normally, it moves the cluster back, unless the folder has
+ * another one by then. If a command is killed, its cluster is removed.
  *
  * A cluster is used only if the same programs made it (the server's and rbtool's) and the host has
  * not been restarted since, which could have damaged it. Databases with states are named by their

@@ -41,7 +41,7 @@ static const char keys_sql[] =
 static const char counter_sql[] =
     "SELECT CAST(seq AS TEXT) FROM main.sqlite_sequence WHERE name = ?1 COLLATE NOCASE";
 
-/* Runs a query about a table that returns JSON. *out is NULL if there is no row. */
+/* Runs a query about a table that returns JSON. *out is NULL if it returns no row. */
 static enum rb_code json_of(json_t **out, rb_db *db, const char *sql, const char *name, rb_err *err)
 {
     RB_AUTO(rb_json_freep) json_t *params = json_pack("[s]", name);
