@@ -281,13 +281,11 @@ static void check_control(const struct run *run, const rb_migration *m, const rb
 {
     if (!s->present)
         return;
-    rb_wrapping wrapping;
-    rb_sql_wrapping(&wrapping, s->text, s->len, run->engine);
-    if (wrapping.refused)
-        rb_findings_add(run->out, "RB009", m->id, s->path, line_at(s, wrapping.offset),
-                        "%s inside the script; only a BEGIN and COMMIT around all of it can be "
-                        "taken off",
-                        wrapping.what);
+    rb_refused control = rb_sql_refused(s->text, s->len, run->engine);
+    if (control.found)
+        rb_findings_add(run->out, "RB009", m->id, s->path, line_at(s, control.offset),
+                        "%s inside the script; only a BEGIN with its COMMIT can be left out",
+                        control.what);
 }
 
 /* RB005: reports random values. The time of day is not reported, because columns with it are meant

@@ -48,17 +48,17 @@ char *rb_sql_pragma(const rb_sql_statement *s, const rb_sql_dialect *dialect)
     return rb_token_folded(&s->head[qualified ? 3 : 1]);
 }
 
-static void refuse(rb_wrapping *out, size_t offset, const char *what)
+static void refuse(rb_refused *out, size_t offset, const char *what)
 {
-    if (out->refused)
+    if (out->found)
         return;
-    out->refused = true;
+    out->found = true;
     out->offset = offset;
     snprintf(out->what, sizeof out->what, "%s", what);
 }
 
 /* Reports a psql command by its backslash and letters (\copy); other bytes are not shown. */
-static void refuse_meta(rb_wrapping *out, const char *text, const rb_token *meta)
+static void refuse_meta(rb_refused *out, const char *text, const rb_token *meta)
 {
     char what[64];
     size_t len = 1;
@@ -68,53 +68,16 @@ static void refuse_meta(rb_wrapping *out, const char *text, const rb_token *meta
     refuse(out, (size_t)(meta->text - text), what);
 }
 
-/* The position in the script: before BEGIN, inside, or after COMMIT. */
-struct place {
-    bool begun;
-    bool ended;
-    bool work_outside; /* a statement other than a PRAGMA was found before BEGIN */
-};
-
-static void note_control(rb_wrapping *out, struct place *place, enum rb_control control,
-                         const rb_sql_statement *s)
+/* True for a PRAGMA that SQLite only obeys outside of a transaction: a setting of the connection or
+ * of the file. */
+static bool idle_pragma(const rb_sql_statement *s, const rb_sql_dialect *dialect)
 {
-    bool begin = control == RB_CONTROL_BEGIN && !place->begun && !place->work_outside;
-    bool commit = control == RB_CONTROL_COMMIT && place->begun && !place->ended;
-    if (begin) {
-        place->begun = true;
-        out->begin[0] = s->start;
-        out->begin[1] = s->end;
-    } else if (commit) {
-        place->ended = true;
-        out->commit[0] = s->start;
-        out->commit[1] = s->end;
-    } else {
-        refuse(out, s->start, "transaction control");
-    }
-}
-
-void rb_sql_wrapping(rb_wrapping *out, const char *text, size_t len, const char *engine)
-{
-    *out = (rb_wrapping){0};
-    struct place place = {0};
-    rb_sql sql;
-    rb_sql_init(&sql, text, len, engine);
-    rb_sql_statement s;
-    while (!out->refused && rb_sql_statement_next(&s, &sql)) {
-        if (s.meta.kind != RB_TOKEN_END)
-            refuse_meta(out, text, &s.meta);
-        enum rb_control control = rb_sql_control(&s);
-        RB_AUTO(rb_free_str) char *pragma = rb_sql_pragma(&s, sql.dialect);
-        if (control != RB_CONTROL_NONE)
-            note_control(out, &place, control, &s);
-        else if (!pragma && place.ended)
-            refuse(out, out->begin[0], "transaction control around a part of the script");
-        else if (!pragma && !place.begun)
-            place.work_outside = true;
-    }
-    if (place.begun && !place.ended)
-        refuse(out, out->begin[0], "BEGIN without COMMIT");
-    out->wrapped = place.ended && !out->refused;
+    static const char *const idle[] = {"foreign_keys", "journal_mode", "synchronous", "temp_store"};
+    RB_AUTO(rb_free_str) char *pragma = rb_sql_pragma(s, dialect);
+    for (size_t i = 0; pragma && i < sizeof idle / sizeof *idle; i++)
+        if (strcmp(pragma, idle[i]) == 0)
+            return true;
+    return false;
 }
 
 static void blank(char *text, size_t from, size_t to)
@@ -124,42 +87,52 @@ static void blank(char *text, size_t from, size_t to)
             text[i] = ' ';
 }
 
-/* Replaces PRAGMAs that SQLite only obeys outside of a transaction (settings of the connection or
- * file) by blanks. */
-static void blank_pragmas(char *text, const rb_script *script, const char *engine)
+/* Reads a script. Blanks what does not run in `runs`, a copy of it. */
+static rb_refused unwrap(char *runs, const char *text, size_t len, const char *engine)
 {
-    static const char *const idle[] = {"foreign_keys", "journal_mode", "synchronous", "temp_store",
-                                       NULL};
+    rb_refused out = {0};
+    bool begun = false;
+    size_t begin = 0;
     rb_sql sql;
-    rb_sql_init(&sql, script->text, script->len, engine);
+    rb_sql_init(&sql, text, len, engine);
     rb_sql_statement s;
-    while (rb_sql_statement_next(&s, &sql)) {
-        RB_AUTO(rb_free_str) char *pragma = rb_sql_pragma(&s, sql.dialect);
-        for (size_t i = 0; pragma && idle[i]; i++)
-            if (strcmp(pragma, idle[i]) == 0)
-                blank(text, s.start, s.end);
+    while (!out.found && rb_sql_statement_next(&s, &sql)) {
+        if (s.meta.kind != RB_TOKEN_END)
+            refuse_meta(&out, text, &s.meta);
+        enum rb_control control = rb_sql_control(&s);
+        if (control == (begun ? RB_CONTROL_COMMIT : RB_CONTROL_BEGIN)) {
+            begun = !begun;
+            begin = s.start;
+        } else if (control != RB_CONTROL_NONE) {
+            refuse(&out, s.start, "transaction control");
+        }
+        if (control != RB_CONTROL_NONE || idle_pragma(&s, sql.dialect))
+            blank(runs, s.start, s.end);
     }
+    if (begun)
+        refuse(&out, begin, "BEGIN without COMMIT");
+    return out;
+}
+
+rb_refused rb_sql_refused(const char *text, size_t len, const char *engine)
+{
+    RB_AUTO(rb_free_str) char *runs = rb_strndup(text, len);
+    return unwrap(runs, text, len, engine);
 }
 
 enum rb_code rb_script_unwrap(char **out, const rb_script *script, const char *engine, rb_err *err)
 {
-    rb_wrapping wrapping;
-    rb_sql_wrapping(&wrapping, script->text, script->len, engine);
-    if (wrapping.refused)
+    RB_AUTO(rb_free_str) char *runs = rb_strndup(script->text, script->len);
+    rb_refused refused = unwrap(runs, script->text, script->len, engine);
+    if (refused.found)
         return rb_fail(err, RB_FOUND,
                        "%s, line %zu: %s inside a migration cannot run in rbtool's transaction\n"
                        "remove it or split the migration",
-                       script->path, script->line + rb_sql_line(script->text, wrapping.offset) - 1,
-                       wrapping.what);
-    char *text = rb_strndup(script->text, script->len);
-    if (wrapping.wrapped) {
-        blank(text, wrapping.begin[0], wrapping.begin[1]);
-        blank(text, wrapping.commit[0], wrapping.commit[1]);
-    }
-    blank_pragmas(text, script, engine);
-    if (script->len >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0)
-        blank(text, 0, 3);
-    *out = text;
+                       script->path, script->line + rb_sql_line(script->text, refused.offset) - 1,
+                       refused.what);
+    if (script->len >= 3 && memcmp(runs, "\xef\xbb\xbf", 3) == 0)
+        blank(runs, 0, 3);
+    *out = RB_TAKE(runs);
     return RB_OK;
 }
 

@@ -24,22 +24,23 @@ enum rb_control rb_sql_control(const rb_sql_statement *statement);
  * string; NULL for other statements. */
 char *rb_sql_pragma(const rb_sql_statement *statement, const rb_sql_dialect *dialect);
 
-typedef struct rb_wrapping {
-    bool wrapped;
-    size_t begin[2];  /* start and end of the BEGIN statement */
-    size_t commit[2]; /* start and end of the COMMIT statement */
-    bool refused;
-    size_t offset; /* offset of the statement that is refused */
+/* What must not run in rbtool's transaction. */
+typedef struct rb_refused {
+    bool found;
+    size_t offset; /* of the statement in the script */
     char what[64]; /* "transaction control", "psql's command \\copy" */
-} rb_wrapping;
+} rb_refused;
 
-void rb_sql_wrapping(rb_wrapping *out, const char *text, size_t len, const char *engine);
+/* Finds the first statement of a script that rb_script_unwrap() refuses. */
+rb_refused rb_sql_refused(const char *text, size_t len, const char *engine);
 
 /*
  * Returns the script in the form in which it runs inside rbtool's transaction. What must not run
  * there is replaced by blanks, so that lines and offsets stay valid:
  *
- * - a BEGIN and COMMIT that only wrap the script (comments and PRAGMAs may be around them);
+ * - each BEGIN and the COMMIT that follows it. The script commits as a whole then, not in parts;
+ * the proof runs it in this form too, so a script that needs a commit between its parts fails
+ * there;
  * - PRAGMAs that have no effect inside a transaction (foreign_keys, journal_mode).
  *
  * RB_FOUND, with file and line, for other transaction control and for psql commands. *out is

@@ -163,9 +163,14 @@ static void unwrapping(void **state)
     assert_unwrapped("sqlite",
                      "CREATE TRIGGER t AFTER INSERT ON x BEGIN SELECT 1; END;\nSELECT 'COMMIT;';",
                      "CREATE TRIGGER t AFTER INSERT ON x BEGIN SELECT 1; END;\nSELECT 'COMMIT;';");
-    assert_unwrapped("sqlite", "A;\nBEGIN;B;COMMIT;", "!m/1_a.up.sql, line 4: transaction control");
-    assert_unwrapped("sqlite", "BEGIN;A;COMMIT;B;", "!line 3: transaction control around a part");
-    assert_unwrapped("sqlite", "BEGIN;A;COMMIT;BEGIN;B;COMMIT;", "!transaction control");
+    assert_unwrapped("sqlite", "A;\nBEGIN;B;COMMIT;", "A;\n      B;       ");
+    assert_unwrapped("sqlite", "BEGIN;A;COMMIT;B;", "      A;       B;");
+    assert_unwrapped("postgresql", "BEGIN;A;COMMIT;\nBEGIN;B;END;",
+                     "      A;       \n      B;    ");
+    assert_unwrapped("sqlite", "A;\nBEGIN;BEGIN;COMMIT;",
+                     "!m/1_a.up.sql, line 4: transaction control");
+    assert_unwrapped("sqlite", "BEGIN;A;COMMIT;COMMIT;", "!line 3: transaction control");
+    assert_unwrapped("sqlite", "BEGIN;A;COMMIT;\nBEGIN;B;", "!line 4: BEGIN without COMMIT");
     assert_unwrapped("sqlite", "\n\nBEGIN;A;", "!line 5: BEGIN without COMMIT");
     assert_unwrapped("sqlite", "A;COMMIT;", "!transaction control");
     assert_unwrapped("sqlite", "A;ROLLBACK;", "!transaction control");
