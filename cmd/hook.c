@@ -3,7 +3,7 @@
 #include <unistd.h>
 
 #include "commands.h"
-#include "hook/ledger.h"
+#include "hook/check.h"
 
 #define INPUT_LIMIT ((size_t)256 << 20) /* bytes: about two million refs */
 
@@ -24,84 +24,64 @@ static enum rb_code read_input(rb_buf *out, rb_err *err)
     return n == 0 ? RB_OK : rb_fail_errno(err, RB_ERROR, "cannot read what git gave this hook");
 }
 
-/* Arguments of every hook. The guard uses the repository and the settings file of cli. */
-struct call {
-    rb_cli *cli;
-    rb_repo *repo;
-    rb_guard *guard;
-    char **argv;
-};
-
-static enum rb_code read_pushes(rb_pushes *out, const struct call *call, bool sent, rb_err *err)
+static enum rb_code read_pushes(rb_pushes *out, const rb_cli *cli, bool sent, rb_err *err)
 {
     RB_AUTO(rb_buf_clear) rb_buf input = {0};
     RB_TRY(read_input(&input, err));
-    return rb_pushes_read(out, call->repo, sent, rb_buf_str(&input), input.len, err);
+    return rb_pushes_read(out, cli->session.repo, sent, rb_buf_str(&input), input.len, err);
 }
 
-/* Returns the more serious of two results. If both found something, either error will do; any other
- * error takes precedence. */
-static enum rb_code both(enum rb_code first, enum rb_code second)
-{
-    return second != RB_OK && second != RB_FOUND ? second : first != RB_OK ? first : second;
-}
-
-/* Runs pre-push, or pre-receive, which has no remote. */
-static enum rb_code run_push(rb_refusals *out, const struct call *call, const char *remote,
-                             rb_err *err)
+static enum rb_code run_pre_push(rb_refusals *out, rb_guard *guard, rb_cli *cli, char **argv,
+                                 rb_err *err)
 {
     RB_AUTO(rb_pushes_clear) rb_pushes pushes = {0};
-    RB_TRY(read_pushes(&pushes, call, remote != NULL, err));
-    enum rb_code code = remote ? rb_guard_push(out, call->guard, remote, &pushes, err)
-                               : rb_guard_receive(out, call->guard, &pushes, err);
-    if (code != RB_OK && code != RB_FOUND)
-        return code;
-    return both(code, remote ? rb_ledger_guard_push(out, call->repo, remote, &pushes, err)
-                             : rb_ledger_guard_receive(out, call->repo, &pushes, err));
+    RB_TRY(read_pushes(&pushes, cli, true, err));
+    return rb_guard_push(out, guard, argv[0], &pushes, err);
 }
 
-static enum rb_code run_pre_push(rb_refusals *out, const struct call *call, rb_err *err)
+static enum rb_code run_pre_receive(rb_refusals *out, rb_guard *guard, rb_cli *cli, char **argv,
+                                    rb_err *err)
 {
-    return run_push(out, call, call->argv[0], err);
-}
-
-static enum rb_code run_pre_receive(rb_refusals *out, const struct call *call, rb_err *err)
-{
-    return run_push(out, call, NULL, err);
+    (void)argv;
+    RB_AUTO(rb_pushes_clear) rb_pushes pushes = {0};
+    RB_TRY(read_pushes(&pushes, cli, false, err));
+    return rb_guard_receive(out, guard, &pushes, err);
 }
 
 /* Runs post-receive, which can only warn: the refs are updated already. */
-static enum rb_code run_post_receive(rb_refusals *out, const struct call *call, rb_err *err)
+static enum rb_code run_post_receive(rb_refusals *out, rb_guard *guard, rb_cli *cli, char **argv,
+                                     rb_err *err)
 {
+    (void)argv;
     RB_AUTO(rb_pushes_clear) rb_pushes pushes = {0};
-    RB_TRY(read_pushes(&pushes, call, false, err));
-    return rb_ledger_receipt(out, call->repo, &pushes, err);
+    RB_TRY(read_pushes(&pushes, cli, false, err));
+    return rb_guard_receipts(out, guard, &pushes, err);
 }
 
 /* Runs reference-transaction. git can be stopped only in the state "prepared". */
-static enum rb_code run_transaction(rb_refusals *out, const struct call *call, rb_err *err)
+static enum rb_code run_transaction(rb_refusals *out, rb_guard *guard, rb_cli *cli, char **argv,
+                                    rb_err *err)
 {
-    if (strcmp(call->argv[0], "prepared") != 0)
+    (void)cli;
+    if (strcmp(argv[0], "prepared") != 0)
         return RB_OK;
     RB_AUTO(rb_buf_clear) rb_buf input = {0};
     RB_TRY(read_input(&input, err));
-    const char *lines = rb_buf_str(&input);
-    enum rb_code code = rb_guard_transaction(out, call->guard, lines, input.len, err);
-    if (code != RB_OK && code != RB_FOUND)
-        return code;
-    return both(code, rb_ledger_guard_transaction(out, call->repo, lines, input.len, err));
+    return rb_guard_transaction(out, guard, rb_buf_str(&input), input.len, err);
 }
 
-static enum rb_code run_commit_msg(rb_refusals *out, const struct call *call, rb_err *err)
+static enum rb_code run_commit_msg(rb_refusals *out, rb_guard *guard, rb_cli *cli, char **argv,
+                                   rb_err *err)
 {
-    return rb_guard_commit(out, call->guard, call->argv[0], err);
+    (void)cli;
+    return rb_guard_commit(out, guard, argv[0], err);
 }
 
 static const struct hook {
     const char *name;
     const char *args;
     int min_args;
-    enum rb_code (*run)(rb_refusals *out, const struct call *call, rb_err *err);
+    enum rb_code (*run)(rb_refusals *out, rb_guard *guard, rb_cli *cli, char **argv, rb_err *err);
 } hooks[] = {{"pre-push", "REMOTE [URL]", 1, run_pre_push},
              {"reference-transaction", "STATE", 1, run_transaction},
              {"commit-msg", "FILE", 1, run_commit_msg},
@@ -146,12 +126,9 @@ static enum rb_code run(rb_cli *cli, rb_options *o, rb_err *err)
     if (o->argc - 1 < hook->min_args)
         return rb_fail(err, RB_ERROR, "hook %s needs %s, as git gives it", hook->name, hook->args);
     RB_TRY(rb_session_repo(&cli->session, err));
-    rb_repo *repo = cli->session.repo;
-    RB_AUTO(rb_guard_freep) rb_guard *guard = rb_guard_new(repo, cli->session.config);
+    RB_AUTO(rb_guard_freep) rb_guard *guard = rb_guard_new(&cli->session);
     rb_refusals refusals = {0};
-    rb_guard_load_by(guard, rb_ledger_chain);
-    rb_guard_ask_ledger(guard, rb_ledger_gave_up);
-    enum rb_code code = hook->run(&refusals, &(struct call){cli, repo, guard, o->argv + 1}, err);
+    enum rb_code code = hook->run(&refusals, guard, cli, o->argv + 1, err);
     print(&refusals, true);
     if (print(&refusals, false) > 0) {
         err->message[0] = '\0';

@@ -51,7 +51,6 @@ void rb_guard_free(rb_guard *guard)
         return;
     rb_verifier_free(guard->verifier);
     rb_chain_free(guard->chain);
-    rb_signers_free(guard->signers);
     rb_config_free(guard->settings);
     free(guard->settings_fault);
     free(guard);
@@ -80,8 +79,8 @@ enum rb_code rb_guard_settings(const rb_config **out, rb_guard *guard, rb_err *e
     if (!guard->settings_read) {
         const char *top = rb_repo_workdir(guard->repo);
         RB_AUTO(rb_free_str) char *found = top ? rb_path_join(top, RB_CONFIG_FILE) : NULL;
-        if (guard->config)
-            RB_TRY(rb_config_read(&guard->settings, guard->config, err));
+        if (guard->session->config)
+            RB_TRY(rb_config_read(&guard->settings, guard->session->config, err));
         else if (found && rb_file_exists(found))
             RB_TRY(rb_config_read(&guard->settings, found, err));
         else
@@ -92,47 +91,21 @@ enum rb_code rb_guard_settings(const rb_config **out, rb_guard *guard, rb_err *e
     return RB_OK;
 }
 
-enum rb_code rb_guard_signers(const rb_signers **out, rb_guard *guard, rb_err *err)
-{
-    if (!guard->signers)
-        RB_TRY(rb_signers_load(&guard->signers, guard->repo, err));
-    *out = guard->signers;
-    return RB_OK;
-}
-
-static enum rb_code load_chain(rb_chain **out, rb_repo *repo, const rb_signers *signers,
-                               const rb_pushes *pushed, rb_err *err)
-{
-    const rb_chain_more more = {.pushed = pushed};
-    return rb_chain_load(out, repo, signers, &more, err);
-}
-
-void rb_guard_ask_ledger(rb_guard *guard, rb_guard_given_up *given_up)
-{
-    guard->given_up = given_up;
-}
-
-void rb_guard_load_by(rb_guard *guard, rb_guard_loader *loader)
-{
-    guard->loader = loader;
-}
-
 enum rb_code rb_guard_chain(const rb_chain **out, rb_guard *guard, rb_err *err)
 {
-    const rb_signers *signers;
-    RB_TRY(rb_guard_signers(&signers, guard, err));
-    if (!guard->chain)
-        RB_TRY(guard->loader(&guard->chain, guard->repo, signers, guard->received, err));
+    if (!guard->chain) {
+        RB_TRY(rb_session_ledger(guard->session, err));
+        RB_TRY(rb_history_load(&guard->chain, guard->session->policy, guard->received, 0, err));
+    }
     *out = guard->chain;
     return RB_OK;
 }
 
-rb_guard *rb_guard_new(rb_repo *repo, const char *config)
+rb_guard *rb_guard_new(rb_session *session)
 {
     rb_guard *guard = rb_calloc(1, sizeof *guard);
-    guard->repo = repo;
-    guard->config = config;
-    guard->loader = load_chain;
+    guard->session = session;
+    guard->repo = session->repo;
     return guard;
 }
 
@@ -152,9 +125,8 @@ enum rb_code rb_guard_carries(bool *out, rb_tag **tag, rb_guard *guard, const rb
 enum rb_code rb_guard_verify(rb_problems *problems, rb_guard *guard, const rb_tag *tag, rb_err *err)
 {
     RB_AUTO(rb_release_freep) rb_release *release = NULL;
-    const rb_signers *signers;
-    RB_TRY(rb_guard_signers(&signers, guard, err));
-    RB_TRY(rb_release_open_tag(&release, guard->repo, signers, tag, problems, err));
+    RB_TRY(rb_session_signers(guard->session, err));
+    RB_TRY(rb_release_open_tag(&release, guard->repo, guard->session->signers, tag, problems, err));
     if (!guard->verifier)
         guard->verifier = rb_verifier_new(guard->repo, 0);
     return rb_verifier_check(problems, guard->verifier, release, err);

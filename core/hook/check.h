@@ -12,7 +12,7 @@
 #define RB_HOOK_CHECK_H
 
 #include "git/pushes.h"
-#include "release/chain.h"
+#include "session/session.h"
 
 typedef struct rb_refusal {
     char *what;    /* such as "tag v1.0.0" or "commit 0123456789" */
@@ -36,29 +36,11 @@ enum rb_code rb_refusals_result(const rb_refusals *refusals, size_t from, rb_err
 
 typedef struct rb_guard rb_guard;
 
-/* Creates a guard. config: a settings file; NULL: rbtool.json of the work tree, or else of HEAD.
- * Borrows both arguments. */
-rb_guard *rb_guard_new(rb_repo *repo, const char *config);
+/* Creates a guard for a session whose repository is open; borrows it. Settings come from the
+ * session's `config`, or else from rbtool.json of the work tree, or else from HEAD. */
+rb_guard *rb_guard_new(rb_session *session);
 void rb_guard_free(rb_guard *guard);
 RB_DEFINE_AUTO(rb_guard, rb_guard_free)
-
-/*
- * Loads the chain instead of rb_chain_load(), for callers that use a ledger. pushed: tags that a
- * push creates, or NULL.
- */
-typedef enum rb_code rb_guard_loader(rb_chain **out, rb_repo *repo, const rb_signers *signers,
-                                     const rb_pushes *pushed, rb_err *err);
-void rb_guard_load_by(rb_guard *guard, rb_guard_loader *loader);
-
-/*
- * Sets *out if the ledger gives up a release whose tag would be deleted. If not, *next (owned) is
- * what the user can do first, or NULL if the release must stay.
- */
-typedef enum rb_code rb_guard_given_up(bool *out, char **next, rb_repo *repo,
-                                       const rb_signers *signers, const char *tag,
-                                       const char *object, rb_err *err);
-/* Sets the function that decides which releases may be deleted. Without one, none may. */
-void rb_guard_ask_ledger(rb_guard *guard, rb_guard_given_up *given_up);
 
 /*
  * pre-push: refuses a release tag that does not verify, that is another object on the remote, or
@@ -86,6 +68,17 @@ enum rb_code rb_guard_receive(rb_refusals *out, rb_guard *guard, const rb_pushes
  */
 enum rb_code rb_guard_transaction(rb_refusals *out, rb_guard *guard, const char *lines, size_t len,
                                   rb_err *err);
+
+/*
+ * post-receive: writes an entry of kind release, as witness, about every release that the push
+ * created, signed with this repository's own key if it has one. Releases that do not verify are
+ * skipped, with a warning in out.
+ *
+ * Does not begin a ledger: until one is pushed, the records wait in COMMON_DIR/rbtool/receipts.
+ * Their entries will have the times of the pushes.
+ */
+enum rb_code rb_guard_receipts(rb_refusals *out, rb_guard *guard, const rb_pushes *pushes,
+                               rb_err *err);
 
 /*
  * commit-msg: refuses a commit whose staged files touch the migrations of rbtool.json's databases

@@ -330,7 +330,7 @@ static enum rb_code check_bytes(const rb_guard_search *search, rb_err *err)
                    SCRIPTS_LIMIT);
 }
 
-/* False for the ledger. Its commits are checked by rb_ledger_guard_receive(); walking them as code
+/* False for the ledger. Its commits are checked by rb_guard_push_ledger(); walking them as code
  * would read every entry, however large. */
 static bool is_code(const rb_pushed *pushed)
 {

@@ -3,7 +3,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "git/refs.h"
 #include "hook/check_internal.h"
 
 #define TAGS_LIMIT ((size_t)64 << 20) /* bytes of all tag objects of one push */
@@ -266,8 +265,8 @@ static enum rb_code check_tag(rb_refusals *out, struct tags *tags, const rb_push
     return RB_OK;
 }
 
-enum rb_code rb_guard_push_tags(rb_refusals *out, rb_guard *guard, const rb_pushes *pushes,
-                                rb_err *err)
+static enum rb_code check_tags(rb_refusals *out, rb_guard *guard, const rb_pushes *pushes,
+                               rb_err *err)
 {
     struct tags tags = {.guard = guard};
     enum rb_code code = RB_OK;
@@ -290,8 +289,9 @@ static enum rb_code check_all(rb_refusals *out, rb_guard *guard, const char *rem
                               const rb_pushes *pushes, rb_err *err)
 {
     size_t before = out->n;
-    RB_TRY(rb_guard_push_tags(out, guard, pushes, err));
+    RB_TRY(check_tags(out, guard, pushes, err));
     RB_TRY(rb_guard_push_migrations(out, guard, remote, pushes, err));
+    RB_TRY(rb_guard_push_ledger(out, guard, remote, pushes, err));
     return rb_refusals_result(out, before, err);
 }
 

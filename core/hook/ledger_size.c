@@ -1,7 +1,7 @@
 /* Measures what is pushed to the ledger before it is read, for pre-receive. */
 #include <stdlib.h>
 
-#include "hook/ledger_internal.h"
+#include "hook/check_internal.h"
 #include "ledger/entry_verify.h"
 
 #define ENTRIES_KEY "rbtool.ledgerpushentries"

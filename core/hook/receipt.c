@@ -11,8 +11,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
-#include "git/refs.h"
-#include "hook/ledger.h"
+#include "hook/check_internal.h"
 #include "ledger/identity.h"
 #include "ledger/release_entry.h"
 
@@ -20,15 +19,13 @@
 
 struct receipts {
     rb_refusals *out;
-    rb_repo *repo;
-    rb_signers *signers;
+    rb_session *session;
     char *path; /* path of the file of waiting receipts */
     bool waits; /* the repository has no ledger yet, so receipts wait */
 };
 
 static void receipts_clear(struct receipts *w)
 {
-    rb_signers_free(w->signers);
     free(w->path);
 }
 
@@ -70,13 +67,14 @@ static enum rb_code witness(struct receipts *w, const rb_tag *tag, int64_t at, r
     RB_AUTO(rb_release_freep) rb_release *release = NULL;
     RB_AUTO(rb_problems_clear) rb_problems problems = {0};
     rb_oid id;
-    if (!w->signers)
-        RB_TRY(rb_signers_load(&w->signers, w->repo, err));
-    enum rb_code code = rb_release_open_tag(&release, w->repo, w->signers, tag, &problems, err);
+    rb_repo *repo = w->session->repo;
+    RB_TRY(rb_session_signers(w->session, err));
+    enum rb_code code =
+        rb_release_open_tag(&release, repo, w->session->signers, tag, &problems, err);
     if (code == RB_OK)
-        return w->waits ? wait_for_ledger(w, tag, err)
-                        : rb_ledger_see(&id, w->repo, release, &(rb_seen){.witness = true}, NULL,
-                                        at, err);
+        return w->waits
+                   ? wait_for_ledger(w, tag, err)
+                   : rb_ledger_see(&id, repo, release, &(rb_seen){.witness = true}, NULL, at, err);
     if (code != RB_FOUND)
         return code;
     rb_refusals_add(w->out, rb_format("tag %s", tag->name),
@@ -98,7 +96,7 @@ static enum rb_code write_line(struct receipts *w, const char *line, rb_err *err
     RB_AUTO(rb_tag_freep) rb_tag *tag = NULL;
     if (sscanf(line, "%" SCNd64 " %40[0-9a-f] %n", &at, hex, &name) != 2 || name == 0 || at <= 0 ||
         !rb_oid_parse(&object, hex) ||
-        rb_tag_read_object(&tag, w->repo, &object, line + name, RB_IGNORED) != RB_OK)
+        rb_tag_read_object(&tag, w->session->repo, &object, line + name, RB_IGNORED) != RB_OK)
         return RB_OK;
     return witness(w, tag, at, err);
 }
@@ -128,25 +126,24 @@ static enum rb_code write_waiting(struct receipts *w, rb_err *err)
 static enum rb_code pin(struct receipts *w, rb_err *err)
 {
     const char *pinned;
-    RB_AUTO(rb_ledger_freep) rb_ledger *ledger = NULL;
-    RB_TRY(rb_ledger_pinned(&pinned, w->repo, err));
+    RB_TRY(rb_ledger_pinned(&pinned, w->session->repo, err));
     if (pinned)
         return RB_OK;
-    if (!w->signers)
-        RB_TRY(rb_signers_load(&w->signers, w->repo, err));
-    RB_TRY(rb_ledger_load(&ledger, w->repo, w->signers, NULL, 0, err));
-    if (ledger->ids.n > 0)
-        rb_ledger_pin(w->repo, ledger->ids.items[0]);
+    RB_TRY(rb_session_ledger(w->session, err));
+    const rb_strs *ids = &w->session->ledger->ids;
+    if (ids->n > 0)
+        rb_ledger_pin(w->session->repo, ids->items[0]);
     return RB_OK;
 }
 
-enum rb_code rb_ledger_receipt(rb_refusals *out, rb_repo *repo, const rb_pushes *pushes,
+enum rb_code rb_guard_receipts(rb_refusals *out, rb_guard *guard, const rb_pushes *pushes,
                                rb_err *err)
 {
+    rb_repo *repo = guard->repo;
     rb_ref ledger;
     RB_AUTO(receipts_clear)
     struct receipts w = {.out = out,
-                         .repo = repo,
+                         .session = guard->session,
                          .path = rb_path_join(rb_repo_common_dir(repo), "rbtool/receipts")};
     RB_TRY(rb_ref_read(&ledger, repo, RB_LEDGER_REF, err));
     w.waits = !ledger.exists;

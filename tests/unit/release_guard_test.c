@@ -5,30 +5,31 @@
 #include "release/manifest.h"
 #include "release_lab.h"
 
-static rb_repo *repo;
+static rb_session session;
 
 static int open_shop(void **state)
 {
     rb_err err = {0};
     if (lab_open(state) != 0)
         return -1;
+    session = (rb_session){.dir = "shop", .config = "shop/rbtool.json"};
     sh_do("git init -q shop; cd shop; mkdir migrations; echo 1 >migrations/1_a.up.sql;"
           "echo '{\"app\":{\"name\":\"shop\",\"version\":{\"file\":\"VERSION\"}},\"databases\":"
           "{\"main\":{\"engine\":\"sqlite\",\"migrations\":\"migrations\"}}}' >rbtool.json;"
           "echo 1 >VERSION; git add -A; git commit -qm 1; git tag -a -m x note;"
           "printf 'v1\\n\\n" RB_MANIFEST_BEGIN "\\n{}\\n' | git tag -a -F - v1");
-    return rb_repo_open(&repo, "shop", &err) == RB_OK ? 0 : -1;
+    return rb_session_repo(&session, &err) == RB_OK ? 0 : -1;
 }
 
 static int close_shop(void **state)
 {
-    rb_repo_close(repo);
+    rb_session_close(&session);
     return lab_close(state);
 }
 
 static enum rb_code judge_message(const char *message)
 {
-    RB_AUTO(rb_guard_freep) rb_guard *guard = rb_guard_new(repo, "shop/rbtool.json");
+    RB_AUTO(rb_guard_freep) rb_guard *guard = rb_guard_new(&session);
     rb_refusals refusals = {0};
     rb_err err = {0};
     FILE *file = fopen("shop/message", "w");
@@ -62,29 +63,11 @@ static void test_trailers(void **state)
     sh_do("cd shop; git reset -q --hard");
 }
 
-static bool given_up;
-static const char *said_next;
-
-static enum rb_code ask(bool *out, char **next, rb_repo *asked, const rb_signers *signers,
-                        const char *tag, const char *object, rb_err *err)
-{
-    (void)signers;
-    (void)err;
-    assert_ptr_equal(asked, repo);
-    assert_string_equal(tag, "v1");
-    assert_int_equal(strlen(object), 40);
-    *out = given_up;
-    *next = said_next ? rb_strdup(said_next) : NULL;
-    return RB_OK;
-}
-
 /* The first refusal's texts in *said ("" for none). */
-static enum rb_code judge_lines(char **said, rb_guard_given_up *asked, const char *lines,
-                                rb_err *err)
+static enum rb_code judge_lines(char **said, const char *lines, rb_err *err)
 {
-    RB_AUTO(rb_guard_freep) rb_guard *guard = rb_guard_new(repo, "shop/rbtool.json");
+    RB_AUTO(rb_guard_freep) rb_guard *guard = rb_guard_new(&session);
     rb_refusals refusals = {0};
-    rb_guard_ask_ledger(guard, asked);
     enum rb_code code = rb_guard_transaction(&refusals, guard, lines, strlen(lines), err);
     *said = refusals.n > 0 ? rb_format("%s %s; %s", refusals.items[0].what,
                                        refusals.items[0].message, refusals.items[0].hint)
@@ -95,11 +78,11 @@ static enum rb_code judge_lines(char **said, rb_guard_given_up *asked, const cha
 
 #define ZERO "0000000000000000000000000000000000000000"
 
-static void expect(rb_guard_given_up *asked, const char *lines, enum rb_code code, const char *text)
+static void expect(const char *lines, enum rb_code code, const char *text)
 {
     RB_AUTO(rb_free_str) char *said = NULL;
     rb_err err = {0};
-    assert_int_equal(judge_lines(&said, asked, lines, &err), code);
+    assert_int_equal(judge_lines(&said, lines, &err), code);
     if (!strstr(code == RB_ERROR ? rb_err_line(&err) : said, text))
         fail_msg("\"%s\" is not in \"%s\" or \"%s\"", text, said, rb_err_line(&err));
 }
@@ -116,21 +99,15 @@ static void test_transaction(void **state)
     RB_AUTO(rb_free_str) char *creates = rb_format(ZERO " %s refs/tags/v2", v1);
     RB_AUTO(rb_free_str)
     char *plain = rb_format("%s " ZERO " refs/tags/note\n" ZERO " %s refs/heads/x\n", note, head);
-    expect(NULL, "", RB_OK, "");
-    expect(NULL, "nonsense\n", RB_ERROR, "is not OLD NEW REF");
-    expect(NULL, "x y refs/tags/v1\n", RB_ERROR, "has no object ids for refs/tags/v1");
-    expect(NULL, ZERO " ref:refs/tags/v1 refs/tags/latest\n", RB_OK, "");
-    expect(NULL, plain, RB_OK, "");
-    expect(NULL, same, RB_OK, "");
-    expect(NULL, moves, RB_FOUND, "tag v1 is a release and would be moved; make the next release");
-    expect(NULL, creates, RB_FOUND, "tag v2 carries a manifest and does not verify");
-    /* A deletion is for the ledger to allow. */
-    expect(NULL, deletes, RB_FOUND, "tag v1 is a release and would be deleted; keep it");
-    said_next = "give it up first";
-    expect(ask, deletes, RB_FOUND, "would be deleted; give it up first");
-    given_up = true;
-    said_next = NULL;
-    expect(ask, deletes, RB_OK, "");
+    expect("", RB_OK, "");
+    expect("nonsense\n", RB_ERROR, "is not OLD NEW REF");
+    expect("x y refs/tags/v1\n", RB_ERROR, "has no object ids for refs/tags/v1");
+    expect(ZERO " ref:refs/tags/v1 refs/tags/latest\n", RB_OK, "");
+    expect(plain, RB_OK, "");
+    expect(same, RB_OK, "");
+    expect(moves, RB_FOUND, "tag v1 is a release and would be moved; make the next release");
+    expect(creates, RB_FOUND, "tag v2 carries a manifest and does not verify");
+    expect(deletes, RB_FOUND, "tag v1 is a release and would be deleted; give it up first");
 }
 
 /* Of what is pushed: releases v1.0.0 (migrations 1 and 2), v1.1.0 (and 3, without a down) and
@@ -171,23 +148,23 @@ static int close_pushing(void **state)
     return lab_close(state);
 }
 
-static bool newest_is_bad; /* v1.2.0 */
-
-static char *ask_bad(const void *context, const char *tag, const char *object)
+/* Whether the ledger says that v1.2.0 is bad. */
+static void set_newest_bad(bool bad)
 {
-    (void)context;
-    (void)object;
-    return newest_is_bad && strcmp(tag, "v1.2.0") == 0 ? rb_strdup("slow") : NULL;
-}
-
-static enum rb_code load_marked(rb_chain **out, rb_repo *of, const rb_signers *signers,
-                                const rb_pushes *pushed, rb_err *err)
-{
-    const rb_chain_more more = {.pushed = pushed};
-    enum rb_code code = rb_chain_load(out, of, signers, &more, err);
-    if (code == RB_OK)
-        rb_chain_mark_bad(*out, ask_bad, NULL);
-    return code;
+    rb_err err = {0};
+    rb_oid id;
+    RB_AUTO(rb_free_str) char *object = sh("git -C push rev-parse v1.2.0");
+    RB_AUTO(rb_json_freep)
+    json_t *detail =
+        json_pack("{s:s,s:s,s:n}", "verdict", bad ? "bad" : "good", "why", "slow", "transition");
+    const rb_draft draft = {.kind = RB_ENTRY_VERDICT,
+                            .begins = true,
+                            .app = "shop",
+                            .tag = "v1.2.0",
+                            .object = object,
+                            .title = bad ? "bad" : "good",
+                            .detail = detail};
+    assert_ok(rb_ledger_append(&id, pushing.repo, &draft, &err));
 }
 
 enum side { SENT, RECEIVED };
@@ -196,13 +173,14 @@ enum side { SENT, RECEIVED };
 static enum rb_code judge_push(char **said, enum side side, const char *ref, const char *new,
                                const char *old, rb_err *err)
 {
-    RB_AUTO(rb_guard_freep) rb_guard *guard = rb_guard_new(pushing.repo, NULL);
+    RB_AUTO(rb_session_close) rb_session own = {.dir = "push"};
+    assert_int_equal(rb_session_repo(&own, err), RB_OK);
+    RB_AUTO(rb_guard_freep) rb_guard *guard = rb_guard_new(&own);
     RB_AUTO(rb_free_str)
     char *line = side == SENT ? rb_format("%s %s %s %s\n", ref, new, ref, old)
                               : rb_format("%s %s %s\n", old, new, ref);
     rb_pushes pushes = {0};
     rb_refusals refusals = {0};
-    rb_guard_load_by(guard, load_marked);
     enum rb_code code =
         rb_pushes_read(&pushes, pushing.repo, side == SENT, line, strlen(line), err);
     assert_int_equal(code, RB_OK);
@@ -323,6 +301,7 @@ static const change changes[] = {
 static void test_push_of_migrations(void **state)
 {
     (void)state;
+    bool bad = false;
     for (size_t i = 0; i < sizeof changes / sizeof *changes; i++) {
         const change *c = &changes[i];
         RB_AUTO(rb_free_str) char *old = sh("git -C push rev-parse %s^{commit}", c->from);
@@ -332,10 +311,13 @@ static void test_push_of_migrations(void **state)
         RB_AUTO(rb_free_str)
         char *new = sh("cd push; git add -A; git commit -q --allow-empty -m change;"
                        "git rev-parse HEAD");
-        newest_is_bad = c->bad;
+        if (c->bad != bad)
+            set_newest_bad(c->bad);
+        bad = c->bad;
         expect_push(c->what, "refs/heads/main", new, old, c->text);
     }
-    newest_is_bad = false;
+    if (bad)
+        set_newest_bad(false);
     sh_do("cd push; git checkout -q -f main; git clean -qfd");
 }
 
