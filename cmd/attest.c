@@ -14,8 +14,7 @@
 #include "base/text.h"
 #include "commands.h"
 #include "environment/state.h"
-#include "ledger/evidence.h"
-#include "ledger/unapproved.h"
+#include "ledger/judge.h"
 #include "release_status.h"
 #include "ui.h"
 
@@ -145,15 +144,6 @@ static void add_ledger(rb_summary *out, char ids[2][RB_OID_HEX], rb_cli *cli)
     }
 }
 
-static void add_approvals(json_t *rules, const char *environment, const rb_entry *transition,
-                          int needed, int given, const rb_entry *excuse)
-{
-    RB_AUTO(rb_free_str) char *want = rb_format("%d approval%s", needed, needed == 1 ? "" : "s");
-    RB_AUTO(rb_free_str) char *have = rb_format("%d", given);
-    json_array_append_new(rules, rb_evidence_item("approvals", environment, transition, want, have,
-                                                  given >= needed || excuse, excuse));
-}
-
 /* Lists the reasons why the summary is FAILED. */
 static void say_why(rb_strs *out, const rb_summary *summary, rb_cli *cli, const rb_problems *chain,
                     const rb_problems *content)
@@ -183,40 +173,40 @@ static void say_why(rb_strs *out, const rb_summary *summary, rb_cli *cli, const 
                                           rule));
 }
 
+/* Judges a deploy that starts now: the approvals that it has, and the age of its evidence. */
+static void judge_deploy(json_t *rules, const rb_policy *policy, const rb_release *release,
+                         const char *env, int64_t now)
+{
+    RB_AUTO(rb_approvals_clear) rb_approvals given = {0};
+    RB_AUTO(rb_judgement_clear) rb_judgement found;
+    rb_approvals_count(&given, policy, release, env, "deploy");
+    if (given.needed > 0)
+        json_array_append_new(rules,
+                              rb_judged_json(&(rb_judged){.rule = "approvals",
+                                                          .environment = env,
+                                                          .needed = given.needed,
+                                                          .found = given.given,
+                                                          .met = given.given >= given.needed}));
+    rb_judge_deploy(&found, policy, env, rb_judge_live(policy, env), now);
+    for (size_t i = 0; i < found.n; i++)
+        json_array_append_new(rules, rb_judged_json(&found.items[i]));
+}
+
 /* Judges each transition to the release by the policy's rules. If no transition reached the
  * environment that --env names, judges a deploy to it now. */
 static json_t *judge_rules(rb_cli *cli, const rb_release *release, const char *object,
                            const char *env, int64_t now)
 {
-    rb_unapproved *approvals;
-    size_t n;
     json_t *rules = json_array();
-    const rb_ledger *ledger = cli->session.ledger;
     const rb_policy *policy = cli->session.policy;
-    rb_approvals_judge(&approvals, &n, policy);
-    for (size_t i = 0; i < n; i++) {
-        const rb_unapproved *a = &approvals[i];
-        if (rb_text_same(a->object, object) && (!env || rb_text_same(a->entry->environment, env)))
-            add_approvals(rules, a->entry->environment, a->entry, a->needed, a->given, a->excuse);
-    }
-    free(approvals);
-    bool reached = false;
-    for (size_t i = 0; i < ledger->n; i++) {
-        const rb_entry *entry = &ledger->items[i];
-        if (entry->kind != RB_ENTRY_TRANSITION || entry->trust > RB_ENTRY_UNSIGNED ||
-            !entry->environment || (env && !rb_text_same(entry->environment, env)) ||
-            !rb_text_same(rb_json_str(rb_entry_detail(entry), "toObject"), object))
-            continue;
-        rb_evidence_judge(rules, policy, entry->environment, entry, now);
-        reached = reached || rb_outcome_reached(rb_json_str(rb_entry_detail(entry), "outcome"));
-    }
-    if (!env || reached || !release)
-        return rules;
-    RB_AUTO(rb_approvals_clear) rb_approvals given = {0};
-    rb_approvals_count(&given, policy, release, env, "deploy");
-    if (given.needed > 0)
-        add_approvals(rules, env, NULL, given.needed, given.given, NULL);
-    rb_evidence_judge(rules, policy, env, NULL, now);
+    RB_AUTO(rb_judgement_clear) rb_judgement found;
+    rb_judge_transitions(&found, policy, false);
+    for (size_t i = 0; i < found.n; i++)
+        if (rb_text_same(found.items[i].object, object) &&
+            (!env || rb_text_same(found.items[i].environment, env)))
+            json_array_append_new(rules, rb_judged_json(&found.items[i]));
+    if (env && release && !rb_deployment_find(cli->session.ledger, object, env))
+        judge_deploy(rules, policy, release, env, now);
     return rules;
 }
 

@@ -18,14 +18,16 @@ static json_t *to_json(const rb_chain_item *item, rb_cli *cli)
     RB_AUTO(rb_free_str) char *why = NULL;
     const char *verdict = release ? rb_release_verdict(&why, cli, item->tag, item->object) : NULL;
     RB_AUTO(rb_free_str) char *date = release ? rb_status_iso(release->time) : NULL;
-    return rb_json_make(
-        "tag:t object:s version:s date:s signer:s verdict:s reason:s overrides:j unapproved:j "
-        "class:s here:b ok:b",
-        item->tag, *item->object ? item->object : NULL, release ? release->version : NULL, date,
-        release ? release->signer : NULL, verdict, why,
-        rb_release_overrides(cli, item->object, NULL),
-        rb_release_unapproved(cli, item->object, NULL), release ? release->class_ : NULL,
-        !item->lost, release && !rb_problems_any(&item->problems));
+    return rb_json_make("tag:t object:s version:s date:s signer:s verdict:s reason:s overrides:j "
+                        "unapproved:j broken:j "
+                        "class:s here:b ok:b",
+                        item->tag, *item->object ? item->object : NULL,
+                        release ? release->version : NULL, date, release ? release->signer : NULL,
+                        verdict, why, rb_release_overrides(cli, item->object, NULL),
+                        rb_release_broken(cli, item->object, NULL, true),
+                        rb_release_broken(cli, item->object, NULL, false),
+                        release ? release->class_ : NULL, !item->lost,
+                        release && !rb_problems_any(&item->problems));
 }
 
 /* Adds the reason why a release does not verify. The table shows it in place of the verdict. */
@@ -37,7 +39,7 @@ static void add_fault(json_t *row, const rb_chain_item *item)
     RB_AUTO(rb_free_str) char *bad = code ? rb_format("BAD (%s)", code) : NULL;
     rb_json_set(row, "fault:s", code && rb_chain_is_absent(item) ? "not here" : bad);
     if (code)
-        rb_json_set(row, "verdict:s overrides:0 unapproved:0", "");
+        rb_json_set(row, "verdict:s overrides:0 unapproved:0 broken:0", "");
 }
 
 static enum rb_code run(rb_cli *cli, rb_options *o, rb_err *err)
@@ -62,7 +64,8 @@ static enum rb_code run(rb_cli *cli, rb_options *o, rb_err *err)
         {"VERSION", "{version|-}"},
         {"DATE", "{date:minute|-}"},
         {"SIGNER", "{signer|-}"},
-        {"VERDICT", "{fault}{verdict|-}[ (OVERRIDE){overrides}][ (UNAPPROVED){unapproved}]"},
+        {"VERDICT", "{fault}{verdict|-}[ (OVERRIDE){overrides}][ (UNAPPROVED){unapproved}]"
+                    "[ (RULE BROKEN){broken}]"},
         {"CLASS", "{class|-}"},
     };
     rb_json_each (row, releases)

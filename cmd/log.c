@@ -6,7 +6,7 @@
 #include "base/shape.h"
 #include "base/text.h"
 #include "git/remote.h"
-#include "ledger/unapproved.h"
+#include "ledger/judge.h"
 #include "ledger_write.h"
 #include "release/manifest.h"
 #include "status.h"
@@ -86,49 +86,29 @@ static bool has_problem(const rb_entry *entry, const char *code)
     return find_problem(entry, code) != NULL;
 }
 
-/* Adds a problem to good entries that were written after the policy had revoked their key. Policies
- * are excluded, since loading them judges them. Merges are excluded: `sync` writes one when a clone
- * with that key receives the policy. */
-static void judge_keys(struct job *job)
-{
-    for (size_t i = 0; i < job->ledger->n; i++) {
-        rb_entry *entry = &job->ledger->items[i];
-        if (entry->trust != RB_ENTRY_GOOD || entry->kind == RB_ENTRY_POLICY ||
-            entry->kind == RB_ENTRY_MERGE || !rb_policy_revoked_key(job->policy, entry))
-            continue;
-        rb_problems_add(&entry->problems, "revoked", "", "a key that is not revoked",
-                        entry->fingerprint,
-                        "signed by %s with key %s, which the policy had revoked before, so that it "
-                        "does not count",
-                        entry->principal, entry->fingerprint);
-    }
-}
+/* Problems of entries that are well-formed and signed, with the words for them. */
+static const struct fault {
+    const char *code;
+    const char *mark;
+    const char *name;
+} faults[] = {{"approvals", "UNAPPROVED: ", "unapproved"},
+              {"rule", "RULE BROKEN: ", "rule broken"},
+              {"revoked", "REVOKED KEY: ", "revoked"},
+              {NULL, "", NULL}};
 
-/* Adds a problem to the entries of transitions that lacked approvals. */
-static void judge_transitions(struct job *job)
+/* Returns the first fault that the entry has, or the last item of the list. */
+static const struct fault *fault_of(const rb_entry *entry)
 {
-    rb_unapproved *items;
-    size_t n;
-    rb_unapproved_find(&items, &n, job->policy);
-    for (size_t i = 0; i < n; i++) {
-        const rb_unapproved *found = &items[i];
-        rb_entry *entry = &job->ledger->items[found->entry - job->ledger->items];
-        RB_AUTO(rb_free_str) char *needed = rb_format("%d", found->needed);
-        RB_AUTO(rb_free_str) char *given = rb_format("%d", found->given);
-        rb_problems_add(&entry->problems, "approvals", "", needed, given,
-                        "%s%s had %s of the %s approval%s that the policy asked for then in %s%s, "
-                        "and no override excuses it",
-                        found->scripts ? "--scripts-from: " : "", found->tag, given, needed,
-                        rb_text_s((size_t)found->needed), entry->environment,
-                        strcmp(found->kind, "revert") == 0 ? " for a revert to it" : "");
-    }
-    free(items);
+    const struct fault *fault = faults;
+    while (fault->code && !has_problem(entry, fault->code))
+        fault++;
+    return fault;
 }
 
 /* True if `log --verify` fails because of the entry. */
 static bool is_fault(const struct job *job, const rb_entry *entry)
 {
-    if (has_problem(entry, "approvals") || has_problem(entry, "revoked"))
+    if (fault_of(entry)->code)
         return true;
     if (entry->trust == RB_ENTRY_UNSIGNED)
         return rb_policy_wanted_signed(job->policy, entry);
@@ -242,10 +222,7 @@ static char *words_of(const rb_entry *entry)
     size_t len = strlen(text);
     RB_AUTO(rb_free_str) char *cut = rb_strndup(text, len < SHOWN ? len : SHOWN);
     return rb_format("%s%s%s",
-                     entry->kind == RB_ENTRY_OVERRIDE  ? "PAST THE RULES: "
-                     : has_problem(entry, "approvals") ? "UNAPPROVED: "
-                     : has_problem(entry, "revoked")   ? "REVOKED KEY: "
-                                                       : "",
+                     entry->kind == RB_ENTRY_OVERRIDE ? "PAST THE RULES: " : fault_of(entry)->mark,
                      cut, len > SHOWN ? "..." : "");
 }
 
@@ -285,12 +262,13 @@ static void print_table(const struct job *job)
     free(colors);
 }
 
-/* Returns one word for what is wrong with an entry. */
+/* Returns a name for what is wrong with an entry. */
 static const char *fault_name(const rb_entry *entry, const rb_problem *problem)
 {
-    if (strcmp(problem->code, "approvals") == 0)
-        return "unapproved";
-    return strcmp(problem->code, "revoked") == 0 ? "revoked" : rb_entry_trust_name(entry->trust);
+    const struct fault *fault = faults;
+    while (fault->code && strcmp(fault->code, problem->code) != 0)
+        fault++;
+    return fault->code ? fault->name : rb_entry_trust_name(entry->trust);
 }
 
 static void print_problems(const struct job *job)
@@ -312,6 +290,7 @@ struct counts {
     size_t unreadable;
     size_t missing;
     size_t unapproved;
+    size_t broken; /* transitions that broke another rule */
     size_t by_revoked_key;
     size_t refused; /* policies that are not in force */
     size_t faults;
@@ -326,6 +305,7 @@ static struct counts count(const struct job *job)
         counts.unreadable += has_problem(entry, RB_ENTRY_UNREADABLE);
         counts.missing += has_problem(entry, "missing");
         counts.unapproved += has_problem(entry, "approvals");
+        counts.broken += has_problem(entry, "rule");
         counts.by_revoked_key += has_problem(entry, "revoked");
         counts.faults += has_problem(entry, "missing") || is_fault(job, entry);
     }
@@ -388,6 +368,9 @@ static char *summary_of(const struct job *job, const struct counts *counts)
     if (counts->unapproved > 0)
         rb_buf_printf(&out, "; %zu transition%s lacked approvals", counts->unapproved,
                       rb_text_s(counts->unapproved));
+    if (counts->broken > 0)
+        rb_buf_printf(&out, "; %zu transition%s broke another rule of the policy", counts->broken,
+                      rb_text_s(counts->broken));
     if (counts->by_revoked_key > 0)
         rb_buf_printf(&out, "; %zu signed with a revoked key", counts->by_revoked_key);
     if (counts->missing > 0)
@@ -473,9 +456,8 @@ static enum rb_code run(rb_cli *cli, rb_options *o, rb_err *err)
         return whole == RB_OK ? print_tip(&job, err) : whole;
     rb_err cannot = *err;
     RB_TRY(rb_policy_load(&job.policy, &job.claims, job.ledger, err));
-    if (whole == RB_OK) /* approvals may be among entries that cannot be read */
-        judge_transitions(&job);
-    judge_keys(&job);
+    /* Approvals may be among entries that cannot be read. */
+    rb_judge_mark(job.ledger, job.policy, whole == RB_OK);
     if (job.ledger->n == 0)
         rb_ui_note(cli, "there is no ledger here yet; `rbtool sync --fetch` fetches the remote's");
     choose(&job);

@@ -97,18 +97,8 @@ static enum rb_code find_subject(subject *out, rb_cli *cli, const char *id, rb_e
 /* Reads YYYY-MM-DD as midnight UTC, in seconds. */
 static enum rb_code read_date(int64_t *out, const char *date, rb_err *err)
 {
-    struct tm tm = {0};
-    int end = 0;
-    if (date && strlen(date) == strlen("YYYY-MM-DD") &&
-        sscanf(date, "%4d-%2d-%2d%n", &tm.tm_year, &tm.tm_mon, &tm.tm_mday, &end) == 3 &&
-        date[end] == '\0') {
-        const struct tm asked = tm;
-        tm.tm_year -= 1900;
-        tm.tm_mon--;
-        *out = (int64_t)timegm(&tm);
-        if (tm.tm_mday == asked.tm_mday && tm.tm_mon == asked.tm_mon - 1 && *out > 0)
-            return RB_OK;
-    }
+    if (date && strlen(date) == strlen("YYYY-MM-DD") && rb_text_day(out, date) && *out > 0)
+        return RB_OK;
     return rb_fail(err, RB_ERROR, "--due %s: the date is not of the form YYYY-MM-DD",
                    date ? date : "is missing");
 }

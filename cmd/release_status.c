@@ -6,7 +6,7 @@
 #include "base/template.h"
 #include "base/text.h"
 #include "env_session.h"
-#include "ledger/unapproved.h"
+#include "ledger/judge.h"
 #include "ledger_write.h"
 #include "ui.h"
 
@@ -16,8 +16,7 @@ struct rb_release_facts {
     rb_journals journals;
     const rb_entry **overrides; /* newest first */
     size_t override_count;
-    rb_unapproved *unapproved; /* oldest first */
-    size_t unapproved_count;
+    rb_judgement broken; /* rules that transitions broke */
 };
 
 void rb_release_facts_free(rb_cli *cli)
@@ -26,7 +25,7 @@ void rb_release_facts_free(rb_cli *cli)
         return;
     rb_journals_clear(&cli->facts->journals);
     free(cli->facts->overrides);
-    free(cli->facts->unapproved);
+    rb_judgement_clear(&cli->facts->broken);
     free(cli->facts);
     cli->facts = NULL;
 }
@@ -53,7 +52,7 @@ static const rb_release_facts *facts_of(rb_cli *cli)
     rb_release_facts *facts = cli->facts = rb_calloc(1, sizeof *cli->facts);
     facts->reading = s->ledger_reading;
     find_overrides(facts, s->ledger);
-    rb_unapproved_find(&facts->unapproved, &facts->unapproved_count, s->policy);
+    rb_judge_transitions(&facts->broken, s->policy, true);
     if (rb_env_session_names(&names, &roots, cli, RB_IGNORED) == RB_OK)
         rb_journals_read(&facts->journals, s->ledger, &roots);
     return facts;
@@ -92,23 +91,29 @@ json_t *rb_release_overrides(rb_cli *cli, const char *object, const char *enviro
     return list;
 }
 
-json_t *rb_release_unapproved(rb_cli *cli, const char *object, const char *environment)
+json_t *rb_release_broken(rb_cli *cli, const char *object, const char *environment, bool approvals)
 {
     json_t *list = json_array();
-    const rb_release_facts *facts = facts_of(cli);
-    for (size_t i = facts->unapproved_count; i > 0; i--) {
-        const rb_unapproved *found = &facts->unapproved[i - 1];
+    const rb_judgement *broken = &facts_of(cli)->broken;
+    for (size_t i = broken->n; i > 0; i--) {
+        const rb_judged *found = &broken->items[i - 1];
         const rb_entry *entry = found->entry;
         if (!rb_text_same(found->object, object) ||
-            (environment && !rb_text_same(entry->environment, environment)))
+            (environment && !rb_text_same(entry->environment, environment)) ||
+            rb_text_same(found->rule, "approvals") != approvals)
             continue;
         const char *by = entry->principal ? entry->principal : entry->committer;
-        json_array_append_new(
-            list, rb_json_make("kind:s environment:s needed:i given:i by:t signed:b at:i entry:s",
-                               rb_json_str(rb_entry_detail(entry), "kind"), entry->environment,
-                               (int64_t)found->needed, (int64_t)found->given, by,
-                               entry->trust == RB_ENTRY_GOOD, (int64_t)entry->at,
-                               rb_ledger_write_id(&entry->id).hex));
+        json_t *item = rb_json_make("kind:s environment:s by:t signed:b at:i entry:s",
+                                    rb_json_str(rb_entry_detail(entry), "kind"), entry->environment,
+                                    by, entry->trust == RB_ENTRY_GOOD, (int64_t)entry->at,
+                                    rb_ledger_write_id(&entry->id).hex);
+        RB_AUTO(rb_free_str) char *needed = rb_judged_needed(found);
+        RB_AUTO(rb_free_str) char *had = rb_judged_found(found);
+        if (approvals)
+            rb_json_set(item, "needed:i given:i", found->needed, found->found);
+        else
+            rb_json_set(item, "rule:s needed:s found:s", found->rule, needed, had);
+        json_array_append_new(list, item);
     }
     return list;
 }
@@ -186,10 +191,16 @@ void rb_release_show(rb_cli *cli, const rb_release *release, const char *environ
         rb_ui_item("<red>OVERRIDE    {rule} in {environment|any environment} " BY ": {why}</>",
                    item);
     RB_AUTO(rb_json_freep)
-    json_t *unapproved = rb_release_unapproved(cli, release->object, environment);
+    json_t *unapproved = rb_release_broken(cli, release->object, environment, true);
     rb_json_each (item, unapproved)
         rb_ui_item("<red>UNAPPROVED  {kind} in {environment} " BY " had {given} of {needed} "
                    "approvals (entry {entry:id})</>",
+                   item);
+    RB_AUTO(rb_json_freep)
+    json_t *broken = rb_release_broken(cli, release->object, environment, false);
+    rb_json_each (item, broken)
+        rb_ui_item("<red>RULE BROKEN {rule}: {kind} in {environment} " BY " needed {needed} and "
+                   "had {found} (entry {entry:id})</>",
                    item);
 }
 

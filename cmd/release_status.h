@@ -1,8 +1,8 @@
 /*
  * Reports what is known about a release besides its manifest, in the same words everywhere: its
  * verdict, its approvals and how many a deploy needs, and prominently every override of a rule
- * and every transition to it that lacked approvals. The session's ledger must be open. Verdicts
- * also consider the journals of this host's environments.
+ * and every transition to it that broke a rule of the policy. The session's ledger must be open.
+ * Verdicts also consider the journals of this host's environments.
  */
 #ifndef RB_CMD_RELEASE_STATUS_H
 #define RB_CMD_RELEASE_STATUS_H
@@ -14,9 +14,9 @@
 /* Returns "good", "bad" or NULL. *why: the reason as a new string, or NULL. */
 const char *rb_release_verdict(char **why, rb_cli *cli, const char *tag, const char *object);
 
-/* Returns transitions to the release that lacked approvals. environment NULL: in any environment
- * that is configured or that the policy names. */
-json_t *rb_release_unapproved(rb_cli *cli, const char *object, const char *environment);
+/* Returns transitions to the release that lacked approvals, or that broke another rule of the
+ * policy. environment NULL: in any environment that is configured or that the policy names. */
+json_t *rb_release_broken(rb_cli *cli, const char *object, const char *environment, bool approvals);
 json_t *rb_release_overrides(rb_cli *cli, const char *object, const char *environment);
 json_t *rb_release_approvals(rb_cli *cli, const rb_release *release, const char *environment);
 void rb_release_show(rb_cli *cli, const rb_release *release, const char *environment);

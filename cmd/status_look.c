@@ -408,7 +408,7 @@ json_t *rb_status_document(rb_cli *cli, const rb_status *st)
         "failedChecks:s "
         "checks:j failure:J "
         "watch:J "
-        "verdict:s reason:s approvals:j overrides:j unapproved:j unreadable:J",
+        "verdict:s reason:s approvals:j overrides:j unapproved:j broken:j unreadable:J",
         st->name, st->tag, since, st->by,
         pause         ? "paused"
         : st->row     ? "interrupted"
@@ -421,7 +421,8 @@ json_t *rb_status_document(rb_cli *cli, const rb_status *st)
         describe_checks(st->checks), st->said, st->watch, verdict, reason,
         release ? rb_release_approvals(cli, release, st->name) : json_array(),
         release ? rb_release_overrides(cli, release->object, st->name) : json_array(),
-        release ? rb_release_unapproved(cli, release->object, st->name) : json_array(),
+        release ? rb_release_broken(cli, release->object, st->name, true) : json_array(),
+        release ? rb_release_broken(cli, release->object, st->name, false) : json_array(),
         st->unreadable);
     if (st->row)
         rb_json_set_str(doc, "transition", st->row->id);

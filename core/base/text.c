@@ -1,6 +1,7 @@
 #include "base/text.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -39,6 +40,20 @@ char *rb_text_iso(int64_t when)
         strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &tm) == 0)
         return NULL;
     return rb_strdup(text);
+}
+
+bool rb_text_day(int64_t *out, const char *text)
+{
+    struct tm tm = {0};
+    int end = 0;
+    if (sscanf(text, "%4d-%2d-%2d%n", &tm.tm_year, &tm.tm_mon, &tm.tm_mday, &end) != 3 ||
+        end != (int)strlen("YYYY-MM-DD"))
+        return false;
+    const struct tm asked = tm;
+    tm.tm_year -= 1900;
+    tm.tm_mon--;
+    *out = (int64_t)timegm(&tm);
+    return tm.tm_mday == asked.tm_mday && tm.tm_mon == asked.tm_mon - 1;
 }
 
 char *rb_text_uri(const char *text, const char *also)

@@ -17,6 +17,9 @@ char *rb_text_bytes(uint64_t n); /* 43.1 MB */
 
 char *rb_text_iso(int64_t when); /* "2026-11-30T19:53:54Z"; NULL if `when` is 0 or less */
 
+/* Reads YYYY-MM-DD at the beginning of the text as midnight UTC. False if it is not a date. */
+bool rb_text_day(int64_t *out, const char *text);
+
 /* Percent-encoded (RFC 3986), except unreserved characters and those in `also`. */
 char *rb_text_uri(const char *text, const char *also);
 

@@ -1,7 +1,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "git/internal.h"
+
+#define GIT_DATE_END 4102444800 /* the year 2100 */
 
 static enum rb_code no_commit(const rb_repo *repo, const char *spec, const char *safe,
                               const char *said, rb_err *err)
@@ -236,7 +239,8 @@ enum rb_code rb_repo_since(int64_t *out, const rb_repo *repo, const char *text, 
 {
     static const char prefix[] = "--max-age=";
     *out = INT64_MIN;
-    if (!text)
+    /* git ignores years that it does not know, and takes the current one. */
+    if (!text || (rb_text_day(out, text) && (*out < 0 || *out >= GIT_DATE_END)))
         return RB_OK;
     RB_AUTO(rb_buf_clear) rb_buf said = {0};
     RB_AUTO(rb_free_str) char *asked = rb_format("--since=%s", text);

@@ -43,7 +43,7 @@ static void count_drills(json_t *out, const json_t *document)
     rb_json_set(out, "drills:n drilled:n lastDrill:s", all, fine, last);
 }
 
-/* Returns {"transitions","drills",...: numbers, "unapproved","losses","drifts","verified",
+/* Returns {"transitions","drills",...: numbers, "unapproved","broken","losses","drifts","verified",
  * "lastDrill",...}. */
 static json_t *count(const json_t *document)
 {
@@ -59,9 +59,10 @@ static json_t *count(const json_t *document)
     count_drills(out, document);
     rb_json_set(
         out,
-        "verified:n unapproved:n losses:n backups:n overdue:n unsigned:n good:J "
+        "verified:n unapproved:n broken:n losses:n backups:n overdue:n unsigned:n good:J "
         "entries:J reverts:n",
         count_with(document, "releases", "ok"), count_with(document, "transitions", "unapproved"),
+        count_with(document, "transitions", "broken"),
         count_with(document, "transitions", "accepted"),
         count_with(document, "transitions", "backups"), count_with(document, "reviews", "overdue"),
         count_that(document, "transitions", "trust", "unsigned"), json_object_get(ledger, "good"),
@@ -92,6 +93,9 @@ static const struct control {
      "{approvals:count} approval{approvals:s}, {unapproved:count} transition{unapproved:s} without "
      "those that the policy asked for",
      "rbtool log --verify --kind transition", "unapproved", NULL, true},
+    {"Changes follow the policy's other rules: drills, backups, reviews, rows at risk",
+     "{broken:count} transition{broken:s} broke one without an override",
+     "rbtool log --verify --kind transition", "broken", NULL, true},
     {"Emergency changes are justified",
      "{overrides:count} override{overrides:s}, each with a reason", "rbtool log --kind override",
      "overrides", NULL, false},

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "base/text.h"
-#include "ledger/evidence.h"
+#include "ledger/judge.h"
 #include "report/figures.h"
 
 #define DAY 86400
@@ -166,7 +166,7 @@ static void count_transition(json_t *counts, json_t *lost, const rb_entry *entry
                           rb_json_str(detail, "outcome"));
     count(counts, key, 1);
     if (json_array_size(json_object_get(detail, "accepted")) > 0)
-        count(lost, environment, rb_evidence_lost(detail));
+        count(lost, environment, rb_judge_lost(detail));
 }
 
 static void add_counts(json_t *metrics, const json_t *counts, const json_t *lost)

@@ -6,7 +6,7 @@
 
 #include "base/text.h"
 #include "environment/state.h"
-#include "ledger/evidence.h"
+#include "ledger/judge.h"
 #include "report/page.h"
 
 #define SHOWN 200     /* releases and transitions on the time line */
@@ -146,7 +146,7 @@ static void view_transition(json_t *item, size_t at, bool open)
     const bool detailed =
         at < DETAILED || !well || json_array_size(json_object_get(item, "notes")) > 0;
     rb_json_set(item, "bars:j lost:i well:b open:b detailed:b", detailed ? bars_of(item) : NULL,
-                rb_evidence_lost(item), well, open, detailed);
+                rb_judge_lost(item), well, open, detailed);
 }
 
 typedef struct range {
@@ -300,9 +300,10 @@ void rb_page_view(json_t *document)
         rb_json_set(control, "judged:b", json_is_boolean(json_object_get(control, "ok")));
     json_object_set_new(
         document, "any",
-        rb_json_make("failed:b unapproved:b accepted:b judged:b",
+        rb_json_make("failed:b unapproved:b broken:b accepted:b judged:b",
                      any(document, "figures", "failedEntries"),
                      any(document, "transitions", "unapproved"),
+                     any(document, "transitions", "broken"),
                      any(document, "transitions", "accepted") ||
                          any(document, "transitions", "acceptedDrift"),
                      json_array_size(json_object_get(document, "approvals")) +

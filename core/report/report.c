@@ -4,9 +4,9 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "ledger/judge.h"
 #include "ledger/release_entry.h"
 #include "ledger/sync.h"
-#include "ledger/unapproved.h"
 #include "report/controls.h"
 #include "report/figures.h"
 #include "transition/known_good.h"
@@ -27,6 +27,7 @@ typedef struct job {
     const rb_policy *policy;
     json_t *document;
     json_t *unapproved; /* {entry id: {"needed","given"}} */
+    json_t *broken;     /* {entry id: [rules that the transition broke]} */
     json_t *notes;      /* {entry id: [notes about it]} */
     json_t *commits;    /* {tag object: commit} */
     json_t *recorded;   /* {tag object: id of its release entry} */
@@ -38,6 +39,7 @@ typedef struct job {
 static void job_clear(job *j)
 {
     rb_json_free(j->unapproved);
+    rb_json_free(j->broken);
     rb_json_free(j->notes);
     rb_json_free(j->commits);
     rb_json_free(j->recorded);
@@ -169,9 +171,10 @@ static void finish_transition(const job *j, json_t *item, const rb_entry *entry)
     const int64_t finished = rb_json_int(detail, "finished", 0);
     RB_AUTO(rb_free_str) char *from = rb_text_iso(started);
     RB_AUTO(rb_free_str) char *until = rb_text_iso(finished);
-    rb_json_set(item, "started:s finished:s seconds:i unapproved:J notes:J", from, until,
+    rb_json_set(item, "started:s finished:s seconds:i unapproved:J broken:J notes:J", from, until,
                 finished > started ? finished - started : (int64_t)0,
                 json_object_get(j->unapproved, id_of(entry).text),
+                json_object_get(j->broken, id_of(entry).text),
                 json_object_get(j->notes, id_of(entry).text));
 }
 
@@ -264,17 +267,31 @@ static void index_release(const job *j, const rb_entry *entry)
         rb_json_set_str(j->runbooks, entry->object, id_of(entry).text);
 }
 
-/* Indexes what entries say about others: missing approvals, notes, and records of releases. */
+static void index_broken(const job *j)
+{
+    RB_AUTO(rb_judgement_clear) rb_judgement found;
+    rb_judge_transitions(&found, j->policy, true);
+    for (size_t i = 0; i < found.n; i++) {
+        const rb_judged *item = &found.items[i];
+        const hex id = id_of(item->entry);
+        if (strcmp(item->rule, "approvals") == 0) {
+            json_object_set_new(j->unapproved, id.text,
+                                rb_json_make("needed:i given:i", item->needed, item->found));
+            continue;
+        }
+        if (!json_object_get(j->broken, id.text))
+            json_object_set_new(j->broken, id.text, json_array());
+        RB_AUTO(rb_free_str) char *needed = rb_judged_needed(item);
+        RB_AUTO(rb_free_str) char *had = rb_judged_found(item);
+        json_array_append_new(json_object_get(j->broken, id.text),
+                              rb_json_make("rule:s needed:s found:s", item->rule, needed, had));
+    }
+}
+
+/* Indexes what entries say about others: broken rules, notes, and records of releases. */
 static void index_entries(job *j)
 {
-    rb_unapproved *items;
-    size_t n;
-    rb_unapproved_find(&items, &n, j->policy);
-    for (size_t i = 0; i < n; i++)
-        json_object_set_new(
-            j->unapproved, id_of(items[i].entry).text,
-            rb_json_make("needed:i given:i", (int64_t)items[i].needed, (int64_t)items[i].given));
-    free(items);
+    index_broken(j);
     for (size_t i = 0; i < j->ledger->n; i++) {
         const rb_entry *entry = &j->ledger->items[i];
         if (fault_of(j, entry))
@@ -458,6 +475,7 @@ enum rb_code rb_report_make(json_t **out, const rb_report_request *rq, rb_err *e
              .policy = rq->session->policy,
              .document = document,
              .unapproved = json_object(),
+             .broken = json_object(),
              .notes = json_object(),
              .commits = json_object(),
              .recorded = json_object(),

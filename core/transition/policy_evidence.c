@@ -6,7 +6,7 @@
 #include <time.h>
 
 #include "base/text.h"
-#include "ledger/evidence.h"
+#include "ledger/judge.h"
 
 #define DAY 86400
 
@@ -19,27 +19,40 @@ static void decide(rb_policy_needs *needs, rb_plan *plan, const char *rule, bool
                    passed ? "passed over by --break-glass" : next);
 }
 
-static void check_age(rb_policy_needs *needs, rb_plan *plan, const rb_policy *policy,
-                      const rb_plan_request *rq, bool passed, const char *rule, const char *what,
-                      const char *command)
+/* Returns the command that makes what the rule asks for, as a hint. */
+static char *next_of(const char *rule, const char *environment, int64_t days, int64_t now)
+{
+    if (strcmp(rule, "drill") == 0)
+        return rb_format("run `rbtool drill --env %s`, or fetch a drill from elsewhere with "
+                         "`rbtool sync`",
+                         environment);
+    RB_AUTO(rb_free_str) char *due = rb_text_iso(now + (days > 0 ? days : 1) * DAY);
+    return rb_format("record one with `rbtool note --review %s --env %s --due %.10s -m TEXT`, or "
+                     "fetch it with `rbtool sync`%s%s%s",
+                     strcmp(rule, "backup") == 0 ? rule : "plan", environment, due,
+                     strcmp(rule, "backup") == 0 ? "; `rbtool drill --backup --env " : "",
+                     strcmp(rule, "backup") == 0 ? environment : "",
+                     strcmp(rule, "backup") == 0 ? "` restores one that a revert made" : "");
+}
+
+static void check_ages(rb_policy_needs *needs, rb_plan *plan, const rb_policy *policy,
+                       const rb_plan_request *rq, bool passed)
 {
     const char *env = rq->env->name;
-    const int64_t days = rb_policy_limit(policy, env, "maxAge", rule);
-    if (days < 0)
-        return;
     const int64_t now = (int64_t)time(NULL);
-    const rb_entry *entry = rb_evidence_newest(policy, env, rule, NULL, now);
-    const int64_t age = entry ? now - entry->at : 0;
-    if (entry && age <= days * DAY)
-        return;
-    RB_AUTO(rb_free_str)
-    char *last = entry ? rb_format("the last one is %lld days old", (long long)(age / DAY))
-                       : rb_strdup("the ledger here has none that counts");
-    RB_AUTO(rb_free_str)
-    char *text = rb_format("the policy wants %s of %s that is not older than %lld day%s, and %s",
-                           what, env, (long long)days, days == 1 ? "" : "s", last);
-    RB_AUTO(rb_free_str) char *next = rb_format(command, env);
-    decide(needs, plan, rule, passed, text, next);
+    RB_AUTO(rb_judgement_clear) rb_judgement found;
+    rb_judge_deploy(&found, policy, env, rq->from ? rq->from->object : NULL, now);
+    for (size_t i = 0; i < found.n; i++) {
+        const rb_judged *judged = &found.items[i];
+        if (judged->met)
+            continue;
+        RB_AUTO(rb_free_str) char *wanted = rb_judged_needed(judged);
+        RB_AUTO(rb_free_str) char *has = rb_judged_found(judged);
+        RB_AUTO(rb_free_str)
+        char *text = rb_format("the policy wants %s, and %s has %s", wanted, env, has);
+        RB_AUTO(rb_free_str) char *next = next_of(judged->rule, env, judged->needed, now);
+        decide(needs, plan, judged->rule, passed, text, next);
+    }
 }
 
 void rb_policy_check_evidence(rb_policy_needs *needs, rb_plan *plan, const rb_policy *policy,
@@ -47,17 +60,8 @@ void rb_policy_check_evidence(rb_policy_needs *needs, rb_plan *plan, const rb_po
 {
     const int64_t most = rb_policy_limit(policy, rq->env->name, NULL, "maxRowsAtRisk");
     const int64_t stake = rb_plan_at_stake(plan);
-    /* A revert must not wait for a drill, and before the first deploy no drill is possible. */
-    if (strcmp(rq->kind, "deploy") == 0 && rq->from) {
-        check_age(needs, plan, policy, rq, passed, "drill", "a drill",
-                  "run `rbtool drill --env %s`, then `rbtool sync`");
-        check_age(needs, plan, policy, rq, passed, "backup", "a look at a backup",
-                  "run `rbtool drill --backup --env %s`, or record a review with `rbtool note "
-                  "--review backup --due DATE -m TEXT`");
-        check_age(needs, plan, policy, rq, passed, "review", "a review",
-                  "record one of %s with `rbtool note --review plan --due DATE -m TEXT`, then "
-                  "`rbtool sync`");
-    }
+    if (strcmp(rq->kind, "deploy") == 0)
+        check_ages(needs, plan, policy, rq, passed);
     if (most < 0 || stake <= most)
         return;
     RB_AUTO(rb_free_str)

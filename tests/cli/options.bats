@@ -85,6 +85,8 @@ unused() {
     [ "$(rbtool log --since '1 day ago' --json | wc -l)" = "$(rbtool log --json | wc -l)" ]
     sleep 2
     [ "$(rbtool log --since '1 second ago' --json | wc -l)" = 0 ]
+    [ "$(rbtool log --since 2100-01-01 --json | wc -l)" = 0 ] # git does not know that year
+    [ "$(rbtool log --since 1900-01-01 --json | wc -l)" = "$(rbtool log --json | wc -l)" ]
     fails 2 'missing' rbtool adopt v1.0.0 --env missing --yes
     run rbtool adopt v1.0.0 --env prod -n
     [[ $output == *prod* ]]

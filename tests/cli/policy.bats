@@ -806,18 +806,24 @@ other() {
     policy '{"environments":{"prod":{"maxAge":{"drill":30,"backup":30,"review":30}}}}'
 
     rbtool deploy v1.0.0 --yes # nothing can be practised before it
-    run -5 rbtool deploy v1.1.0 --yes
-    [[ $output == *"the policy wants a drill of prod that is not older than 30 days"* ]]
-    [[ $output == *"rbtool note --review backup --due DATE"* ]]
-    rbtool note --review backup --due 2200-01-01 -m 'restored one'
-    fails 5 'a drill of prod' rbtool deploy v1.1.0 --yes
-    rbtool deploy v1.1.0 --yes --break-glass -m 'it has to be today'
-    [ "$(rbtool log --kind override --json | jq -r '.entry.override.rule')" = drill ]
-    rbtool drill
+    # There is nothing to go back to yet, so that no drill can be made. Each hint works as it is.
+    run -5 --separate-stderr rbtool plan --deploy v1.1.0 --json
+    [ "$(jq -c '[.decisions[].code]' <<<"$output")" = '["backup","review"]' ]
+    [[ $(jq -r '.decisions[0].message' <<<"$output") == "the policy wants a look at a backup at most 30 days old, and prod has none that counts" ]]
+    for i in 0 1; do
+        hint=$(jq -r ".decisions[$i].hint" <<<"$output" | sed -n 's/^record one with `\([^`]*\)`.*/\1/p')
+        eval "${hint/TEXT/looked}"
+    done
+    run -5 rbtool drill
+    rbtool deploy v1.1.0 --yes
     sed -i 's/1.1.0/1.2.0/' VERSION
     git commit -qam 'shop 1.2.0'
     rbtool release v1.2.0
+    fails 5 "the policy wants a drill at most 30 days old, and prod has none that counts; run \`rbtool drill --env prod\`" \
+        rbtool deploy v1.2.0 --yes
+    rbtool drill --env prod
     rbtool deploy v1.2.0 --yes
+    rbtool log --verify
     rbtool plan --json | jq -e .lastDrill.ok
     [[ $(rbtool status) == *drill*works* ]]
 }

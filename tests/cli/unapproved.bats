@@ -13,7 +13,7 @@ setup() {
     policy_shop
 }
 
-# forge_deploy TAG: the newest transition's entry again, at the tip, as a deploy of TAG in prod, now.
+# forge_deploy TAG [FROM]: the newest transition's entry again, at the tip, as a deploy of TAG in prod, now.
 forge_deploy() {
     local entry at object
     entry=$(git log -1 --format=%H --grep '^transition ' refs/rbtool/ledger)
@@ -24,8 +24,9 @@ forge_deploy() {
         printf 'transition %s deploy in prod: done, from nothing\n\n' "$1"
         git cat-file commit "$entry" | sed '1,/^{/{/^{/!d}' |
             jq -S --indent 2 --argjson at "$at" --arg tag "$1" --arg object "$object" \
-                '.at = $at | .tag = $tag | .object = $object | .transition += {id: "forged", kind: "deploy", from: null,
-                 fromObject: null, to: $tag, toObject: $object, started: $at, finished: $at}'
+                --arg from "${2:-}" --arg over "$([ -z "${2:-}" ] || git rev-parse "$2")" \
+                '.at = $at | .tag = $tag | .object = $object | .transition += {id: "forged", kind: "deploy",
+                 from: (if $from == "" then null else $from end), fromObject: (if $over == "" then null else $over end), to: $tag, toObject: $object, started: $at, finished: $at}'
     } >"$BATS_TEST_TMPDIR/message"
     RBTOOL=0 git update-ref refs/rbtool/ledger "$(GIT_COMMITTER_DATE="$at +0000" git commit-tree \
         "-S$KEYS/alice" -p refs/rbtool/ledger -F "$BATS_TEST_TMPDIR/message" 4b825dc642cb6eb9a060e54bf8d69288fbee4904)"
@@ -74,6 +75,34 @@ reported() {
     # approvals that come later change nothing
     as carol rbtool approve v1.1.0
     reported
+}
+
+@test "a deploy without the drill that the policy wants is reported by log, list, show, status, report and attest" {
+    policy '{"environments":{"prod":{"maxAge":{"drill":30},"maxRowsAtRisk":5}}}'
+    rbtool deploy v1.0.0 --yes
+    rbtool deploy v1.1.0 --yes # no drill was possible before
+    rbtool log --verify
+    [ "$(rbtool report --format json | jq '[.transitions[].broken // [] | length] | add')" -eq 0 ]
+    forge_deploy v1.0.0 v1.1.0
+    fails 1 "rule broken: the policy asked then in prod for a drill at most 30 days old (rule drill), v1.0.0 had none that counts, and no override excuses it" \
+        rbtool log --verify
+    [[ $output == *"1 transition broke another rule of the policy"* ]]
+    [ "$(rbtool log --json | jq -sc '[.[] | select(.problems[].code == "rule") | .entry.transition.to]')" = '["v1.0.0"]' ]
+    rbtool log | grep -q 'transition.*v1.0.0.*RULE BROKEN: deploy in prod'
+    rbtool list | grep -q 'v1.0.0 .*(RULE BROKEN)'
+    rbtool list --json | schema list
+    rbtool show v1.0.0 | grep -q 'RULE BROKEN drill: deploy in prod by alice@example.com needed a drill at most 30 days old and had none that counts'
+    rbtool report --format json | tee "$BATS_TEST_TMPDIR/report.json" | schema report
+    [ "$(jq -c '[.transitions[] | select(.broken) | .to, (.broken[] | .rule, .needed, .found)]' "$BATS_TEST_TMPDIR/report.json")" = \
+        '["v1.0.0","drill","a drill at most 30 days old","none that counts"]' ]
+    rbtool report -o "$BATS_TEST_TMPDIR/page.html"
+    grep -q 'drill, a drill at most 30 days old asked for, none that counts found' "$BATS_TEST_TMPDIR/page.html"
+    fails 1 "in prod broke the rule drill: it needed a drill at most 30 days old and had none that counts" \
+        rbtool attest v1.0.0 --vsa -o "$BATS_TEST_TMPDIR/vsa.json"
+    rbtool drill # a later one changes nothing
+    fails 1 "1 transition broke another rule" rbtool log --verify
+    forge_deploy v1.1.0 v1.0.0 # but the next deploy has it
+    fails 1 "1 transition broke another rule" rbtool log --verify
 }
 
 @test "status shows that the live release lacked approvals" {
