@@ -18,8 +18,11 @@ void rb_catalog_fingerprint(const json_t *catalog, char out[RB_SHA256_HEX])
 /* Returns the keys of both objects, sorted, each once. */
 static void all_keys(rb_strs *out, const json_t *a, const json_t *b)
 {
-    rb_json_each_member (key, value, a)
-        rb_strs_add(out, key);
+    rb_json_each_member (key, value, a) {
+        const json_t *other = json_object_get(b, key);
+        if (!other || !json_equal(value, other))
+            rb_strs_add(out, key);
+    }
     rb_json_each_member (key, value, b) {
         if (!json_object_get(a, key))
             rb_strs_add(out, key);
@@ -114,8 +117,6 @@ void rb_catalog_compare(json_t **differences, json_t **order, const json_t *a, c
         const char *key = keys.items[i];
         const json_t *before = json_object_get(a, key);
         const json_t *after = json_object_get(b, key);
-        if (before && after && json_equal(before, after))
-            continue;
         if (before && after && rb_catalog_is(key, "order")) {
             if (same_columns(before, after))
                 add(*order, key, "changed");

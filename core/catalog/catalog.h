@@ -15,7 +15,7 @@
  * The fingerprint of a catalog is the SHA-256 of its canonical form without the order of columns.
  * That order depends on the order of migrations: one that was released later can sort before one
  * that an environment has applied. Several catalogs may share an entry, so an entry is replaced,
- * never modified.
+ * never modified. A catalog that was read may be cached: it is copied, never modified.
  */
 #ifndef RB_CATALOG_CATALOG_H
 #define RB_CATALOG_CATALOG_H

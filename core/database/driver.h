@@ -72,9 +72,13 @@ typedef struct rb_db_driver {
     /* Returns a text that identifies the program which runs scratch databases, since another one
      * may give another catalog for the same scripts. A new string; NULL: unknown. */
     char *(*scratch_maker)(void);
-    /* scratch_keep() stores the state of a scratch database for later ones, outside a transaction.
-     * scratch_at() opens one in the state of the first of the keys that has one; *out is NULL if
-     * none has. Both are NULL if running the scripts again is cheaper. */
+    /* Both outside a transaction: save() appends the bytes of a scratch database, and load() fills
+     * an empty one with them. NULL if scratch databases are on a server. */
+    enum rb_code (*save)(rb_buf *out, rb_db *db, rb_err *err);
+    enum rb_code (*load)(rb_db *db, const rb_buf *bytes, rb_err *err);
+    /* On a server: scratch_keep() stores the state of a scratch database for later ones, outside a
+     * transaction. scratch_at() opens one in the state of the first of the keys that has one; *out
+     * is NULL if none has. */
     enum rb_code (*scratch_keep)(rb_db *db, const char *key, rb_err *err);
     enum rb_code (*scratch_at)(rb_db **out, size_t *which, const rb_strs *keys, rb_err *err);
     /* Copies a scratch database, outside a transaction, so that other programs can open it after

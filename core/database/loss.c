@@ -142,20 +142,38 @@ static void add_table(const bounding *b, const char *table, const json_t *entry)
     }
 }
 
+/* Returns the names of tables of which an entry differs, as keys; NULL if a type differs, which
+ * columns of any table may have. Catalogs of a process share the entries that are the same. */
+static json_t *changed_tables(const bounding *b)
+{
+    RB_AUTO(rb_json_freep) json_t *names = json_object();
+    rb_json_each_member (key, entry, b->before) {
+        RB_AUTO(rb_catalog_name_clear) rb_catalog_name name = {0};
+        if (json_object_get(b->after, key) == entry || !rb_catalog_name_parse(&name, key))
+            continue;
+        if (rb_catalog_is(key, "type"))
+            return NULL;
+        json_object_set_new_nocheck(names, name.table ? name.table : name.name, json_true());
+    }
+    return RB_TAKE(names);
+}
+
 json_t *rb_loss_bound(const json_t *before, const json_t *after, const json_t *effects)
 {
     bounding b = {before, after, effects, json_array()};
-    const char *key;
-    json_t *entry;
-    json_object_foreach ((json_t *)before, key, entry) {
+    RB_AUTO(rb_json_freep) json_t *changed = changed_tables(&b);
+    rb_json_each_member (key, entry, before) {
         RB_AUTO(rb_catalog_name_clear) rb_catalog_name name = {0};
         const bool sequence = rb_loss__is_sequence(key, entry);
         if ((!sequence && !rb_catalog_is(key, "table")) || !rb_catalog_name_parse(&name, key))
             continue;
+        const json_t *effect = rb_loss__effect_on(effects, name.name);
+        if (changed && !effect && !json_object_get(changed, name.name))
+            continue;
         if (!sequence)
             add_table(&b, name.name, entry);
         else if (!rb_loss__entry(after, "sequence", name.name, NULL) ||
-                 json_object_get(rb_loss__effect_on(effects, name.name), "rows"))
+                 json_object_get(effect, "rows"))
             json_array_append_new(b.out, place_of(name.name, NULL));
     }
     return sorted(b.out);

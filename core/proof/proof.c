@@ -7,12 +7,45 @@
 #include "proof/proof.h"
 #include "proof/trial.h"
 
+/* True if all statements of a script begin with one of the verbs, and none has one of the words. */
+static bool only_has(const rb_script *script, const char *engine, const char *const *verbs,
+                     const char *const *words)
+{
+    rb_sql sql;
+    rb_token token;
+    bool starts = true;
+    rb_sql_init(&sql, script->text, script->len, engine);
+    while (rb_sql_next(&token, &sql)) {
+        const bool ends = rb_token_is(&token, ";");
+        if (rb_sql_one_of(&token, words) || (starts && !ends && !rb_sql_one_of(&token, verbs)))
+            return false;
+        starts = ends;
+    }
+    return true;
+}
+
+/* True if a script does not fail on empty tables if it does not fail on rows. */
+static bool only_defines(const rb_script *script, const char *engine)
+{
+    static const char *const verbs[] = {"CREATE", "ALTER", "DROP", NULL};
+    static const char *const words[] = {"SELECT", NULL};
+    return only_has(script, engine, verbs, words);
+}
+
+/* True if it does not depend on any rows whether a script fails. */
+static bool only_drops(const rb_script *script, const char *engine)
+{
+    static const char *const verbs[] = {"ALTER", "DROP", NULL};
+    static const char *const words[] = {"ADD", "ATTACH", "SELECT", "SET", "TYPE", "VALIDATE", NULL};
+    return only_has(script, engine, verbs, words);
+}
+
 /* Tries the down on tables without made-up rows, as in a new installation: a down that fails there
  * fails. */
 static enum rb_code try_empty_down(rb_proving *p, const rb_migration *m, rb_err *err)
 {
     rb_err why;
-    if (m->code || !m->down.present)
+    if (m->code || !m->down.present || only_defines(&m->down, p->engine))
         return RB_OK;
     RB_TRY(rb_proving_mark(p, err));
     if (rb_proving_run(p, m, false, &why) != RB_OK) {
@@ -31,9 +64,11 @@ static enum rb_code run_ups(rb_proving *p, rb_err *err)
     RB_AUTO(rb_json_freep) json_t *after = NULL;
     RB_TRY(rb_run_violations(&before, p->db, NULL, err));
     p->mismatches = rb_run_mismatches(p->db);
+    size_t count = 0;
     for (size_t i = 0; i < p->set->n; i++) {
         if (!p->is_new[i])
             continue;
+        count++;
         if (rb_proving_run(p, &p->set->items[i], true, err) != RB_OK) {
             err->code = RB_FOUND;
             return rb_err_prefix(err, "the new migrations, in an empty database");
@@ -41,9 +76,9 @@ static enum rb_code run_ups(rb_proving *p, rb_err *err)
         RB_TRY(try_empty_down(p, &p->set->items[i], err));
     }
     RB_TRY(rb_run_violations(&after, p->db, NULL, err));
-    if (rb_run_compare_references(before, after, err) == RB_OK)
-        return RB_OK;
-    return rb_err_prefix(err, "the new migrations, in an empty database");
+    if (rb_run_compare_references(before, after, err) != RB_OK)
+        return rb_err_prefix(err, "the new migrations, in an empty database");
+    return count > 0 ? rb_proving_save(p, count, err) : RB_OK;
 }
 
 static enum rb_code try_ups(rb_proving *p, rb_err *err)
@@ -110,11 +145,12 @@ static void find_cause(stuck *out, json_t *behind)
                   why);
 }
 
-static enum rb_code run_downs(stuck *out, rb_proving *p, rb_err *err)
+/* Runs the downs of all results but the first `least`. look: finds the one whose schema differs. */
+static enum rb_code run_downs(stuck *out, rb_proving *p, size_t least, bool look, rb_err *err)
 {
     json_t *behind = NULL;
     *out = (stuck){0};
-    for (size_t i = json_array_size(p->results); i > 0; i--) {
+    for (size_t i = json_array_size(p->results); i > least; i--) {
         json_t *result = json_array_get(p->results, i - 1);
         const rb_migration *m = rb_migrations_find(p->set, rb_json_str(result, "id"));
         if (!can_go_back(result))
@@ -125,7 +161,8 @@ static enum rb_code run_downs(stuck *out, rb_proving *p, rb_err *err)
             find_cause(out, behind);
             return RB_OK;
         }
-        RB_TRY(look_behind(out, p, i - 1, err));
+        if (look)
+            RB_TRY(look_behind(out, p, i - 1, err));
         if (is(result, "differs") || (!behind && out->blamed == result))
             behind = result;
     }
@@ -164,7 +201,7 @@ static enum rb_code judge_stuck(stuck *first, rb_proving *p, rb_err *err)
         RB_TRY(start_with(&fits, p, (enum rb_sample_kind)kind, err));
         if (!fits)
             continue;
-        RB_TRY(run_downs(kind == RB_SAMPLE_NONE ? &none : &next, p, err));
+        RB_TRY(run_downs(kind == RB_SAMPLE_NONE ? &none : &next, p, 0, true, err));
         if (kind == RB_SAMPLE_OTHER)
             always = next.result != NULL;
         if (kind == RB_SAMPLE_NAMED && !next.result) {
@@ -179,22 +216,63 @@ static enum rb_code judge_stuck(stuck *first, rb_proving *p, rb_err *err)
     return RB_OK;
 }
 
-static enum rb_code go_back_all(rb_proving *p, rb_err *err)
+static bool all_come_back(const rb_proving *p)
+{
+    rb_json_each (result, p->results)
+        if (!rb_proving_comes_back(result) && !is(result, "untested"))
+            return false;
+    return json_array_size(p->results) > 0;
+}
+
+/* Lists how the schema differs from the one before the new migration with this index. */
+static enum rb_code compare_end(json_t **differences, rb_proving *p, size_t index, rb_err *err)
 {
     RB_AUTO(rb_json_freep) json_t *end = NULL;
-    RB_AUTO(rb_json_freep) json_t *differences = NULL;
     RB_AUTO(rb_json_freep) json_t *order = NULL;
+    RB_TRY(rb_db_catalog(&end, p->db, err));
+    rb_catalog_compare(differences, &order, json_array_get(p->befores, index), end);
+    return RB_OK;
+}
+
+/* Counts the first downs that run as they did alone: each down led back to the state before, and
+ * these only drop. */
+static size_t count_proven(const rb_proving *p)
+{
+    size_t n = 0;
+    bool drops = true;
+    rb_json_each (result, p->results) {
+        const rb_migration *m = rb_migrations_find(p->set, rb_json_str(result, "id"));
+        if (!is(result, "identical") || !json_is_true(json_object_get(result, "reapplies")))
+            return 0;
+        drops = drops && only_drops(&m->down, p->engine);
+        n += drops;
+    }
+    return n;
+}
+
+static enum rb_code go_back_all(rb_proving *p, rb_err *err)
+{
+    RB_AUTO(rb_json_freep) json_t *first = NULL;
+    RB_AUTO(rb_json_freep) json_t *differences = NULL;
     RB_AUTO(stuck_clear) stuck at = {0};
-    bool all = true;
-    RB_TRY(run_downs(&at, p, err));
+    const size_t proven = count_proven(p);
+    if (proven == json_array_size(p->results))
+        return RB_OK;
+    RB_TRY(rb_proving_mark(p, err));
+    RB_TRY(run_downs(&at, p, proven, false, err));
+    if (!at.result && !all_come_back(p))
+        return RB_OK;
+    if (!at.result)
+        RB_TRY(compare_end(&first, p, proven, err));
+    if (first && json_array_size(first) == 0)
+        return RB_OK;
+    RB_TRY(rb_proving_back(p, err));
+    RB_TRY(run_downs(&at, p, 0, true, err));
     if (at.result)
         RB_TRY(judge_stuck(&at, p, err));
-    rb_json_each (result, p->results)
-        all &= rb_proving_comes_back(result) || is(result, "untested");
-    if (at.result || !all || json_array_size(p->results) == 0)
+    if (at.result || !all_come_back(p))
         return RB_OK;
-    RB_TRY(rb_db_catalog(&end, p->db, err));
-    rb_catalog_compare(&differences, &order, p->base, end);
+    RB_TRY(compare_end(&differences, p, 0, err));
     if (json_array_size(differences) == 0)
         return RB_OK;
     json_t *blamed = at.blamed ? at.blamed : json_array_get(p->results, 0);
@@ -256,6 +334,8 @@ static enum rb_code prove_all(rb_proof *out, rb_proving *p, rb_err *err)
     find_literals(p);
     p->base = json_incref(p->catalog);
     RB_TRY(try_ups(p, err));
+    out->state = p->states[1].bytes;
+    p->states[1] = (rb_proving_state){0};
     for (size_t i = 0; i < p->set->n; i++)
         if (p->is_new[i])
             RB_TRY(rb_proof_try(p, &p->set->items[i], err));
@@ -284,6 +364,7 @@ void rb_proof_clear(rb_proof *proof)
     rb_strs_clear(&proof->missing);
     free(proof->lent);
     free(proof->lent_folder);
+    rb_buf_clear(&proof->state);
     *proof = (rb_proof){0};
 }
 
@@ -310,6 +391,11 @@ enum rb_code rb_proof_make_here(rb_proof *out, const rb_proof_request *request, 
     p.results = json_array();
     p.notes = json_array();
     p.befores = json_array();
+    if (request->state) {
+        for (size_t i = 0; i < p.set->n; i++)
+            p.states[0].count += !p.is_new[i];
+        rb_buf_add(&p.states[0].bytes, request->state->data, request->state->len);
+    }
     *out = (rb_proof){0};
     enum rb_code code = prove_all(out, &p, err);
     rb_db_close(p.db);
@@ -325,6 +411,8 @@ enum rb_code rb_proof_make_here(rb_proof *out, const rb_proof_request *request, 
     json_decref(p.befores);
     json_decref(p.catalog);
     json_decref(p.base);
+    for (size_t i = 0; i < sizeof p.states / sizeof *p.states; i++)
+        rb_buf_clear(&p.states[i].bytes);
     free(p.seed_error);
     if (code != RB_OK)
         rb_proof_clear(out);

@@ -22,6 +22,7 @@ typedef struct rb_proof {
     char *lent;                      /* url of the database with seed and made-up rows, or NULL */
     char seed[RB_SHA256_HEX];        /* SHA-256 of the seed in that database; "" if none */
     char *lent_folder;               /* folder of that database, or NULL; the caller removes it */
+    rb_buf state; /* bytes of the database after all ups, without made-up rows; may be empty */
     const char *class_; /* reversible, lossy, irreversible (design section 2); static */
 } rb_proof;
 
@@ -36,6 +37,8 @@ typedef struct rb_proof_request {
     rb_db_limits limits; /* for each script, and for the seed */
     bool lend;           /* keep the database with the new schema and its rows */
     const char *folder;  /* folder for it; only for rb_proof_make_here() */
+    const rb_buf *state; /* the same for the migrations that are not new, or NULL; only for
+                            rb_proof_make_here() */
 } rb_proof_request;
 
 /*

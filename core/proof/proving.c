@@ -143,6 +143,35 @@ static void state_keys(rb_strs *out, const rb_proving *p, size_t to)
         rb_strs_add(out, keys.items[i - 1]);
 }
 
+enum rb_code rb_proving_save(rb_proving *p, size_t count, rb_err *err)
+{
+    rb_proving_state *state = &p->states[count > 0];
+    int64_t size;
+    if (!p->db->driver->save)
+        return RB_OK;
+    RB_TRY(rb_db_size(&size, p->db, err));
+    if (size == 0 || size > (int64_t)RB_PROVING_STATE)
+        return RB_OK;
+    rb_buf_clear(&state->bytes);
+    state->count = count_old(p) + count;
+    RB_TRY(rb_db_commit(p->db, err));
+    RB_TRY(p->db->driver->save(&state->bytes, p->db, err));
+    return rb_db_begin(p->db, err);
+}
+
+/* Fills an empty database with the saved state that is nearest to `to`; *count: its ups. */
+static enum rb_code load_state(size_t *count, rb_proving *p, size_t to, rb_err *err)
+{
+    const rb_proving_state *best = NULL;
+    for (size_t i = 0; i < sizeof p->states / sizeof *p->states; i++)
+        if (p->states[i].bytes.len > 0 && p->states[i].count <= to)
+            best = &p->states[i];
+    if (!best)
+        return RB_OK;
+    *count = best->count;
+    return p->db->driver->load(p->db, &best->bytes, err);
+}
+
 /* Opens a scratch database with state `to`, or with the nearest state before it that was kept, or
  * an empty one. Keeps the state if a script had to run for it. */
 static enum rb_code open_state(rb_proving *p, size_t to, rb_err *err)
@@ -151,14 +180,18 @@ static enum rb_code open_state(rb_proving *p, size_t to, rb_err *err)
     size_t which = 0;
     state_keys(&keys, p, to);
     RB_TRY(rb_db_scratch_at(&p->db, &which, p->engine, &keys, err));
-    const size_t state = p->db ? to - which : 0;
-    if (!p->db)
+    size_t state = p->db ? to - which : 0;
+    if (!p->db) {
         RB_TRY(rb_db_scratch(&p->db, p->engine, p->clock, err));
+        RB_TRY(load_state(&state, p, to, err));
+    }
     RB_TRY(rb_db_limit(p->db, p->limits, err));
     RB_TRY(rb_db_begin(p->db, err));
     RB_TRY(apply_from(p, state, to, err));
-    if (state == to || !p->db->driver->scratch_keep)
+    if (state == to)
         return RB_OK;
+    if (!p->db->driver->scratch_keep)
+        return rb_proving_save(p, to - count_old(p), err);
     RB_TRY(rb_db_commit(p->db, err));
     RB_TRY(p->db->driver->scratch_keep(p->db, keys.items[0], err));
     return rb_db_begin(p->db, err);

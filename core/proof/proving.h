@@ -9,6 +9,14 @@
  * and made-up ones. If a migration fails on made-up rows, the database is recreated with other
  * ones, and finally without any.
  */
+#define RB_PROVING_STATE ((size_t)8 << 20) /* bytes of a saved state, at most */
+
+/* A database after the first `count` ups: those that are not new, then the new ones. */
+typedef struct rb_proving_state {
+    size_t count;
+    rb_buf bytes; /* empty: none */
+} rb_proving_state;
+
 typedef struct rb_proving {
     const char *engine;
     const rb_migrations *set;
@@ -27,9 +35,11 @@ typedef struct rb_proving {
     json_t *filled;   /* {table: it has rows} */
     json_t *kept;     /* {table: its rows are kept in their current state} (rb_db_driver.keep) */
     json_t *effects;  /* receives the effects of the next scripts; borrowed, or NULL */
-    json_t *catalog;  /* catalog of the current schema */
-    json_t *base;     /* catalog before the first new migration */
-    json_t *results;  /* a result for each new migration */
+    /* without made-up rows: the one before the new migrations, and the last one after it */
+    rb_proving_state states[2];
+    json_t *catalog; /* catalog of the current schema */
+    json_t *base;    /* catalog before the first new migration */
+    json_t *results; /* a result for each new migration */
     json_t *notes;
     json_t *mismatches; /* foreign keys that the engine cannot check, as keys of an object */
     json_t *befores;    /* catalog before each new migration */
@@ -40,6 +50,9 @@ typedef struct rb_proving {
 /* Recreates the database with the migrations that are not new, and the first `count` new ones. Adds
  * no rows. */
 enum rb_code rb_proving_start(rb_proving *p, size_t count, rb_err *err);
+/* Saves the current state of a database without made-up rows, in which `count` of the new
+ * migrations are applied. Does nothing if it is large, or on a server. */
+enum rb_code rb_proving_save(rb_proving *p, size_t count, rb_err *err);
 /* Adds the seed's rows and made-up ones. */
 enum rb_code rb_proving_add_rows(rb_proving *p, rb_err *err);
 /* True if the result's "restores" allows a revert: the down runs. */

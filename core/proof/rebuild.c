@@ -12,6 +12,8 @@
 
 #define CATALOG_LIMIT ((size_t)64 << 20) /* bytes */
 #define CACHED 64                        /* catalogs in the cache, at most */
+#define STATES 8                         /* databases in it, at most */
+#define STATE_LIMIT ((size_t)8 << 20)    /* bytes of one */
 
 static rb_db_limits script_limits = {.seconds = RB_DB_LIMITS_SECONDS,
                                      .memory = RB_DB_LIMITS_MEMORY,
@@ -103,11 +105,11 @@ void rb_db_rebuild_cache(const char *dir)
     cache = rb_strdup(dir);
 }
 
-/* The file of what the steps give; NULL where it cannot be kept. */
-static char *cached_path(const char *engine, const rb_db_step *steps, size_t n)
+/* The file in folder `dir` of what the steps give; NULL where it cannot be kept. */
+static char *cached_path(const char *dir, const char *engine, const rb_db_step *steps, size_t n)
 {
     const rb_db_driver *driver = rb_engine_driver(engine);
-    RB_AUTO(rb_free_str) char *maker = cache && driver ? driver->scratch_maker() : NULL;
+    RB_AUTO(rb_free_str) char *maker = dir && driver ? driver->scratch_maker() : NULL;
     RB_AUTO(rb_buf_clear) rb_buf buf = {0};
     char digest[RB_SHA256_HEX];
     if (!maker)
@@ -119,7 +121,7 @@ static char *cached_path(const char *engine, const rb_db_step *steps, size_t n)
                       steps[i].up ? m->up.sha256 : m->down.sha256);
     }
     rb_sha256_hex_of(buf.data, buf.len, digest);
-    return rb_path_join(cache, digest);
+    return rb_path_join(dir, digest);
 }
 
 static bool find_cached(json_t **out, const char *path)
@@ -135,23 +137,62 @@ static bool find_cached(json_t **out, const char *path)
     return false;
 }
 
+static void write_file(const char *dir, size_t most, const char *path, const rb_buf *bytes)
+{
+    RB_AUTO(rb_strs_clear) rb_strs names = {0};
+    if (rb_dir_list(&names, dir, RB_IGNORED) == RB_OK && names.n >= most)
+        (void)!rb_dir_remove(dir, RB_IGNORED);
+    if (rb_dir_make(dir, RB_IGNORED) == RB_OK)
+        (void)!rb_file_write(path, bytes->data, bytes->len, 0600, RB_IGNORED);
+}
+
 static void keep(const char *path, const json_t *catalog)
 {
     RB_AUTO(rb_buf_clear) rb_buf buf = {0};
-    RB_AUTO(rb_strs_clear) rb_strs names = {0};
-    if (!path || rb_dir_list(&names, cache, RB_IGNORED) != RB_OK)
-        return;
-    if (names.n >= CACHED)
-        (void)!rb_dir_remove(cache, RB_IGNORED);
     rb_json_canonical(&buf, catalog);
-    if (rb_dir_make(cache, RB_IGNORED) == RB_OK)
-        (void)!rb_file_write(path, buf.data, buf.len, 0600, RB_IGNORED);
+    if (path)
+        write_file(cache, CACHED, path, &buf);
+}
+
+static char *states_folder(void)
+{
+    return cache ? rb_path_join(cache, "states") : NULL;
+}
+
+void rb_db_rebuild_keep_state(const rb_buf *bytes, const char *engine, const rb_db_step *steps,
+                              size_t n)
+{
+    RB_AUTO(rb_free_str) char *dir = states_folder();
+    RB_AUTO(rb_free_str) char *path = cached_path(dir, engine, steps, n);
+    RB_AUTO(rb_buf_clear) rb_buf file = {0};
+    char digest[RB_SHA256_HEX];
+    if (!path || bytes->len > STATE_LIMIT)
+        return;
+    rb_sha256_hex_of(bytes->data, bytes->len, digest);
+    rb_buf_puts(&file, digest);
+    rb_buf_add(&file, bytes->data, bytes->len);
+    write_file(dir, STATES, path, &file);
+}
+
+void rb_db_rebuild_find_state(rb_buf *out, const char *engine, const rb_db_step *steps, size_t n)
+{
+    RB_AUTO(rb_free_str) char *dir = states_folder();
+    RB_AUTO(rb_free_str) char *path = cached_path(dir, engine, steps, n);
+    RB_AUTO(rb_buf_clear) rb_buf file = {0};
+    const size_t head = RB_SHA256_HEX - 1;
+    char digest[RB_SHA256_HEX];
+    if (!path || rb_file_read_own(&file, path, STATE_LIMIT + head, RB_IGNORED) != RB_OK ||
+        file.len <= head)
+        return;
+    rb_sha256_hex_of(file.data + head, file.len - head, digest);
+    if (memcmp(digest, file.data, head) == 0)
+        rb_buf_add(out, file.data + head, file.len - head);
 }
 
 void rb_db_rebuild_note(const json_t *catalog, const char *engine, const rb_db_step *steps,
                         size_t n)
 {
-    RB_AUTO(rb_free_str) char *path = cached_path(engine, steps, n);
+    RB_AUTO(rb_free_str) char *path = cached_path(cache, engine, steps, n);
     if (path && !rb_file_exists(path))
         keep(path, catalog);
 }
@@ -164,7 +205,7 @@ static void free_steps(rb_db_step **steps)
 enum rb_code rb_db_rebuild(json_t **catalog, const char *engine, const rb_db_step *steps, size_t n,
                            const rb_migrations *order, rb_err *err)
 {
-    RB_AUTO(rb_free_str) char *path = cached_path(engine, steps, n);
+    RB_AUTO(rb_free_str) char *path = cached_path(cache, engine, steps, n);
     if (find_cached(catalog, path))
         return RB_OK;
     RB_AUTO(free_steps) rb_db_step *own = rb_calloc(n + 1, sizeof *own);

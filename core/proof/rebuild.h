@@ -24,11 +24,17 @@ void rb_db_rebuild_limits(const rb_db_limits *limits);
 /*
  * Keeps catalogs in this folder from now on, by the scripts that gave them, rbtool's version and
  * the engine's, so that a schema that was rebuilt or proven once is not rebuilt by later commands.
+ * In its folder states are databases that proofs left, each after the SHA-256 of its bytes.
  * The folder may be removed at any time. NULL, as in the beginning: nothing is kept.
  */
 void rb_db_rebuild_cache(const char *dir);
 /* Notes what a proof found that the steps give. */
 void rb_db_rebuild_note(const json_t *catalog, const char *engine, const rb_db_step *steps,
                         size_t n);
+/* The same for the bytes of the database that the steps give in a proof. Those that are found are
+ * as they were kept; *out stays empty if there are none. */
+void rb_db_rebuild_keep_state(const rb_buf *bytes, const char *engine, const rb_db_step *steps,
+                              size_t n);
+void rb_db_rebuild_find_state(rb_buf *out, const char *engine, const rb_db_step *steps, size_t n);
 
 #endif

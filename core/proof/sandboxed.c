@@ -54,6 +54,10 @@ static void run(void *context, rb_buf *result)
             rb_json_set_str(json, "lent", proof.lent);
     }
     rb_json_canonical(result, json);
+    if (proof.state.len > 0) { /* the JSON is one line */
+        rb_buf_addc(result, '\n');
+        rb_buf_add(result, proof.state.data, proof.state.len);
+    }
     rb_proof_clear(&proof);
     rb_db_close(child->kept);
 }
@@ -120,7 +124,9 @@ static enum rb_code read_result(rb_proof *out, const rb_buf *text, const rb_proo
 {
     static const char what[] = "the result of the proof";
     RB_AUTO(rb_json_freep) json_t *json = NULL;
-    RB_TRY(rb_json_read(&json, text->data, text->len, what, err));
+    const char *line = text->len > 0 ? memchr(text->data, '\n', text->len) : NULL;
+    const size_t len = line ? (size_t)(line - text->data) : text->len;
+    RB_TRY(rb_json_read(&json, text->data, len, what, err));
     RB_TRY(rb_shape_check(&result_shape, json, what, err));
     enum rb_code code = (enum rb_code)rb_json_int(json, "code", RB_ERROR);
     if (code != RB_OK)
@@ -136,6 +142,8 @@ static enum rb_code read_result(rb_proof *out, const rb_buf *text, const rb_proo
     out->notes = json_incref(json_object_get(json, "notes"));
     out->lent = rb_strdup(rb_json_str(json, "lent"));
     rb_catalog_fingerprint(out->catalog, out->fingerprint);
+    if (line)
+        rb_buf_add(&out->state, line + 1, text->len - len - 1);
     for (size_t i = 0; classes[i]; i++)
         if (strcmp(classes[i], class_name) == 0)
             out->class_ = classes[i];
@@ -150,25 +158,59 @@ static size_t all_runs(const rb_proof_request *request)
     return n;
 }
 
-/* What a later command would rebuild. It would run the set in its order, where the proof runs what
- * is not new first. */
-static void note_catalog(const rb_proof *proof, const rb_proof_request *request)
+/* Lists the ups in the order in which the proof runs them: first those that are not new. Sets *n to
+ * their count, *old to the count of those. */
+static rb_db_step *list_steps(size_t *n, size_t *old, const rb_proof_request *request)
 {
     const rb_migrations *set = request->set;
     rb_db_step *steps = rb_calloc(set->n + 1, sizeof *steps);
-    bool same = true;
-    for (size_t i = 0; i < set->n; i++) {
-        same &= !set->items[i].code && (i == 0 || request->is_new[i] || !request->is_new[i - 1]);
-        steps[i] = (rb_db_step){.migration = &set->items[i], .up = true};
+    *n = 0;
+    for (int new_ones = 0; new_ones < 2; new_ones++) {
+        for (size_t i = 0; i < set->n; i++)
+            if (request->is_new[i] == (new_ones == 1))
+                steps[(*n)++] = (rb_db_step){.migration = &set->items[i], .up = true};
+        *old = new_ones ? *old : *n;
     }
+    return steps;
+}
+
+/* Keeps what a later command would run the scripts for: the database for the proof of the next
+ * release, and the catalog, if the set's own order gives it. */
+static void keep_result(const rb_proof *proof, const rb_proof_request *request)
+{
+    const rb_migrations *set = request->set;
+    size_t n;
+    size_t old;
+    bool same = true;
+    rb_db_step *steps = list_steps(&n, &old, request);
+    for (size_t i = 0; i < set->n; i++)
+        same &= !set->items[i].code && steps[i].migration == &set->items[i];
+    if (proof->state.len > 0)
+        rb_db_rebuild_keep_state(&proof->state, request->engine, steps, n);
     if (same)
-        rb_db_rebuild_note(proof->catalog, request->engine, steps, set->n);
+        rb_db_rebuild_note(proof->catalog, request->engine, steps, n);
     free(steps);
 }
 
-enum rb_code rb_proof_make(rb_proof *out, const rb_proof_request *request, rb_err *err)
+/* Finds the database before the new migrations that an earlier proof left. */
+static void find_state(rb_buf *out, const rb_proof_request *request)
 {
+    size_t n;
+    size_t old;
+    rb_db_step *steps = list_steps(&n, &old, request);
+    if (old > 0 && rb_db_scratch_place(request->engine) == RB_SCRATCH_HERE)
+        rb_db_rebuild_find_state(out, request->engine, steps, old);
+    free(steps);
+}
+
+enum rb_code rb_proof_make(rb_proof *out, const rb_proof_request *asked, rb_err *err)
+{
+    RB_AUTO(rb_buf_clear) rb_buf state = {0};
+    rb_proof_request from_state = *asked;
+    const rb_proof_request *request = &from_state;
     proving_child child = {.request = request};
+    find_state(&state, request);
+    from_state.state = state.len > 0 ? &state : NULL;
     rb_sandbox sandbox = {.what = "the proof", .prepare = prepare, .run = run, .context = &child};
     sandbox.no_dir = rb_db_scratch_place(request->engine) == RB_SCRATCH_PRIVATE;
     sandbox.open = rb_db_scratch_place(request->engine) == RB_SCRATCH_SERVER;
@@ -188,7 +230,7 @@ enum rb_code rb_proof_make(rb_proof *out, const rb_proof_request *request, rb_er
     if (code != RB_OK)
         rb_proof_clear(out);
     if (code == RB_OK)
-        note_catalog(out, request);
+        keep_result(out, request);
     if (code == RB_OK)
         out->lent_folder = folder;
     else

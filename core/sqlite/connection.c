@@ -205,6 +205,28 @@ enum rb_code rb_sqlite_backup(rb_sqlite *to, rb_sqlite *from, rb_err *err)
     return rb_sqlite_fail(to, "copying into it", err);
 }
 
+enum rb_code rb_sqlite_save(rb_buf *out, rb_sqlite *db, rb_err *err)
+{
+    sqlite3_int64 size = 0;
+    unsigned char *bytes = sqlite3_serialize(db->handle, "main", &size, 0);
+    if (!bytes)
+        return rb_sqlite_fail(db, "copying it", err);
+    rb_buf_add(out, bytes, (size_t)size);
+    sqlite3_free(bytes);
+    return RB_OK;
+}
+
+enum rb_code rb_sqlite_load(rb_sqlite *to, const rb_buf *bytes, rb_err *err)
+{
+    RB_AUTO(rb_sqlite_closep) rb_sqlite *from = NULL;
+    RB_TRY(rb_sqlite_open(&from, ":memory:", RB_SQLITE_CREATE, NULL, NULL, err));
+    if (sqlite3_deserialize(from->handle, "main", (unsigned char *)bytes->data,
+                            (sqlite3_int64)bytes->len, (sqlite3_int64)bytes->len,
+                            SQLITE_DESERIALIZE_READONLY) != SQLITE_OK)
+        return rb_sqlite_fail(from, "copying it", err);
+    return rb_sqlite_backup(to, from, err);
+}
+
 enum rb_code rb_sqlite_stay(rb_sqlite *db, rb_err *err)
 {
     const char *tail;

@@ -76,6 +76,10 @@ const char *rb_sqlite_version(void);
 /* Copies the whole database `from` to `to`, page by page. `from` must not be in a write
  * transaction. */
 enum rb_code rb_sqlite_backup(rb_sqlite *to, rb_sqlite *from, rb_err *err);
+/* Appends the bytes of the whole database, as they are in a file; and makes `to` a copy of such
+ * bytes. Neither works in a write transaction. */
+enum rb_code rb_sqlite_save(rb_buf *out, rb_sqlite *db, rb_err *err);
+enum rb_code rb_sqlite_load(rb_sqlite *to, const rb_buf *bytes, rb_err *err);
 
 /*
  * Keeps a shared lock between transactions, for a database that no other process writes. SQLite

@@ -440,3 +440,19 @@ TEXT
     fails 2 'choose a name' rbtool release v1.0.0.lock
     [[ -z $(git tag) ]]
 }
+
+@test "a release is proven on the database that the proof of the one before left, unless that is damaged" {
+    local states=.git/rbtool/schemas/states file
+    rbtool release v1.0.0
+    file=$(find $states -type f -perm 600)
+    tail -c +65 "$file" >left.db
+    [[ $(sqlite3 left.db .tables) == orders && $(sha256sum <left.db) == "$(head -c 64 "$file")  -" ]]
+    second
+    sqlite3 left.db 'DROP TABLE orders; VACUUM'
+    { sha256sum <left.db | head -c 64 && cat left.db; } >"$file"
+    run rbtool release v1.1.0
+    [[ $output == *"0002_discount.up.sql line 1: no such table: orders"* ]]
+    printf x | dd of="$file" bs=1 seek=2000 conv=notrunc status=none
+    rbtool release v1.1.0
+    [[ $(find $states -type f | wc -l) -eq 2 ]]
+}

@@ -12,6 +12,10 @@
 #include <strings.h>
 
 #define MEMO_LIMIT 20000 /* schema rows whose entries are cached */
+#define RECENT 4         /* catalogs that are cached */
+#define ROWS                                                                                       \
+    "SELECT type, name, tbl_name, sql FROM main.sqlite_schema WHERE type IN"                       \
+    " ('table','index','trigger','view') ORDER BY type='table' DESC"
 
 typedef struct reading {
     json_t *out;
@@ -148,17 +152,57 @@ static void name_implied(json_t *catalog)
     }
 }
 
+/* The catalogs that were read last, by the rows of the schema table: a proof returns to the same
+ * schema again and again. */
+static struct {
+    rb_buf rows;
+    json_t *catalog;
+} recent[RECENT];
+
+static bool add_row(void *context, const rb_cell *cells, size_t n)
+{
+    rb_buf *rows = context;
+    for (size_t i = 0; i < n; i++) {
+        if (cells[i].kind == RB_CELL_TEXT)
+            rb_buf_add(rows, cells[i].data, cells[i].len);
+        rb_buf_addc(rows, '\0');
+    }
+    return true;
+}
+
+static json_t *find_recent(const rb_buf *rows)
+{
+    for (size_t i = 0; i < RECENT; i++)
+        if (recent[i].catalog && recent[i].rows.len == rows->len &&
+            memcmp(rb_buf_str(rows), recent[i].rows.data, rows->len) == 0)
+            return json_incref(recent[i].catalog);
+    return NULL;
+}
+
+static void add_recent(rb_buf *rows, json_t *catalog)
+{
+    static size_t next;
+    rb_buf_clear(&recent[next].rows);
+    json_decref(recent[next].catalog);
+    recent[next].rows = *rows;
+    recent[next].catalog = json_incref(catalog);
+    *rows = (rb_buf){0};
+    next = (next + 1) % RECENT;
+}
+
 enum rb_code rb_sqlite_catalog(json_t **out, rb_db *base, rb_err *err)
 {
     rb_sqlite *db = rb_sqlite_of(base);
+    RB_AUTO(rb_buf_clear) rb_buf rows = {0};
+    RB_TRY(rb_sqlite_each(db, ROWS, NULL, add_row, &rows, err));
+    *out = find_recent(&rows);
+    if (*out)
+        return RB_OK;
     RB_AUTO(rb_json_freep) json_t *catalog = json_object();
     reading r = {.out = catalog, .db = db};
     enum rb_code code = rb_sqlite_shadows(&r.shadows, db, err);
     if (code == RB_OK)
-        code = rb_sqlite_each(db,
-                              "SELECT type, name, tbl_name, sql FROM main.sqlite_schema WHERE type"
-                              " IN ('table','index','trigger','view') ORDER BY type='table' DESC",
-                              NULL, add_entries, &r, err);
+        code = rb_sqlite_each(db, ROWS, NULL, add_entries, &r, err);
     rb_strs_clear(&r.shadows);
     rb_strs_clear(&r.names);
     if (r.refused)
@@ -166,6 +210,7 @@ enum rb_code rb_sqlite_catalog(json_t **out, rb_db *base, rb_err *err)
     free(r.refused);
     RB_TRY(code);
     name_implied(catalog);
+    add_recent(&rows, catalog);
     *out = RB_TAKE(catalog);
     return RB_OK;
 }

@@ -63,6 +63,16 @@ static enum rb_code lend(char **url, rb_db *db, const char *dir, rb_err *err)
     return RB_OK;
 }
 
+static enum rb_code save(rb_buf *out, rb_db *db, rb_err *err)
+{
+    return rb_sqlite_save(out, rb_sqlite_of(db), err);
+}
+
+static enum rb_code load(rb_db *db, const rb_buf *bytes, rb_err *err)
+{
+    return rb_sqlite_load(rb_sqlite_of(db), bytes, err);
+}
+
 /* Sets *out if the file is empty or does not exist. Opening it rolls back an unfinished
  * transaction. */
 static enum rb_code is_unused(bool *out, const char *path, rb_err *err)
@@ -248,6 +258,8 @@ const rb_db_driver rb_sqlite_driver = {
     .open = open_path,
     .scratch = scratch,
     .scratch_maker = scratch_maker,
+    .save = save,
+    .load = load,
     .lend = lend,
     .size = rb_sqlite_size,
     .data_version = data_version,
