@@ -82,6 +82,17 @@ static const struct {
      "SELECT current_setting('idle_in_transaction_session_timeout') || "
      "current_setting('statement_timeout')",
      "00"},
+    {"CREATE TEMP TABLE x (a int);",
+     "SELECT count(*) FROM pg_class WHERE relnamespace = pg_my_temp_schema()", "0"},
+    {"CREATE TABLE pg_temp.x (a int);",
+     "SELECT count(*) FROM pg_class WHERE relnamespace = pg_my_temp_schema()", "0"},
+    /* rbtool's own settings, also after a script that can leave nothing. */
+    {"CREATE TABLE x (a int); DROP TABLE x;",
+     "SELECT current_setting('DateStyle') || current_setting('row_security')", "ISO, YMDoff"},
+    /* rbtool's own statements, where the script removes what is prepared. */
+    {"CREATE TABLE x (a int); DROP TABLE x; CREATE TABLE x (a int); DROP TABLE x;"
+     " CREATE TABLE x (a int); DEALLOCATE ALL; DROP TABLE x;",
+     "SELECT count(*) FROM pg_class WHERE relname = 'x'", "0"},
     /* Errors name script, line, statement, SQLSTATE and hint. */
     {"SELECT 1;\n\nSELECT 'ä',\n  nothing;", NULL,
      "!migration 1 (up): 1.sql line 4: column \"nothing\" does not exist (SQLSTATE 42703), while "
@@ -149,6 +160,35 @@ static void deferred_constraints_stay_deferred_in_the_next_script(void **state)
     help_ok(run_text(db, "INSERT INTO d VALUES (1); INSERT INTO a VALUES (1);", &err), &err);
     help_ok(rb_db_commit(db, &err), &err);
     assert_value(db, "SELECT count(*) FROM d", "1");
+    rb_db_close(db);
+}
+
+/* What code of a script leaves, although the statement that starts it can leave nothing. */
+static void an_event_trigger_of_an_earlier_script_leaves_nothing(void **state)
+{
+    (void)state;
+    rb_err err;
+    rb_db *db = help_pg_open("events");
+    help_ok(rb_db_begin(db, &err), &err);
+    help_ok(run_text(db, "CREATE TABLE first (a int);", &err), &err);
+    help_ok(run_text(db,
+                     "CREATE FUNCTION f() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN PERFORM"
+                     " set_config(''DateStyle'', ''SQL, DMY'', false); END';"
+                     "CREATE EVENT TRIGGER e ON ddl_command_end EXECUTE FUNCTION f();",
+                     &err),
+            &err);
+    help_ok(run_text(db, "CREATE TABLE second (a int);", &err), &err);
+    help_ok(run_text(db,
+                     "CREATE VIEW style AS SELECT current_setting('DateStyle') AS now;"
+                     "CREATE TABLE seen AS SELECT now FROM style;",
+                     &err),
+            &err);
+    assert_value(db, "SELECT now FROM seen", "SQL, DMY");
+    help_ok(run_text(db, "DROP EVENT TRIGGER e; DROP TABLE second;", &err), &err);
+    help_ok(run_text(db, "CREATE TABLE third AS SELECT current_setting('DateStyle') AS now;", &err),
+            &err);
+    assert_value(db, "SELECT now FROM third", "ISO, MDY");
+    rb_db_rollback(db);
     rb_db_close(db);
 }
 
@@ -443,6 +483,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(scripts_run_and_leave_nothing_in_the_session),
         cmocka_unit_test(deferred_constraints_stay_deferred_in_the_next_script),
+        cmocka_unit_test(an_event_trigger_of_an_earlier_script_leaves_nothing),
         cmocka_unit_test(a_script_that_takes_longer_than_its_limit_is_stopped),
         cmocka_unit_test(a_data_test_is_one_query_that_only_reads),
         cmocka_unit_test(one_run_at_a_time_has_the_database),

@@ -27,10 +27,6 @@ static const char all_settings[] =
 static const char part_settings[] =
     "SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off;"
     " SET LOCAL enable_seqscan = off";
-/* What rbtool prepared in this session: a script cannot do that but by SQL. */
-static const char prepared_sql[] = "SELECT coalesce(json_object_agg(name, true), '{}') FROM"
-                                   " pg_catalog.pg_prepared_statements WHERE NOT from_sql";
-
 #define PART "UNION ALL -- "
 
 enum rb_code rb_pg_catalog_parts(json_t **out, rb_pg *pg, rb_err *err)
@@ -217,15 +213,8 @@ static enum rb_code read_rows(rb_pg_tables *tables, rb_pg *pg, const char *sql, 
 enum rb_code rb_pg_catalog_prepare(rb_buf *out, rb_pg *pg, const char *sql, const char *values,
                                    rb_err *err)
 {
-    char hash[RB_SHA256_HEX];
-    rb_sha256_hex_of(sql, strlen(sql), hash);
-    RB_AUTO(rb_free_str) char *name = rb_format("rbtool_%.32s", hash);
-    if (!json_object_get(pg->prepared, name)) {
-        RB_AUTO(rb_pg_clear) PGresult *result = PQprepare(pg->conn, name, sql, 0, NULL);
-        if (PQresultStatus(result) != PGRES_COMMAND_OK)
-            return rb_pg_fail(err, pg, result, "database %s: the catalog", pg->shown);
-        json_object_set_new(pg->prepared, name, json_true());
-    }
+    char name[RB_PG_PREPARED];
+    RB_TRY(rb_pg_prepare(name, pg, sql, err));
     rb_buf_printf(out, "EXECUTE %s(%s);", name, values);
     return RB_OK;
 }
@@ -260,9 +249,6 @@ enum rb_code rb_pg_catalog_read(json_t *catalog, json_t *keys, rb_pg *pg, const 
 static enum rb_code read_catalog(json_t **out, rb_pg *pg, rb_err *err)
 {
     RB_TRY(rb_pg_exec(pg, settings, err));
-    json_decref(pg->prepared);
-    pg->prepared = NULL;
-    RB_TRY(rb_pg_json(&pg->prepared, pg, prepared_sql, NULL, 0, err));
     RB_TRY(rb_pg_units_read(pg, err));
     *out = json_copy(json_object_get(pg->known, "catalog"));
     return RB_OK;

@@ -35,6 +35,7 @@ static enum rb_code read_rows(json_t *rows, rb_pg *pg, const char *sql, size_t l
                                " SET LOCAL statement_timeout = '%d s'",
                                seconds);
     RB_TRY(rb_pg_exec(pg, settings, err));
+    rb_pg_prepared_unknown(pg);
     opened = PQexecParams(pg->conn, declare, 0, NULL, NULL, NULL, NULL, 0);
     if (PQresultStatus(opened) == PGRES_COMMAND_OK)
         found = PQexec(pg->conn, fetch);

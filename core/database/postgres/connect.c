@@ -36,6 +36,7 @@ void rb_pg_disconnect(rb_pg *pg)
     json_decref(pg->known);
     json_decref(pg->known_before);
     json_decref(pg->prepared);
+    json_decref(pg->sent);
     json_decref(pg->restoring);
     json_decref(pg->triggers);
     free(pg);
@@ -112,6 +113,8 @@ enum rb_code rb_pg_connect(rb_pg **out, const char *url, enum rb_db_mode mode, r
     pg->url = rb_strdup(url);
     pg->shown = rb_url_public(url);
     pg->mode = mode;
+    pg->prepared = json_object();
+    pg->sent = json_object();
     enum rb_code code = connect_url(pg, err);
     if (code == RB_OK)
         *out = pg;
@@ -151,6 +154,7 @@ static const char writes[] = "; SELECT set_config('synchronous_commit', 'local',
 
 enum rb_code rb_pg_settle(rb_pg *pg, rb_err *err)
 {
+    pg->unsettled = false;
     RB_AUTO(rb_free_str)
     char *own =
         rb_format("SET row_security = off; SET standard_conforming_strings = on;"
@@ -163,5 +167,7 @@ enum rb_code rb_pg_settle(rb_pg *pg, rb_err *err)
 
 enum rb_code rb_pg_settle_script(rb_pg *pg, rb_err *err)
 {
-    return reset(pg, "", err);
+    const bool as_before = pg->unsettled;
+    pg->unsettled = false;
+    return as_before ? RB_OK : reset(pg, "", err);
 }

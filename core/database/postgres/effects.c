@@ -182,14 +182,25 @@ static enum rb_code walk(rb_pg_reading *r, const json_t *node, rb_err *err)
     return RB_OK;
 }
 
+/* True for a table that is not temporary, whose constraints are not deferred. */
+static bool is_plain_table(const json_t *create)
+{
+    RB_AUTO(rb_buf_clear) rb_buf text = {0};
+    rb_json_canonical(&text, create);
+    return !strstr(text.data, "pg_temp") && !strstr(text.data, "CONSTR_ATTR_DEFERRED") &&
+           !rb_pg_tree_is(json_object_get(create, "relation"), "relpersistence", "t") &&
+           !json_object_get(create, "inhRelations");
+}
+
 /*
- * True if a statement runs no code of the user, so that its text explains all locks. Event triggers
- * are checked elsewhere.
+ * True if a statement runs no code of the user, so that its text explains all locks, and leaves
+ * nothing in the session. Event triggers are checked elsewhere.
  */
 static bool is_plain(const json_t *stmt)
 {
-    static const char *const statements[] = {"DropStmt", "CreateStmt", "IndexStmt", "RenameStmt",
-                                             "CommentStmt"};
+    static const char *const statements[] = {"DropStmt", "IndexStmt", "RenameStmt", "CommentStmt"};
+    if (json_object_get(stmt, "CreateStmt"))
+        return is_plain_table(json_object_get(stmt, "CreateStmt"));
     static const char *const commands[] = {"AT_DropColumn", "AT_DropConstraint", "AT_DropNotNull",
                                            "AT_ColumnDefault"};
     for (size_t i = 0; i < sizeof statements / sizeof *statements; i++)
@@ -293,6 +304,12 @@ enum rb_code rb_pg_effects_add(json_t *effects, rb_pg *pg, const char *statement
     return rb_pg_reading_sql(&r, statement, err);
 }
 
+bool rb_pg_effects_plain(const rb_pg *pg)
+{
+    return pg->written && !json_object_get(pg->written, "code") &&
+           !json_object_get(pg->written, "events");
+}
+
 enum rb_code rb_pg_effects_finish(json_t *effects, rb_pg *pg, rb_err *err)
 {
     RB_AUTO(rb_json_freep) json_t *locked = NULL;
@@ -302,7 +319,7 @@ enum rb_code rb_pg_effects_finish(json_t *effects, rb_pg *pg, rb_err *err)
     json_t *oid;
     if (!pg->written)
         return RB_OK;
-    if (!json_object_get(pg->written, "code") && !json_object_get(pg->written, "events"))
+    if (rb_pg_effects_plain(pg))
         return RB_OK;
     bool opaque = json_is_true(json_object_get(pg->written, "opaque"));
     json_t *explained = json_object_get(
@@ -320,5 +337,5 @@ enum rb_code rb_pg_effects_finish(json_t *effects, rb_pg *pg, rb_err *err)
     }
     json_object_del(pg->written, "opaque");
     json_object_del(pg->written, "code");
-    return RB_OK;
+    return note_event_triggers(pg, err); /* the script may have created one */
 }

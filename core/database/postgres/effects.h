@@ -9,6 +9,9 @@
 #include "database/postgres/postgres.h"
 
 enum rb_code rb_pg_effects_add(json_t *effects, rb_pg *pg, const char *statement, rb_err *err);
+/* True if no statement since the last rb_pg_effects_finish() ran code of the user or left anything
+ * in the session, such as a setting. */
+bool rb_pg_effects_plain(const rb_pg *pg);
 enum rb_code rb_pg_effects_finish(json_t *effects, rb_pg *pg, rb_err *err);
 
 #endif

@@ -51,6 +51,7 @@
     X(PQresultStatus)                                                                              \
     X(PQsendQuery)                                                                                 \
     X(PQsendQueryParams)                                                                           \
+    X(PQsendQueryPrepared)                                                                         \
     X(PQserverVersion)                                                                             \
     X(PQsetNoticeReceiver)                                                                         \
     X(PQsetSingleRowMode)                                                                          \
@@ -108,6 +109,7 @@ enum rb_code rb_libpq_load(rb_err *err);
 #define PQresultStatus rb_libpq_functions.PQresultStatus
 #define PQsendQuery rb_libpq_functions.PQsendQuery
 #define PQsendQueryParams rb_libpq_functions.PQsendQueryParams
+#define PQsendQueryPrepared rb_libpq_functions.PQsendQueryPrepared
 #define PQserverVersion rb_libpq_functions.PQserverVersion
 #define PQsetNoticeReceiver rb_libpq_functions.PQsetNoticeReceiver
 #define PQsetSingleRowMode rb_libpq_functions.PQsetSingleRowMode

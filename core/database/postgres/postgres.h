@@ -15,6 +15,8 @@
 #include "database/postgres/libpq.h"
 #include "sql/statement.h"
 
+#define RB_PG_PREPARED 48 /* bytes of the name of a prepared statement */
+
 typedef struct rb_pg {
     rb_db base;
     PGconn *conn;
@@ -41,8 +43,10 @@ typedef struct rb_pg {
     size_t number;   /* number of this scratch database in the process */
     json_t *known;   /* the catalog that was read last (catalog_units.c); or NULL */
     json_t *known_before; /* the same, as of the start of the transaction */
-    json_t *prepared;     /* names of prepared statements (catalog.c); or NULL */
+    json_t *prepared;     /* names of prepared statements; NULL: unknown */
+    json_t *sent;         /* names of those that were sent once */
     bool concurrent;      /* the last script had a statement that runs only outside transactions */
+    bool unsettled;       /* the session has the settings of a script that ended */
 } rb_pg;
 
 /* SQL: a table's name in the form of catalogs and effects, from two expressions of type name or
@@ -63,7 +67,8 @@ void rb_pg_disconnect(rb_pg *pg);
 RB_DEFINE_AUTO(rb_pg, rb_pg_disconnect)
 
 /* rb_pg_settle() resets the session to the settings of rbtool's own statements, and
- * rb_pg_settle_script() to those of the role and the database, except timeouts. */
+ * rb_pg_settle_script() to those of the role and the database, except timeouts. After a script that
+ * changed nothing in the session, the next script or rbtool's next own statement does it. */
 enum rb_code rb_pg_settle(rb_pg *pg, rb_err *err);
 enum rb_code rb_pg_settle_script(rb_pg *pg, rb_err *err);
 
@@ -72,7 +77,12 @@ const char *rb_pg_no_timeouts(const rb_pg *pg);
 
 /* Runs one or more statements of rbtool's own. */
 enum rb_code rb_pg_exec(rb_pg *pg, const char *sql, rb_err *err);
-/* Runs one statement with n parameters as text (NULL for null). *out: its rows, at most 64 MiB. */
+/* Prepares a statement of rbtool's own, unless the session has it already. */
+enum rb_code rb_pg_prepare(char name[RB_PG_PREPARED], rb_pg *pg, const char *sql, rb_err *err);
+/* Called before code of the user, which may remove prepared statements. */
+void rb_pg_prepared_unknown(rb_pg *pg);
+/* Runs one statement with n parameters as text (NULL for null). *out: its rows, at most 64 MiB. A
+ * statement with parameters is prepared when the session sends it for the second time. */
 enum rb_code rb_pg_rows(PGresult **out, rb_pg *pg, const char *sql, const char *const *params,
                         size_t n, rb_err *err);
 /* Runs one statement that returns a JSON value. *out is NULL for null or no row. */

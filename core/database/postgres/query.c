@@ -1,8 +1,11 @@
 /* Runs rbtool's own statements, and formats their errors. */
 #include "database/postgres/postgres.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "base/hash.h"
 
 #define SHOWN_SQL 80
 #define ROWS_LIMIT (64u << 20) /* bytes of an answer to rbtool's own statements */
@@ -120,8 +123,15 @@ enum rb_code rb_pg_fail(rb_err *err, const rb_pg *pg, const PGresult *result, co
                    rb_buf_str(&doing), why, rb_buf_str(&hint));
 }
 
+/* Settles a session that has the settings of a script. */
+static enum rb_code settle_own(rb_pg *pg, rb_err *err)
+{
+    return pg->unsettled ? rb_pg_settle(pg, err) : RB_OK;
+}
+
 enum rb_code rb_pg_exec(rb_pg *pg, const char *sql, rb_err *err)
 {
+    RB_TRY(settle_own(pg, err));
     RB_AUTO(rb_pg_clear) PGresult *result = PQexec(pg->conn, sql);
     ExecStatusType status = PQresultStatus(result);
     if (status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK || status == PGRES_EMPTY_QUERY)
@@ -144,14 +154,63 @@ static bool add_row(PGresult **all, const PGresult *from)
     return added;
 }
 
+void rb_pg_prepared_unknown(rb_pg *pg)
+{
+    json_decref(pg->prepared);
+    pg->prepared = NULL;
+}
+
+static void name_prepared(char name[RB_PG_PREPARED], const char *sql)
+{
+    char hash[RB_SHA256_HEX];
+    rb_sha256_hex_of(sql, strlen(sql), hash);
+    snprintf(name, RB_PG_PREPARED, "rbtool_%.32s", hash);
+}
+
+enum rb_code rb_pg_prepare(char name[RB_PG_PREPARED], rb_pg *pg, const char *sql, rb_err *err)
+{
+    name_prepared(name, sql);
+    if (!pg->prepared)
+        RB_TRY(rb_pg_json(&pg->prepared, pg,
+                          "SELECT coalesce(json_object_agg(name, true), '{}') FROM"
+                          " pg_catalog.pg_prepared_statements WHERE NOT from_sql",
+                          NULL, 0, err));
+    if (json_object_get(pg->prepared, name))
+        return RB_OK;
+    RB_AUTO(rb_pg_clear) PGresult *result = PQprepare(pg->conn, name, sql, 0, NULL);
+    if (PQresultStatus(result) != PGRES_COMMAND_OK)
+        return rb_pg_fail(err, pg, result, "database %s: `%.*s`", pg->shown, shown(sql), sql);
+    json_object_set_new(pg->prepared, name, json_true());
+    return RB_OK;
+}
+
+/* Sends a statement. Planning one takes longer than running it, so that the second time it is
+ * prepared. */
+static enum rb_code send_sql(rb_pg *pg, const char *sql, const char *const *params, size_t n,
+                             rb_err *err)
+{
+    char name[RB_PG_PREPARED] = "";
+    RB_TRY(settle_own(pg, err));
+    if (n > 0 && pg->prepared)
+        name_prepared(name, sql);
+    const bool again = name[0] && json_object_get(pg->sent, name);
+    if (again)
+        RB_TRY(rb_pg_prepare(name, pg, sql, err));
+    else if (name[0])
+        json_object_set_new(pg->sent, name, json_true());
+    if (again ? PQsendQueryPrepared(pg->conn, name, (int)n, params, NULL, NULL, 0)
+              : PQsendQueryParams(pg->conn, sql, (int)n, NULL, params, NULL, NULL, 0))
+        return RB_OK;
+    return rb_pg_fail(err, pg, NULL, "database %s: `%.*s`", pg->shown, shown(sql), sql);
+}
+
 enum rb_code rb_pg_rows(PGresult **out, rb_pg *pg, const char *sql, const char *const *params,
                         size_t n, rb_err *err)
 {
     RB_AUTO(rb_pg_clear) PGresult *all = NULL;
     enum rb_code code = RB_OK;
     size_t left = ROWS_LIMIT;
-    if (!PQsendQueryParams(pg->conn, sql, (int)n, NULL, params, NULL, NULL, 0))
-        return rb_pg_fail(err, pg, NULL, "database %s: `%.*s`", pg->shown, shown(sql), sql);
+    RB_TRY(send_sql(pg, sql, params, n, err));
     PQsetSingleRowMode(pg->conn);
     for (PGresult *row; (row = PQgetResult(pg->conn)) != NULL;) {
         const ExecStatusType status = PQresultStatus(row);
@@ -272,6 +331,7 @@ enum rb_code rb_pg_query(json_t **rows, rb_db *db, size_t limit, const char *sql
     size_t n = json_array_size(params);
     if (!rows && n == 0)
         return rb_pg_exec(pg, sql, err);
+    RB_TRY(settle_own(pg, err));
     RB_AUTO(rb_json_freep) json_t *found = json_array();
     RB_AUTO(rb_strs_clear) rb_strs texts = {0};
     const char **values = rb_calloc(n + 1, sizeof *values);

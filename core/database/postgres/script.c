@@ -240,6 +240,8 @@ static enum rb_code run_one(json_t *effects, rb_pg *pg, const rb_db_text *sql,
         pg->concurrent |= rb_pg_scratch_in_transaction(text);
     if (effects)
         RB_TRY(rb_pg_effects_add(effects, pg, text, err));
+    if (!effects || !rb_pg_effects_plain(pg))
+        rb_pg_prepared_unknown(pg);
     if (!PQsendQueryParams(pg->conn, text, 0, NULL, NULL, NULL, NULL, 0))
         return fail_in(pg, sql, s, NULL, err);
     PQsetSingleRowMode(pg->conn); /* rows are discarded as they arrive */
@@ -322,9 +324,11 @@ enum rb_code rb_pg_script(json_t *effects, rb_db *db, const rb_db_text *sql, rb_
         code = run_one(effects, pg, sql, &all.items[i], &deadline, err);
     }
     statements_clear(&all);
+    const bool plain = code == RB_OK && effects && rb_pg_effects_plain(pg);
     if (code == RB_OK && effects)
         code = rb_pg_effects_finish(effects, pg, err);
-    return code == RB_OK ? tidy(pg, sql, err) : code;
+    pg->unsettled = plain && code == RB_OK;
+    return code == RB_OK && !plain ? tidy(pg, sql, err) : code;
 }
 
 enum rb_code rb_pg_script_outside(rb_pg *pg, const rb_db_text *sql, size_t *ran,

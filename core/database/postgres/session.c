@@ -158,6 +158,7 @@ void rb_pg_rollback(rb_db *db)
     if (pg->begun)
         rb_json_replace(&pg->known, pg->known_before);
     pg->begun = false;
+    pg->unsettled = false; /* a rollback restores settings */
     if (PQtransactionStatus(pg->conn) != PQTRANS_IDLE)
         (void)!rb_pg_exec(pg, "ROLLBACK", RB_IGNORED);
     rb_pg_positions_restore(pg);
