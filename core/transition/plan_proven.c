@@ -192,6 +192,16 @@ bool rb_plan_is_promised(const rb_plan_database *d, const json_t *catalog)
     return d->to ? has_schema_of(d->to, catalog) : json_object_size(catalog) == 0;
 }
 
+/* True if the proofs of all steps begin with this schema: all migrations are to be applied, and the
+ * database has at most what a server gives to a new one, a schema and a language. */
+static bool is_new(const rb_plan_database *d, const json_t *catalog)
+{
+    rb_json_each_member (key, value, catalog)
+        if (!value || (strncmp(key, "schema ", 7) != 0 && strncmp(key, "extension ", 10) != 0))
+            return false;
+    return d->to && d->step_count == d->to->migration_count && json_object_size(catalog) <= 2;
+}
+
 enum rb_code rb_plan_use_proofs(rb_plan_database *d, const rb_plan_request *rq, rb_db *db,
                                 const rb_manifest_database *from, const rb_catalog_now *now,
                                 rb_err *err)
@@ -199,7 +209,7 @@ enum rb_code rb_plan_use_proofs(rb_plan_database *d, const rb_plan_request *rq, 
     RB_AUTO(rb_json_freep) json_t *target = NULL;
     if (rb_db_scratch_place(rb_db_engine(db)) == RB_SCRATCH_HERE || rq->rehearse || d->create ||
         d->override_set || json_array_size(d->residual) > 0 || d->edited.n > 0 ||
-        !has_schema_of(from, now->catalog))
+        !(from ? has_schema_of(from, now->catalog) : is_new(d, now->catalog)))
         return RB_OK; /* with edited scripts, the proofs do not lead from FROM's schema to TO's */
     RB_TRY(rb_db_journal_catalog(&target, db, rq->to->tag, now, err));
     if (target && !rb_plan_is_promised(d, target)) /* it went live with accepted drift */

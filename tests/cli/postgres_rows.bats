@@ -98,6 +98,17 @@ contents() {
     [ -z "$(ls "$RBTOOL_SCRATCH_CACHE")" ]
 }
 
+@test "the first deploy into an empty database goes by the proofs, and shows drift in it" {
+    release v1.0.0
+    run -0 --separate-stderr rbtool plan --deploy v1.0.0 --json
+    [ "$(jq .rehearsed <<<"$output")" = false ]
+    pg 'CREATE TABLE other (id int)'
+    fails 5 'other' rbtool plan --deploy v1.0.0
+    pg 'DROP TABLE other'
+    rbtool deploy v1.0.0 --yes
+    [ "$(pg 'SELECT count(*) FROM orders')" = 0 ]
+}
+
 @test "what a trigger writes that was added to a released schema is not missed: the database is rehearsed" {
     on_top "UPDATE orders SET total = 0 WHERE id = -1;" 'SELECT 1;'
     pg 'CREATE TABLE audit (what text)' "INSERT INTO audit VALUES ('one')" \
