@@ -284,5 +284,8 @@ static void test_cases(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_cases)};
+    const char *cache = getenv("RBTOOL_SCRATCH_CACHE");
+    if (cache)
+        rb_db_scratch_cache(cache);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
