@@ -201,7 +201,7 @@ const char *rb_env_session_command(rb_env_session *site, const rb_options *o, co
                  {o->accept_reverted, "--accept-reverted"},
                  {o->no_backup, "--no-backup"},
                  {o->break_glass, "--break-glass"},
-                 {o->yes, "--yes"}};
+                 {o->yes || !site->cli->interactive, "--yes"}};
     for (size_t i = 0; i < sizeof flags / sizeof *flags; i++)
         if (flags[i].given)
             rb_strs_add(&words, flags[i].name);

@@ -411,7 +411,8 @@ enum rb_code rb_init_detect(rb_found *out, rb_repo *repo, rb_err *err)
     find_globs(&look);
     RB_AUTO(rb_strs_clear) rb_strs paths = {0};
     for (size_t i = 0; i < look.entries.n; i++)
-        rb_strs_add(&paths, look.entries.items[i].path);
+        if (look.entries.items[i].mode != RB_MODE_GITLINK) /* no artifact holds its files */
+            rb_strs_add(&paths, look.entries.items[i].path);
     rb_init_suggest(&found, &paths);
     *out = found;
     found = (rb_found){0};

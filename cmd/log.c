@@ -94,6 +94,7 @@ static const struct fault {
 } faults[] = {{"approvals", "UNAPPROVED: ", "unapproved"},
               {"rule", "RULE BROKEN: ", "rule broken"},
               {"revoked", "REVOKED KEY: ", "revoked"},
+              {"time", "", "clock"}, /* a warning */
               {NULL, "", NULL}};
 
 /* Returns the first fault that the entry has, or the last item of the list. */
@@ -108,7 +109,7 @@ static const struct fault *fault_of(const rb_entry *entry)
 /* True if `log --verify` fails because of the entry. */
 static bool is_fault(const struct job *job, const rb_entry *entry)
 {
-    if (fault_of(entry)->code)
+    if (*fault_of(entry)->mark)
         return true;
     if (entry->trust == RB_ENTRY_UNSIGNED)
         return rb_policy_wanted_signed(job->policy, entry);

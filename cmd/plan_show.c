@@ -173,6 +173,8 @@ static void add_ways(rb_buf *out, const json_t *ways)
             rb_ui_add(out, "  - <bold>%s</>: %s; about %.1f s, %.1f s down",
                       rb_json_str(way, "way"), stake, seconds, down);
         rb_ui_add_item(out, "      {text}", way);
+        if (rb_json_str(way, "problem"))
+            rb_ui_add_item(out, "      <red>refused as it is</>: {problem}", way);
         rb_json_each (feature, json_object_get(way, "features"))
             add_feature(out, feature);
         rb_ui_add_item(out, "      `{command}`", way);

@@ -46,8 +46,9 @@ static char *state_words(const rb_status *st, bool apart)
     const char *health = st->down ? "DOWN" : st->health;
     if (has_drifted(st))
         return rb_format("drifted, %s", health);
-    bool settled = !apart && !st->down && !rb_text_same(st->health, "unhealthy") &&
-                   json_array_size(st->unreadable) == 0;
+    if (json_array_size(st->unreadable) > 0)
+        return rb_format("not all of it can be read, %s", health);
+    bool settled = !apart && !st->down && !rb_text_same(st->health, "unhealthy");
     return settled ? rb_format("settled, %s", health) : rb_strdup(health);
 }
 

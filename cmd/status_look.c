@@ -39,9 +39,7 @@ static void observe_database(const rb_status *st, const rb_release *release,
     RB_AUTO(rb_free_str) char *part = rb_format("database %s", d->name);
     if (!url)
         rb_drift_add(st->drift, "db", "a url in the environment", "none", "%s", d->name);
-    else if (rb_db_open(&db, url, RB_DB_READ, &why) != RB_OK)
-        rb_drift_add(st->drift, "db", "a database", rb_err_line(&why), "%s", d->name);
-    else
+    else if (can(st, part, rb_db_open(&db, url, RB_DB_READ, &why), &why))
         (void)can(st, part,
                   rb_observe_database(st->drift, st->accepted, db, release, st->site.session->repo,
                                       d, &why),

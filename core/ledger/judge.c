@@ -10,11 +10,9 @@
 #define DAY 86400
 #define SLACK 3600 /* seconds that may pass between a plan and the start of its transition */
 
-/* What evidence is called in rules.maxAge, and in texts. */
-static const struct {
-    const char *rule;
-    const char *text;
-} evidence[] = {{"drill", "a drill"}, {"backup", "a look at a backup"}, {"review", "a review"}};
+#define CLOCKS 60 /* seconds by which the clocks of two hosts may differ */
+
+static const char *const evidence[] = {"drill", "backup", "review"}; /* keys of maxAge */
 #define EVIDENCE (sizeof evidence / sizeof *evidence)
 
 typedef struct judging {
@@ -254,7 +252,7 @@ static void judge_ages(judging *j, const rb_in_force *under, const rb_judged *ab
 {
     for (size_t i = 0; i < EVIDENCE && from; i++) {
         rb_judged item = *about;
-        item.rule = evidence[i].rule;
+        item.rule = evidence[i];
         item.needed = rb_in_force_limit(j->policy, under, item.environment, "maxAge", item.rule);
         if (item.needed < 0 || (strcmp(item.rule, "drill") == 0 &&
                                 !has_way_back(j->policy, item.environment, from, item.entry)))
@@ -387,106 +385,4 @@ void rb_judgement_clear(rb_judgement *judgement)
 {
     free(judgement->items);
     *judgement = (rb_judgement){0};
-}
-
-static size_t age_of(const rb_judged *judged)
-{
-    size_t i = 0;
-    while (i < EVIDENCE && strcmp(evidence[i].rule, judged->rule) != 0)
-        i++;
-    return i;
-}
-
-bool rb_judged_by_age(const rb_judged *judged)
-{
-    return age_of(judged) < EVIDENCE;
-}
-
-char *rb_judged_needed(const rb_judged *judged)
-{
-    const long long needed = judged->needed;
-    const char *s = rb_text_s((uint64_t)needed);
-    if (rb_judged_by_age(judged))
-        return rb_format("%s at most %lld day%s old", evidence[age_of(judged)].text, needed, s);
-    if (strcmp(judged->rule, "approvals") == 0)
-        return rb_format("%lld approval%s", needed, s);
-    if (strcmp(judged->rule, "signed") == 0)
-        return rb_strdup("a signed entry");
-    return rb_format("at most %lld values and rows at risk", needed);
-}
-
-char *rb_judged_found(const rb_judged *judged)
-{
-    const long long found = judged->found;
-    if (strcmp(judged->rule, "signed") == 0)
-        return rb_strdup(found ? "one" : "one without signature");
-    if (!rb_judged_by_age(judged))
-        return rb_format("%lld", found);
-    return found < 0 ? rb_strdup("none that counts")
-                     : rb_format("one %lld day%s old", found, rb_text_s((uint64_t)found));
-}
-
-json_t *rb_judged_json(const rb_judged *judged)
-{
-    char ids[2][RB_OID_HEX];
-    if (judged->entry)
-        rb_oid_hex(&judged->entry->id, ids[0]);
-    if (judged->by)
-        rb_oid_hex(&judged->by->id, ids[1]);
-    RB_AUTO(rb_free_str) char *needed = rb_judged_needed(judged);
-    RB_AUTO(rb_free_str) char *found = rb_judged_found(judged);
-    return rb_json_make("rule:s environment:s transition:s needed:s found:s met:b by:s",
-                        judged->rule, judged->environment, judged->entry ? ids[0] : NULL, needed,
-                        found, judged->met, judged->by ? ids[1] : NULL);
-}
-
-/* Adds a problem to good entries that were written after the policy had revoked their key. Policies
- * are excluded, since loading them judges them. Merges are excluded: `sync` writes one when a clone
- * with that key receives the policy. */
-static void mark_keys(rb_ledger *ledger, const rb_policy *policy)
-{
-    for (size_t i = 0; i < ledger->n; i++) {
-        rb_entry *entry = &ledger->items[i];
-        if (entry->trust != RB_ENTRY_GOOD || entry->kind == RB_ENTRY_POLICY ||
-            entry->kind == RB_ENTRY_MERGE || !rb_policy_revoked_key(policy, entry))
-            continue;
-        rb_problems_add(&entry->problems, "revoked", "", "a key that is not revoked",
-                        entry->fingerprint,
-                        "signed by %s with key %s, which the policy had revoked before, so that it "
-                        "does not count",
-                        entry->principal, entry->fingerprint);
-    }
-}
-
-/* Adds a problem to the entries of transitions for each rule of the policy that they broke. An
- * entry without signature has its own problem. */
-static void mark_transitions(rb_ledger *ledger, const rb_policy *policy)
-{
-    RB_AUTO(rb_judgement_clear) rb_judgement broken;
-    rb_judge_transitions(&broken, policy, true);
-    for (size_t i = 0; i < broken.n; i++) {
-        const rb_judged *found = &broken.items[i];
-        rb_entry *entry = &ledger->items[found->entry - ledger->items];
-        RB_AUTO(rb_free_str) char *needed = rb_judged_needed(found);
-        RB_AUTO(rb_free_str) char *had = rb_judged_found(found);
-        if (strcmp(found->rule, "approvals") == 0)
-            rb_problems_add(&entry->problems, "approvals", "", needed, had,
-                            "%s%s had %s of the %s that the policy asked for then in %s%s, and no "
-                            "override excuses it",
-                            found->scripts ? "--scripts-from: " : "", found->tag, had, needed,
-                            entry->environment,
-                            strcmp(found->kind, "revert") == 0 ? " for a revert to it" : "");
-        else if (strcmp(found->rule, "signed") != 0)
-            rb_problems_add(&entry->problems, "rule", found->rule, needed, had,
-                            "the policy asked then in %s for %s (rule %s), %s had %s, and no "
-                            "override excuses it",
-                            entry->environment, needed, found->rule, found->tag, had);
-    }
-}
-
-void rb_judge_mark(rb_ledger *ledger, const rb_policy *policy, bool transitions)
-{
-    if (transitions)
-        mark_transitions(ledger, policy);
-    mark_keys(ledger, policy);
 }

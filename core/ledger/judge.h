@@ -51,11 +51,10 @@ void rb_judge_deploy(rb_judgement *out, const rb_policy *policy, const char *env
 const char *rb_judge_live(const rb_policy *policy, const char *environment);
 
 /* Adds problems to entries that are otherwise good: "revoked" if the policy had revoked their key,
- * and, with `transitions`, "approvals" and "rule" for each rule that a transition broke. */
+ * and, with `transitions`, "approvals" and "rule" for each rule that a transition broke. Adds the
+ * warning "time" to entries that are dated before the entry that they follow. */
 void rb_judge_mark(rb_ledger *ledger, const rb_policy *policy, bool transitions);
 
-/* True for a rule that an entry can still meet: a drill, a look at a backup, a review. */
-bool rb_judged_by_age(const rb_judged *judged);
 /* Return new texts: "a drill at most 30 days old" and "one 45 days old" or "none that counts". */
 char *rb_judged_needed(const rb_judged *judged);
 char *rb_judged_found(const rb_judged *judged);

@@ -48,6 +48,7 @@ static void ways(rb_buf *out, const rb_plan *plan)
     rb_json_each (way, list) {
         rb_template_add(out, "- **{way}**", way);
         rb_buf_printf(out, ": %s.", criteria(way));
+        rb_template_add(out, "[ **Refused as it is**: {problem}.]", way);
         rb_template_add(out,
                         " {values:count} values and {rows:count} rows at risk[, about {seconds} s]."
                         "\n\n      {command}\n\n",

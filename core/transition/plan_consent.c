@@ -26,6 +26,20 @@ char *rb_plan_list_losses(const json_t *losses)
     return rb_buf_detach(&out);
 }
 
+/* True if a proof shows that the down of a migration that the plan applies does not run. */
+static bool way_back_fails(const rb_plan *plan)
+{
+    for (size_t i = 0; i < plan->database_count; i++)
+        rb_json_each (proof, plan->databases[i].step_proofs) {
+            const char *restores = rb_json_str(proof, "restores");
+            if (plan->databases[i].steps[proof_at].up &&
+                (rb_text_same(restores, "fails") || rb_text_same(restores, "missing") ||
+                 rb_text_same(restores, "code")))
+                return true;
+        }
+    return false;
+}
+
 /* Returns what the user has to agree to with the digest. */
 static char *at_stake(const rb_plan *plan)
 {
@@ -43,6 +57,10 @@ static char *at_stake(const rb_plan *plan)
         return rb_format("the plan loses data: %s; the scripts of this plan destroy none of it, "
                          "those of the way back do",
                          list);
+    if (way_back_fails(plan))
+        return rb_format("the plan loses data: %s; it is backed up below %s first, and comes back "
+                         "only by hand, with `rbtool restore`, since the way back is known to fail",
+                         list, plan->backups);
     return rb_format("the plan loses data: %s; it is backed up below %s first, and is restored "
                      "where the transition is undone and nobody changed it",
                      list, plan->backups);

@@ -184,6 +184,8 @@ static json_t *whole_way(const rb_plan *plan, const rb_plan_request *rq)
                                json_array(), command, text);
     add_stake(way, plan);
     rb_plan_time_of(way, plan, rq, plan->parts);
+    if (plan->worst != RB_OK)
+        rb_json_set_str(way, "problem", plan->refusal.message);
     return way;
 }
 
@@ -220,8 +222,8 @@ static json_t *forward_way(const rb_plan *plan, const rb_plan_request *rq)
     char *program = rb_strndup(rq->command, verb ? (size_t)(verb - rq->command) : 0);
     const char *name = verb ? program : "rbtool";
     RB_AUTO(rb_free_str)
-    char *command =
-        rb_format("%s release %s && %s deploy %s --env %s", name, tag, name, tag, rq->env->name);
+    char *command = rb_format("%s release %s && %s deploy %s --env %s%s", name, tag, name, tag,
+                              rq->env->name, strstr(rq->command, " --yes") ? " --yes" : "");
     json_t *way =
         rb_json_make("way:s only:j compatible:0 values:i rows:i command:s text:s", "forward",
                      json_array(), (int64_t)0, (int64_t)0, command,

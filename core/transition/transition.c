@@ -300,6 +300,10 @@ enum rb_code rb_transition_plan(rb_transition *t, rb_session *session, const rb_
     RB_TRY(rb_policy_bound(e->env, e->state, session, err));
     RB_TRY(rb_policy_check_releases(policy, &t->request, err));
     RB_TRY(rb_plan_make(&t->plan, &t->request, err));
+    if (t->reverted)
+        rb_plan_note(t->plan,
+                     "%s was reverted, and is bad; if every check passes, it counts as good again",
+                     t->to->tag);
     RB_TRY(rb_policy_check_approvals(&t->needs, policy, &t->request, err));
     rb_policy_name(t->plan, policy);
     rb_policy_needs_decide(t->plan, &t->needs, &t->request, intent->break_glass);

@@ -126,6 +126,7 @@ tables() { # COLUMN... [CONDITION]
         '[[true,"orders","note",10]]' ]
     run -0 rbtool deploy v1.1.0 -n --accept-reverted
     [[ $output == *"restores from backup $id: main: orders.note, up to 10 values, where nobody changed them"* ]]
+    [[ $output == *"v1.1.0 was reverted, and is bad; if every check passes, it counts as good again"* ]]
     move deploy v1.1.0 --accept-reverted
     [ "$(rbtool backups --json | jq -c '.backups[0].restored')" = '[{"column":"note","table":"orders"}]' ]
     rm "$(backup_path)"

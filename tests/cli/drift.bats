@@ -68,6 +68,9 @@ setup() {
     rmdir "$PROD/etc/flags.json"
     git show v1.1.0:flags.json >"$PROD/etc/flags.json"
     mv "$PROD/data/shop.db" "$PROD/data/kept.db"
+    run -1 rbtool status --exit-code # what cannot be read has not drifted
+    [[ ${lines[0]} == "prod: v1.1.0, not all of it can be read, "* && $output == *"unreadable  database main: "*"does not exist"* ]]
+    rbtool status --json | jq -e '.drift == [] and .unreadable[0].part == "database main"'
     head -c 8192 /dev/urandom >"$PROD/data/shop.db"
     run rbtool plan v1.1.0
     [ "$status" -eq 2 ]

@@ -60,6 +60,15 @@ setup() {
     [[ $(sha256sum rbtool.json) == "$before" ]]
 }
 
+@test "init does not deliver a submodule, whose files no artifact has" {
+    git clone -q . ../lib
+    git -c protocol.file.allow=always submodule --quiet add ../lib vendor
+    git rm -q -r src VERSION
+    git commit -qm 'the code is elsewhere'
+    rbtool init
+    jq -e '.artifacts == null' rbtool.json
+}
+
 @test "init does not overwrite files" {
     echo mine >rbtool.json
     fails 2 "is not overwritten" rbtool init

@@ -28,6 +28,14 @@ setup() { ledger_shop; }
         $(jq -r .entry.release.sha256 line) ]]
 }
 
+@test "log --verify warns of an entry that is dated before the one that it follows" {
+    AT=$(($(git log -1 --format=%ct $LEDGER) - 3600))
+    tip "$(forge 'verdict v1.0.0 good' . "$FIRST")"
+    run -0 rbtool log --verify
+    [[ $output == *"clock: dated 3600 seconds before the entry that it follows: the clock of one of the writers is wrong"* ]]
+    rbtool log --json -n 1 | jq -e '.problems[0] | .code == "time" and .warning'
+}
+
 @test "a dry run writes no ledger entry, and a release reports its entry" {
     rbtool release v1.1.0 --dry-run
     [[ $(git rev-parse $LEDGER) == "$FIRST" ]]

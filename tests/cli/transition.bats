@@ -552,7 +552,7 @@ runbook_commands() {
     rbtool deploy v1.1.0 --yes
     run -0 rbtool plan v1.1.0
     [[ $output == *"Plan: application, 1 migration, 1 flag, 1 config file; no data at risk; duration unknown"* ]]
-    [ "${lines[-1]}" = "next: \`rbtool revert v1.1.0 --env prod\`" ]
+    [ "${lines[-1]}" = "next: \`rbtool revert v1.1.0 --env prod --yes\`" ] # no terminal asks
     run -0 --separate-stderr rbtool plan v1.1.0 --json
     [ "$(jq -c '[.rehearsed, .next]' <<<"$output")" = '[true,"rbtool revert v1.1.0 --env prod"]' ]
     # At risk: with its digest nothing is left to decide.

@@ -26,7 +26,7 @@ ways() {
     [[ $(jq -c '.waysBack[0].features' <<<"$output") == \
         '[{"changes":true,"database":"main","flag":"checkout","from":"ENABLED new","migration":"2","name":"discount","to":"ENABLED old"}]' ]]
     jq -e '.waysBack | all(.seconds != null or .way == "everything")' <<<"$output"
-    [[ $(jq -r '.waysBack[3].command' <<<"$output") == "rbtool release v1.1.1 && rbtool deploy v1.1.1 --env prod" ]]
+    [[ $(jq -r '.waysBack[3].command' <<<"$output") == "rbtool release v1.1.1 && rbtool deploy v1.1.1 --env prod --yes" ]]
 
     run -5 --separate-stderr rbtool plan v1.1.0
     [[ $output == *"- flags: nothing at risk; about "*"s, 0.0 s down"* ]]
@@ -34,7 +34,7 @@ ways() {
     [[ $output == *"- everything: 10 values at risk; duration unknown"* ]]
 
     application=$(ways | jq -r '.[1].command')
-    eval "$application --yes"
+    eval "$application"
     [[ $(readlink "$PROD/current") == releases/v1.0.0 ]]
     [[ $(sql 'SELECT sum(discount) FROM orders') -eq 55 ]]
     [[ $(rbtool status --json | jq -r '[.parts[].release] | join(" ")') == 'v1.0.0 v1.1.0 v1.0.0 v1.0.0' ]]
@@ -42,7 +42,7 @@ ways() {
     # from there, the downs come from the release that the database is at
     run -5 --separate-stderr rbtool plan v1.1.0 --json
     [[ $(jq -c '[.databases[].scripts[] | .direction + " " + .id]' <<<"$output") == '["down 2"]' ]]
-    eval "$(jq -r '.waysBack[] | select(.way == "everything").command' <<<"$output") --yes"
+    eval "$(jq -r '.waysBack[] | select(.way == "everything").command' <<<"$output")"
     settled_at v1.0.0
 }
 
@@ -57,6 +57,26 @@ ways() {
     schema transition <<<"$output"
     [[ $(jq -c '[.waysBack[].way]' <<<"$output") == '["flags","application","everything","forward"]' ]]
     [[ $(picture) == "$before" ]]
+}
+
+@test "a way back that is known to fail is marked in the plan, and the deploy says that rows come back only by hand" {
+    release v1.0.0
+    rbtool deploy v1.0.0 --yes
+    sql "INSERT INTO orders (id, total) VALUES (1, 7)"
+    echo 'UPDATE orders SET total = 0;' >migrations/2_zero.up.sql
+    echo 'ALTER TABLE nothing DROP COLUMN here;' >migrations/2_zero.down.sql
+    git add -A
+    git commit -qm zero
+    release v1.1.0 --accept RB002
+    fails 5 "comes back only by hand, with \`rbtool restore\`, since the way back is known to fail" rbtool deploy v1.1.0 --yes
+    rbtool deploy v1.1.0 --yes --accept-data-loss "$(rbtool plan --deploy v1.1.0 --json 2>/dev/null | jq -r .digest)"
+    run -5 --separate-stderr rbtool plan v1.1.0 --json
+    schema plan <<<"$output"
+    [[ $(jq -c '[.waysBack[] | [.way, .problem]]' <<<"$output") == \
+        '[["application",null],["everything","database main: the down of migration 2 failed when its release was made"],["forward",null]]' ]]
+    run -5 rbtool plan v1.1.0
+    [[ $output == *"refused as it is: database main: the down of migration 2 failed"* ]]
+    rbtool plan v1.1.0 --format markdown | grep -q 'Refused as it is.*the down of migration 2 failed'
 }
 
 @test "ways back that do not exist are not listed" {
