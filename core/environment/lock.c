@@ -4,7 +4,6 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -40,79 +39,63 @@ char *rb_lock_holder(const char *root)
     return holder;
 }
 
-/* Writes the holder into the file, for messages. The lock itself is that of flock(2). */
+/* Writes the holder into the file, for messages. */
 static void sign(int fd)
 {
     RB_AUTO(rb_free_str) char *when = rb_text_iso(time(NULL));
     RB_AUTO(rb_free_str) char *text = rb_format("process %ld since %s\n", (long)getpid(), when);
-    if (ftruncate(fd, 0) == 0) {
-        ssize_t ignored = pwrite(fd, text, strlen(text), 0);
-        (void)ignored;
+    if (ftruncate(fd, 0) == 0)
+        (void)!pwrite(fd, text, strlen(text), 0);
+}
+
+/* does: what another run does that holds the lock. */
+static enum rb_code take(rb_lock **out, const char *path, const char *does, rb_err *err)
+{
+    struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+    RB_AUTO(rb_lock_releasep) rb_lock *lock = rb_calloc(1, sizeof *lock);
+    lock->fd = rb_at_open(path, O_RDWR | O_CREAT, 0644);
+    if (lock->fd < 0)
+        return rb_fail_errno(err, RB_ERROR,
+                             "cannot open the environment's lock %s\nrun rbtool as the user who "
+                             "deploys there; `rbtool env check` shows what this user cannot write",
+                             path);
+    if (fcntl(lock->fd, F_OFD_SETLK, &whole) != 0) {
+        if (errno != EAGAIN && errno != EACCES)
+            return rb_fail_errno(err, RB_ERROR, "cannot lock %s", path);
+        RB_AUTO(rb_free_str) char *holder = read_holder(lock->fd);
+        return rb_fail(err, RB_BUSY,
+                       "another run %s the environment (%s; lock %s)\nwait for it, and see what "
+                       "it does with `rbtool status`",
+                       does, holder, path);
     }
+    /* readable whatever the umask is: `status` shows the holder to every user */
+    (void)!fchmod(lock->fd, 0644);
+    sign(lock->fd);
+    *out = RB_TAKE(lock);
+    return RB_OK;
 }
 
 enum rb_code rb_lock_take(rb_lock **out, const char *root, rb_err *err)
 {
     RB_AUTO(rb_free_str) char *path = rb_format("%s/.rbtool/lock", root);
     RB_TRY(rb_root_hold(root, err));
-    int fd = rb_at_open(path, O_RDWR | O_CREAT, 0644);
-    if (fd < 0)
-        return rb_fail_errno(err, RB_ERROR,
-                             "cannot open the environment's lock %s\nrun rbtool as the user who "
-                             "deploys there; `rbtool env check` shows what this user cannot write",
-                             path);
-    if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
-        bool busy = errno == EWOULDBLOCK;
-        int saved = errno;
-        RB_AUTO(rb_free_str) char *holder = read_holder(fd);
-        errno = saved;
-        enum rb_code code =
-            busy ? rb_fail(err, RB_BUSY,
-                           "another run holds the environment (%s; lock %s)\nwait for it, and see "
-                           "what it does with `rbtool status`",
-                           holder, path)
-                 : rb_fail_errno(err, RB_ERROR, "cannot lock %s", path);
-        close(fd);
-        return code;
-    }
-    (void)!fchmod(
-        fd, 0644); /* readable whatever the umask is: `status` shows the holder to every user */
-    sign(fd);
-    /* Also takes a record lock (fcntl) for rb_lock_holder(). flock(2) can be tested only by taking
-     * it, which would block others for a moment; a record lock can be tested. It is also released
-     * when the holder dies. Nothing else depends on it. */
-    struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
-    (void)!fcntl(fd, F_OFD_SETLK, &whole);
-    rb_lock *lock = rb_malloc(sizeof *lock);
-    lock->fd = fd;
-    lock->root = rb_strdup(root);
-    *out = lock;
+    RB_TRY(take(out, path, "holds", err));
+    (*out)->root = rb_strdup(root);
     return RB_OK;
 }
 
 enum rb_code rb_lock_take_watch(rb_lock **out, const char *root, rb_err *err)
 {
     RB_AUTO(rb_free_str) char *path = rb_format("%s/.rbtool/watch", root);
-    int fd = rb_at_open(path, O_RDWR | O_CREAT, 0644);
-    if (fd < 0)
-        return rb_fail_errno(err, RB_ERROR, "cannot open the lock of the watch, %s", path);
-    if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
-        RB_AUTO(rb_free_str) char *holder = read_holder(fd);
-        close(fd);
-        return rb_fail(err, RB_BUSY, "another run watches the environment (%s)", holder);
-    }
-    sign(fd);
-    rb_lock *lock = rb_malloc(sizeof *lock);
-    *lock = (rb_lock){.fd = fd};
-    *out = lock;
-    return RB_OK;
+    return take(out, path, "watches", err);
 }
 
 void rb_lock_release(rb_lock *lock)
 {
     if (!lock)
         return;
-    close(lock->fd);
+    if (lock->fd >= 0)
+        close(lock->fd);
     if (lock->root)
         rb_root_drop(lock->root);
     free(lock->root);
