@@ -27,13 +27,11 @@ static json_t *describe_last(const rb_transition_row *row)
 
 static enum rb_code add_last(json_t *out, const rb_status *st, rb_err *err)
 {
-    rb_transition_row **rows = NULL;
-    size_t count = 0;
+    RB_AUTO(rb_transition_rows_clear) rb_transition_rows rows = {0};
     if (st->site.state && !st->row)
-        RB_TRY(rb_state_history(&rows, &count, st->site.state, true, err));
-    const rb_transition_row *last = st->row ? st->row : count > 0 ? rows[0] : NULL;
+        RB_TRY(rb_state_history(&rows, st->site.state, true, err));
+    const rb_transition_row *last = st->row ? st->row : rows.n > 0 ? &rows.items[0] : NULL;
     json_object_set_new(out, "last", last ? describe_last(last) : json_null());
-    rb_transition_rows_free(rows, count);
     return RB_OK;
 }
 

@@ -203,29 +203,26 @@ static void look_at_pending(rb_status *st)
 /* Finds since when the live release is live, and who made it live. */
 static void look_at_history(rb_status *st)
 {
-    rb_transition_row **rows = NULL;
-    size_t count = 0;
+    RB_AUTO(rb_transition_rows_clear) rb_transition_rows rows = {0};
     rb_err why;
-    if (!can(st, "state", rb_state_history(&rows, &count, st->site.state, true, &why), &why))
+    if (!can(st, "state", rb_state_history(&rows, st->site.state, true, &why), &why))
         return;
     size_t i = 0;
-    while (i < count && !rb_known_reached(rows[i]))
+    while (i < rows.n && !rb_known_reached(&rows.items[i]))
         i++;
-    for (; i < count && st->tag; i++) {
-        if (!rb_known_reached(rows[i]))
+    for (; i < rows.n && st->tag; i++) {
+        const rb_transition_row *row = &rows.items[i];
+        if (!rb_known_reached(row))
             continue;
-        if (!rb_text_same(rows[i]->to, st->tag))
+        if (!rb_text_same(row->to, st->tag))
             break;
-        const char *by = rb_json_str(json_object_get(rows[i]->plan, "before"), "by");
-        st->since = rows[i]->finished;
+        const char *by = rb_json_str(json_object_get(row->plan, "before"), "by");
+        st->since = row->finished;
         free(st->by);
         st->by = rb_strdup(by);
     }
-    if (count > 0 && !rb_known_reached(rows[0])) {
-        st->last = rows[0];
-        rows[0] = NULL;
-    }
-    rb_transition_rows_free(rows, count);
+    if (rows.n > 0 && !rb_known_reached(&rows.items[0]))
+        st->last = rb_transition_rows_take(&rows, 0);
 }
 
 static void look_at_watch(rb_status *st)
@@ -240,15 +237,15 @@ static void look_at_watch(rb_status *st)
 
 static void look_at_state(rb_status *st)
 {
-    rb_outbox_item *items = NULL;
+    RB_AUTO(rb_transition_rows_clear) rb_transition_rows unwritten = {0};
     rb_err why;
     if (!st->site.state)
         return;
     look_at_pending(st);
     st->tag = rb_env_session_live_tag(&st->live);
     look_at_history(st);
-    (void)can(st, "state", rb_state_outbox(&items, &st->unwritten, st->site.state, &why), &why);
-    rb_outbox_free(items, st->unwritten);
+    (void)can(st, "state", rb_state_outbox(&unwritten, st->site.state, &why), &why);
+    st->unwritten = unwritten.n;
     (void)can(st, "state", rb_state_health(&st->checks, st->site.state, &why), &why);
     look_at_watch(st);
     (void)can(st, "state", rb_env_session_undelivered(st->undelivered, &st->site, &why), &why);

@@ -11,9 +11,8 @@
 #include "ledger/ledger.h"
 
 typedef struct rb_journals {
-    rb_strs own;                 /* ids of entries that this host wrote, sorted */
-    rb_transition_row **pending; /* rows that the ledger lacks, newest first */
-    size_t pending_count;
+    rb_strs own;                /* ids of entries that this host wrote, sorted */
+    rb_transition_rows pending; /* rows that the ledger lacks, newest first */
 } rb_journals;
 
 /* Reads the journals below roots. Ignores one that is a copy or cannot be read. */

@@ -69,6 +69,28 @@ enum rb_code rb_state_query(json_t **rows, const rb_state *state, rb_err *err, c
     return code;
 }
 
+enum rb_code rb_state_list(json_t **out, const rb_state *state, const rb_shape *shape,
+                           const char *what, rb_err *err, const char *sql, const char *format, ...)
+{
+    RB_AUTO(rb_json_freep) json_t *rows = NULL;
+    RB_AUTO(rb_json_freep) json_t *list = json_array();
+    va_list args;
+    va_start(args, format);
+    enum rb_code code = query(&rows, state, sql, format, args, err);
+    va_end(args);
+    if (code != RB_OK && strstr(err->message, "JSON")) /* malformed, or a cell is a BLOB */
+        return rb_state_damaged(state, "a row is not as rbtool writes it", err);
+    if (code != RB_OK)
+        return code;
+    rb_json_each (row, rows) {
+        json_t *item = NULL;
+        RB_TRY(rb_state_read_json(&item, state, json_array_get(row, 0), shape, what, err));
+        json_array_append_new(list, item);
+    }
+    *out = RB_TAKE(list);
+    return RB_OK;
+}
+
 enum rb_code rb_state_change(rb_state *state, rb_err *err, const char *sql, const char *format, ...)
 {
     va_list args;
@@ -283,35 +305,20 @@ const char *rb_state_cell(const json_t *row, size_t column)
     return json_string_value(json_array_get(row, column));
 }
 
-static enum rb_code read_live(rb_live *live, rb_state *state, rb_err *err)
-{
-    RB_AUTO(rb_json_freep) json_t *rows = NULL;
-    RB_TRY(rb_state_query(&rows, state, err, "SELECT part, tag, object FROM live", NULL));
-    rb_json_each (row, rows) {
-        RB_AUTO(rb_free_str) char *name = NULL;
-        RB_TRY(rb_state_texts(state, row, &(rb_state_text){&name, 0, "part", NULL, true}, 1, err));
-        int part = 0;
-        while (part < RB_PARTS && strcmp(name, part_names[part]) != 0)
-            part++;
-        if (part == RB_PARTS || live->tag[part])
-            continue;
-        const rb_state_text texts[] = {
-            {&live->tag[part], 1, "tag", rb_path_is_tag, true},
-            {&live->object[part], 2, "object", rb_state_is_object, false}};
-        RB_TRY(rb_state_texts(state, row, texts, 2, err));
-    }
-    return RB_OK;
-}
-
 enum rb_code rb_state_live(rb_live *out, rb_state *state, rb_err *err)
 {
+    RB_AUTO(rb_json_freep) json_t *rows = NULL;
     *out = (rb_live){0};
-    enum rb_code code = read_live(out, state, err);
-    if (code != RB_OK) {
-        rb_live_clear(out);
-        *out = (rb_live){0};
-    }
-    return code;
+    RB_TRY(rb_state_list(&rows, state, &rb_state_live_shape, "a live release", err,
+                         "SELECT json_object('part', part, 'tag', tag, 'object', object) FROM live",
+                         NULL));
+    rb_json_each (row, rows)
+        for (int part = 0; part < RB_PARTS; part++)
+            if (strcmp(rb_json_str(row, "part"), part_names[part]) == 0) {
+                out->tag[part] = rb_strdup(rb_json_str(row, "tag"));
+                out->object[part] = rb_strdup(rb_json_str(row, "object"));
+            }
+    return RB_OK;
 }
 
 void rb_live_clear(rb_live *live)
@@ -330,8 +337,8 @@ enum rb_code rb_state_pin(char **out, rb_state *state, const char *name, rb_err 
     RB_TRY(rb_state_query(&rows, state, err, "SELECT value FROM pin WHERE name = ?", "[s]", name));
     if (json_array_size(rows) == 0)
         return RB_OK;
-    const rb_state_text value = {out, 0, "pin", NULL, true};
-    return rb_state_texts(state, json_array_get(rows, 0), &value, 1, err);
+    *out = rb_strdup(rb_state_cell(json_array_get(rows, 0), 0));
+    return *out ? RB_OK : rb_state_damaged(state, "a row's pin is not text", err);
 }
 
 enum rb_code rb_state_pin_set(rb_state *state, const char *name, const char *value, rb_err *err)

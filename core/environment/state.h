@@ -45,8 +45,14 @@ typedef struct rb_transition_row {
     char *entry;   /* id of its ledger entry; NULL: not written yet */
     int64_t started;
     int64_t finished;
-    bool checked; /* checks ran and passed */
+    bool checked;       /* checks ran and passed */
+    bool lacks_verdict; /* of rb_state_outbox(): the ledger lacks the verdict that it gives */
 } rb_transition_row;
+
+typedef struct rb_transition_rows {
+    rb_transition_row *items;
+    size_t n;
+} rb_transition_rows;
 
 /* True if the transition ended at its TO: done, unhealthy or down. */
 bool rb_outcome_reached(const char *outcome);
@@ -71,11 +77,13 @@ void rb_live_clear(rb_live *live);
 enum rb_code rb_state_pending(rb_transition_row **out, rb_state *state, rb_err *err) RB_MUST_USE;
 /* Returns all transitions that ended, newest first. parts: also reads "only", "environment",
  * "marksBad" and "before"."by" of the plans. */
-enum rb_code rb_state_history(rb_transition_row ***out, size_t *count, rb_state *state, bool parts,
+enum rb_code rb_state_history(rb_transition_rows *out, rb_state *state, bool parts,
                               rb_err *err) RB_MUST_USE;
 void rb_transition_row_free(rb_transition_row *row);
 RB_DEFINE_AUTO(rb_transition_row, rb_transition_row_free)
-void rb_transition_rows_free(rb_transition_row **rows, size_t count);
+void rb_transition_rows_clear(rb_transition_rows *rows);
+/* Returns the row, which the list then has no more. */
+rb_transition_row *rb_transition_rows_take(rb_transition_rows *rows, size_t index);
 
 /* Begins a transition. Uses id, kind, from, to, objects, plan and data of row, and sets started. */
 enum rb_code rb_state_begin(rb_state *state, const rb_transition_row *row, rb_err *err) RB_MUST_USE;
@@ -156,19 +164,9 @@ enum rb_code rb_state_pin_set(rb_state *state, const char *name, const char *val
 bool rb_state_is_copy(const rb_state *state);
 enum rb_code rb_state_take_over(rb_state *state, const char *root, rb_err *err) RB_MUST_USE;
 
-/*
- * An item of the outbox: a transition with entries that the ledger lacks. kind: "transition", or
- * "verdict" (a revert makes its FROM bad).
- */
-typedef struct rb_outbox_item {
-    rb_transition_row *row; /* with its plan */
-    bool transition;        /* which of its entries are missing */
-    bool verdict;
-} rb_outbox_item;
-/* Returns the outbox, oldest first. */
-enum rb_code rb_state_outbox(rb_outbox_item **out, size_t *count, rb_state *state,
-                             rb_err *err) RB_MUST_USE;
-void rb_outbox_free(rb_outbox_item *items, size_t count);
+/* Returns the outbox, oldest first: the transitions with entries that the ledger lacks. Without
+ * `entry` that is the transition's own; see also lacks_verdict. */
+enum rb_code rb_state_outbox(rb_transition_rows *out, rb_state *state, rb_err *err) RB_MUST_USE;
 /* Records that an entry was written. Durable with rb_state_flush(): if it is lost, the ledger is
  * searched for the entry. */
 enum rb_code rb_state_written(rb_state *state, const char *transition, const char *kind,
@@ -196,14 +194,19 @@ typedef struct rb_backup_row {
     int64_t at;
 } rb_backup_row;
 
+typedef struct rb_backup_rows {
+    rb_backup_row *items;
+    size_t n;
+} rb_backup_rows;
+
 /* Adds a backup. Uses transition, database, file, sha256, items and bytes. */
 enum rb_code rb_state_backup_add(rb_state *state, const rb_backup_row *backup,
                                  rb_err *err) RB_MUST_USE;
 /* Lists the backups of transitions that committed at least a part, newest first. database NULL: of
  * all databases. asking: a transition whose own backup is left out, or NULL. */
-enum rb_code rb_state_backups(rb_backup_row **out, size_t *count, rb_state *state,
-                              const char *database, const char *asking, rb_err *err) RB_MUST_USE;
-void rb_backup_rows_free(rb_backup_row *backups, size_t count);
+enum rb_code rb_state_backups(rb_backup_rows *out, rb_state *state, const char *database,
+                              const char *asking, rb_err *err) RB_MUST_USE;
+void rb_backup_rows_clear(rb_backup_rows *backups);
 /* Records that a transition restored these items. Call it before the transition's commit; it counts
  * once the transition has ended well. */
 enum rb_code rb_state_backup_restored(rb_state *state, int64_t id, const char *transition,

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/file.h"
 #include "base/shape.h"
 #include "environment/state_internal.h"
 #include "environment/state_watch.h"
@@ -73,14 +74,18 @@ static const rb_shape pause_time = {
 static const rb_shape pause_member =
     OBJECT({"step", &text, false}, {"why", &text, false}, {"by", &text_or_null, false},
            {"at", &pause_time, false}, {"resumed", &pause_time, false});
-const rb_shape rb_state_plan_shape =
-    OBJECT({"secrets", &secrets, true}, {"recovery", &recovery_points, true},
-           {"only", &parts, true}, {"steps", &steps, true}, {"databases", &databases, true},
-           {"drift", &drift, true}, {"takenOver", &drift, true}, {"dataAtRisk", &items, true},
-           {"before", &before, true}, {"accepted", &accepted, true}, {"rule", &text_or_null, true},
-           {"scriptsFrom", &text_or_null, true}, {"digest", &text_or_null, true},
-           {"app", &text_or_null, true}, {"parts", &moves, true}, {"values", &values, true},
-           {"paused", &pause_member, true});
+static const rb_shape plan = {
+    .kind = RB_SHAPE_OBJECT,
+    .open = true,
+    .nullable = true,
+    .fields = RB_SHAPE_FIELDS(
+        {"secrets", &secrets, true}, {"recovery", &recovery_points, true}, {"only", &parts, true},
+        {"steps", &steps, true}, {"databases", &databases, true}, {"drift", &drift, true},
+        {"takenOver", &drift, true}, {"dataAtRisk", &items, true}, {"before", &before, true},
+        {"accepted", &accepted, true}, {"rule", &text_or_null, true},
+        {"scriptsFrom", &text_or_null, true}, {"digest", &text_or_null, true},
+        {"app", &text_or_null, true}, {"parts", &moves, true}, {"values", &values, true},
+        {"paused", &pause_member, true})};
 
 /* The members of what carrying out a plan needs (transition/plan_store.c). */
 static const char *const file_part_words[] = {"flags", "config", NULL};
@@ -119,8 +124,6 @@ static const rb_shape planned_database = OBJECT(
 static const rb_shape planned_databases = LIST_OF(planned_database);
 const rb_shape rb_state_data_shape =
     OBJECT({"files", &host_files, false}, {"databases", &planned_databases, false});
-
-const rb_shape rb_state_items_shape = {.kind = RB_SHAPE_ARRAY, .item = &lost};
 
 static const rb_shape time_shape = {.kind = RB_SHAPE_INTEGER, .min = 0, .max = 253402300799};
 static const rb_shape failure =
@@ -169,8 +172,46 @@ const rb_shape rb_state_happened_shape = OBJECT(
     {"finished", &moment_of_row, false}, {"app", &text_or_null, false}, {"only", &parts, false},
     {"step", &text_or_null, false}, {"at", &moment_of_row, false}, {"said", &text_or_null, false},
     {"begun", &boolean, false}, {"paused", &pause_or_null, true}, {"watch", &watch_or_null, false});
-const rb_shape rb_state_event_shape =
+static const rb_shape event =
     OBJECT({"id", &text, false}, {"type", &text, false}, {"time", &text, false});
+const rb_shape rb_state_notice_shape =
+    OBJECT({"sequence", &number, false}, {"id", &text, false}, {"command", &text, false},
+           {"event", &event, false}, {"attempts", &number, false}, {"error", &text_or_null, false});
+
+/* Rows. Names and ids become parts of paths and of commands in hints. */
+static const rb_shape name = {
+    .kind = RB_SHAPE_STRING, .check = rb_shape_is_name, .expected = "a name"};
+static const rb_shape tag = {.kind = RB_SHAPE_STRING, .check = rb_path_is_tag, .expected = "a tag"};
+static const rb_shape tag_or_null = {
+    .kind = RB_SHAPE_STRING, .nullable = true, .check = rb_path_is_tag, .expected = "a tag"};
+static const rb_shape object_or_none = {.kind = RB_SHAPE_STRING,
+                                        .nullable = true,
+                                        .check = rb_shape_is_sha1,
+                                        .expected = "an object id"};
+const rb_shape rb_state_live_shape =
+    OBJECT({"part", &text, false}, {"tag", &tag, false}, {"object", &object_or_none, false});
+const rb_shape rb_state_row_shape = OBJECT(
+    {"id", &name, false}, {"kind", &text, false}, {"from", &tag_or_null, false},
+    {"fromObject", &object_or_none, false}, {"to", &tag, false},
+    {"toObject", &object_or_none, false}, {"plan", &plan, false}, {"outcome", &text_or_null, false},
+    {"error", &text_or_null, false}, {"started", &moment_of_row, false},
+    {"finished", &moment_of_row, false}, {"entry", &text_or_null, false},
+    {"checked", &boolean, false}, {"lacksVerdict", &boolean, false});
+const rb_shape rb_state_step_shape = OBJECT({"id", &text, false}, {"outcome", &text, false},
+                                            {"milliseconds", &moment_or_null, false});
+const rb_shape rb_state_said_shape = OBJECT(
+    {"step", &text, false}, {"message", &text_or_null, false}, {"output", &text_or_null, false});
+static const rb_shape held_items = {.kind = RB_SHAPE_ARRAY, .item = &lost};
+const rb_shape rb_state_backup_shape = OBJECT(
+    {"id", &number, false}, {"transition", &name, false}, {"database", &name, false},
+    {"file", &text, false}, {"sha256", &text, false}, {"items", &held_items, false},
+    {"bytes", &number, false}, {"pruned", &moment_of_row, false}, {"kind", &text, false},
+    {"from", &tag_or_null, false}, {"to", &tag_or_null, false}, {"at", &moment_of_row, false},
+    {"scripts", &scripts, false}, {"restored", &anything, false});
+static const rb_shape restore_detail = OBJECT({"id", &text, false});
+const rb_shape rb_state_restore_shape =
+    OBJECT({"id", &name, false}, {"database", &name, false}, {"committed", &boolean, false},
+           {"detail", &restore_detail, false});
 
 enum rb_code rb_state_damaged(const rb_state *state, const char *what, rb_err *err)
 {
@@ -178,32 +219,6 @@ enum rb_code rb_state_damaged(const rb_state *state, const char *what, rb_err *e
                    "%s is damaged: %s\nrestore a copy of it, or move it away with `mv '%s' "
                    "'%s.damaged'` and deploy the release that is live here again",
                    state->path, what, state->path, state->path);
-}
-
-bool rb_state_is_object(const char *id)
-{
-    return rb_shape_is_sha1(id);
-}
-
-enum rb_code rb_state_texts(const rb_state *state, const json_t *row, const rb_state_text *texts,
-                            size_t count, rb_err *err)
-{
-    for (size_t i = 0; i < count; i++) {
-        const json_t *cell = json_array_get(row, texts[i].column);
-        const char *found = json_string_value(cell);
-        bool fits = found ? !texts[i].check || texts[i].check(found)
-                          : json_is_null(cell) && !texts[i].required;
-        if (fits) {
-            *texts[i].to = rb_strdup(found);
-            continue;
-        }
-        RB_AUTO(rb_free_str) char *safe = rb_safe(found ? found : "");
-        RB_AUTO(rb_free_str)
-        char *what = found ? rb_format("a row's %s, %s, is not of its form", texts[i].name, safe)
-                           : rb_format("a row's %s is not text", texts[i].name);
-        return rb_state_damaged(state, what, err);
-    }
-    return RB_OK;
 }
 
 enum rb_code rb_state_read_json(json_t **out, const rb_state *state, const json_t *cell,
@@ -217,7 +232,6 @@ enum rb_code rb_state_read_json(json_t **out, const rb_state *state, const json_
     if (rb_json_read(&json, stored, strlen(stored), what, &why) != RB_OK ||
         rb_shape_check(shape, json, what, &why) != RB_OK)
         return rb_state_damaged(state, rb_err_line(&why), err);
-    *out = json;
-    json = NULL;
+    *out = RB_TAKE(json);
     return RB_OK;
 }

@@ -37,24 +37,20 @@ enum rb_code rb_state_held(rb_state *state, enum rb_code code, bool commit, rb_e
 const char *rb_state_cell(const json_t *row,
                           size_t column); /* returns a text of the row, or NULL */
 
-/* A text to read from a row: its destination, and the condition that it has to meet. */
-typedef struct rb_state_text {
-    char **to;
-    size_t column;
-    const char *name;
-    bool (*check)(const char *text); /* condition; NULL: any text */
-    bool required;                   /* NULL is an error */
-} rb_state_text;
-bool rb_state_is_object(const char *text); /* true for an object id of git */
-enum rb_code rb_state_texts(const rb_state *state, const json_t *row, const rb_state_text *texts,
-                            size_t count, rb_err *err);
+/* Runs a query whose rows have one cell, an object as text, and returns the objects as a new array.
+ * Fails with rb_state_damaged() if one does not fit the shape. what: for messages. */
+enum rb_code rb_state_list(json_t **out, const rb_state *state, const rb_shape *shape,
+                           const char *what, rb_err *err, const char *sql, const char *format, ...);
+/* SQL: a condition as a value for json_object(). */
+#define RB_STATE_BOOL(condition) "json(iif(" condition ", 'true', 'false'))"
 
 /* Reads JSON and checks its shape. what: for messages. */
 enum rb_code rb_state_read_json(json_t **out, const rb_state *state, const json_t *cell,
                                 const rb_shape *shape, const char *what, rb_err *err);
 /* Shapes of what is stored. Of a plan and its data, only the members that are read. */
-extern const rb_shape rb_state_plan_shape, rb_state_data_shape, rb_state_items_shape,
-    rb_state_health_shape, rb_state_watch_shape, rb_state_happened_shape, rb_state_event_shape;
+extern const rb_shape rb_state_data_shape, rb_state_health_shape, rb_state_watch_shape,
+    rb_state_happened_shape, rb_state_notice_shape, rb_state_live_shape, rb_state_row_shape,
+    rb_state_step_shape, rb_state_said_shape, rb_state_backup_shape, rb_state_restore_shape;
 
 enum rb_code rb_state_damaged(const rb_state *state, const char *what, rb_err *err);
 

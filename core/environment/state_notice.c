@@ -11,23 +11,17 @@ enum rb_code rb_state_happened(json_t **out, rb_state *state, rb_err *err)
         "'step', (SELECT s.step FROM step s WHERE s.transition_id = t.id ORDER BY s.at DESC, "
         "s.rowid DESC LIMIT 1), 'at', (SELECT max(s.at) FROM step s WHERE s.transition_id = t.id), "
         "'said', (SELECT d.message FROM said d WHERE d.transition_id = t.id ORDER BY d.rowid DESC "
-        "LIMIT 1), 'begun', json(iif(EXISTS (SELECT 1 FROM notice n WHERE n.id = t.id || "
-        "'-begun'), 'true', 'false')), 'paused', json(t.plan -> '$.paused'), 'watch', (SELECT "
-        "json(w.detail) FROM watch w WHERE "
-        "w.transition_id = t.id)) FROM (SELECT * FROM transition_log WHERE host = ? ORDER BY "
-        "sequence DESC LIMIT 8) AS t ORDER BY t.sequence";
-    RB_AUTO(rb_json_freep) json_t *rows = NULL;
-    RB_AUTO(rb_json_freep) json_t *list = json_array();
-    RB_TRY(rb_state_query(&rows, state, err, sql, "[s]", state->host));
-    rb_json_each (row, rows) {
-        json_t *item = NULL;
-        RB_TRY(rb_state_read_json(&item, state, json_array_get(row, 0), &rb_state_happened_shape,
-                                  "a transition", err));
-        json_array_append_new(list, item);
-    }
-    *out = list;
-    list = NULL;
-    return RB_OK;
+        "LIMIT 1), 'begun', " RB_STATE_BOOL("EXISTS (SELECT 1 FROM notice n WHERE n.id = t.id || "
+                                            "'-begun')") ", 'paused', json(t.plan -> '$.paused'), "
+                                                         "'watch', (SELECT "
+                                                         "json(w.detail) FROM watch w WHERE "
+                                                         "w.transition_id = t.id)) FROM (SELECT * "
+                                                         "FROM transition_log WHERE host = ? ORDER "
+                                                         "BY "
+                                                         "sequence DESC LIMIT 8) AS t ORDER BY "
+                                                         "t.sequence";
+    return rb_state_list(out, state, &rb_state_happened_shape, "a transition", err, sql, "[s]",
+                         state->host);
 }
 
 enum rb_code rb_state_notice_add(rb_state *state, const char *id, const char *command,
@@ -46,25 +40,11 @@ enum rb_code rb_state_notice_add(rb_state *state, const char *id, const char *co
 
 enum rb_code rb_state_notices(json_t **out, rb_state *state, rb_err *err)
 {
-    RB_AUTO(rb_json_freep) json_t *rows = NULL;
-    RB_AUTO(rb_json_freep) json_t *list = json_array();
-    RB_TRY(rb_state_query(&rows, state, err,
-                          "SELECT sequence, id, command, event, attempts, error FROM notice WHERE "
-                          "NOT delivered ORDER BY attempts, sequence",
-                          NULL));
-    rb_json_each (row, rows) {
-        json_t *event = NULL;
-        RB_TRY(rb_state_read_json(&event, state, json_array_get(row, 3), &rb_state_event_shape,
-                                  "an event", err));
-        json_array_append_new(list,
-                              rb_json_make("sequence:J id:J command:J event:j attempts:J error:J",
-                                           json_array_get(row, 0), json_array_get(row, 1),
-                                           json_array_get(row, 2), event, json_array_get(row, 4),
-                                           json_array_get(row, 5)));
-    }
-    *out = list;
-    list = NULL;
-    return RB_OK;
+    return rb_state_list(out, state, &rb_state_notice_shape, "an event", err,
+                         "SELECT json_object('sequence', sequence, 'id', id, 'command', command, "
+                         "'event', json(event), 'attempts', attempts, 'error', error) FROM notice "
+                         "WHERE NOT delivered ORDER BY attempts, sequence",
+                         NULL);
 }
 
 enum rb_code rb_state_notice_tried(rb_state *state, int64_t sequence, const char *error,

@@ -3,7 +3,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "base/file.h"
+#include "base/members.h"
 #include "environment/state_internal.h"
 
 #define TIMES_LIMIT 500 /* rows of steps that are read */
@@ -15,80 +15,71 @@ const char *rb_step_state_name(enum rb_step_state state)
     return step_states[state];
 }
 
-static enum rb_code read_row(rb_transition_row **out, const rb_state *state, const json_t *row,
-                             rb_err *err)
-{
-    RB_AUTO(rb_transition_row_freep) rb_transition_row *t = rb_calloc(1, sizeof *t);
-    const rb_state_text texts[] = {{&t->id, 0, "id", rb_shape_is_name, true},
-                                   {&t->kind, 1, "kind", NULL, true},
-                                   {&t->from, 2, "from_tag", rb_path_is_tag, false},
-                                   {&t->from_object, 3, "from_object", rb_state_is_object, false},
-                                   {&t->to, 4, "to_tag", rb_path_is_tag, true},
-                                   {&t->to_object, 5, "to_object", rb_state_is_object, false},
-                                   {&t->outcome, 7, "outcome", NULL, false},
-                                   {&t->error, 8, "error", NULL, false},
-                                   {&t->entry, 11, "entry", NULL, false}};
-    RB_TRY(rb_state_texts(state, row, texts, sizeof texts / sizeof *texts, err));
-    if (!json_is_null(json_array_get(row, 6)))
-        RB_TRY(rb_state_read_json(&t->plan, state, json_array_get(row, 6), &rb_state_plan_shape,
-                                  "the plan of a transition", err));
-    t->started = json_integer_value(json_array_get(row, 9));
-    t->finished = json_integer_value(json_array_get(row, 10));
-    t->checked = json_integer_value(json_array_get(row, 12)) == 1;
-    *out = RB_TAKE(t);
-    return RB_OK;
-}
+static const rb_member members[] = {
+    RB_MEMBER(TEXT, rb_transition_row, id, "id"),
+    RB_MEMBER(TEXT, rb_transition_row, kind, "kind"),
+    RB_MEMBER(TEXT, rb_transition_row, from, "from"),
+    RB_MEMBER(TEXT, rb_transition_row, from_object, "fromObject"),
+    RB_MEMBER(TEXT, rb_transition_row, to, "to"),
+    RB_MEMBER(TEXT, rb_transition_row, to_object, "toObject"),
+    RB_MEMBER(TEXT, rb_transition_row, outcome, "outcome"),
+    RB_MEMBER(TEXT, rb_transition_row, error, "error"),
+    RB_MEMBER(UINT64, rb_transition_row, started, "started"),
+    RB_MEMBER(UINT64, rb_transition_row, finished, "finished"),
+    RB_MEMBER(TEXT, rb_transition_row, entry, "entry"),
+    RB_MEMBER(BOOL, rb_transition_row, checked, "checked"),
+    RB_MEMBER(BOOL, rb_transition_row, lacks_verdict, "lacksVerdict"),
+    RB_MEMBER_END};
 
-/* Reads the rows t of the log that fulfil a condition, newest first. plan: SQL for what is read of
- * the plan. */
-static enum rb_code read_rows(rb_transition_row ***out, size_t *count, const rb_state *state,
-                              const char *plan, const char *where, rb_err *err)
+/* Reads the rows t of the log that fulfil a condition. plan: SQL for what is read of the plan.
+ * verdict: SQL for lacks_verdict. */
+static enum rb_code read_rows(rb_transition_rows *out, const rb_state *state, const char *plan,
+                              const char *verdict, const char *where, const char *order,
+                              rb_err *err)
 {
-    RB_AUTO(rb_json_freep) json_t *rows = NULL;
+    RB_AUTO(rb_json_freep) json_t *list = NULL;
     RB_AUTO(rb_free_str)
     char *sql = rb_format(
-        "SELECT id, kind, from_tag, from_object, to_tag, to_object, %s, outcome, error, started, "
-        "finished, (SELECT e.id FROM entry e WHERE e.transition_id = t.id AND e.kind = "
-        "'transition'), EXISTS (SELECT 1 FROM step s WHERE s.transition_id = t.id AND s.step = "
-        "'checks' AND s.state = 'done') FROM transition_log AS t WHERE %s ORDER BY sequence DESC",
-        plan, where);
-    *out = NULL;
-    *count = 0;
-    RB_TRY(rb_state_query(&rows, state, err, sql, NULL));
-    rb_transition_row **list = rb_calloc(json_array_size(rows) + 1, sizeof(rb_transition_row *));
-    for (size_t i = 0; i < json_array_size(rows); i++) {
-        enum rb_code code = read_row(&list[i], state, json_array_get(rows, i), err);
-        if (code != RB_OK) {
-            rb_transition_rows_free(list, i);
-            return code;
-        }
+        "SELECT json_object('id', id, 'kind', kind, 'from', from_tag, 'fromObject', from_object, "
+        "'to', to_tag, 'toObject', to_object, 'plan', %s, 'outcome', outcome, 'error', error, "
+        "'started', started, 'finished', finished, 'entry', (SELECT e.id FROM entry e WHERE "
+        "e.transition_id = t.id AND e.kind = 'transition'), 'checked', " RB_STATE_BOOL(
+            "EXISTS (SELECT 1 FROM step s WHERE s.transition_id = t.id AND s.step = "
+            "'checks' AND s.state = 'done')") ", 'lacksVerdict', " RB_STATE_BOOL("%s") ") FROM "
+                                                                                       "transition_"
+                                                                                       "log AS t "
+                                                                                       "WHERE %s "
+                                                                                       "ORDER BY "
+                                                                                       "sequence "
+                                                                                       "%s",
+        plan, verdict, where, order);
+    *out = (rb_transition_rows){0};
+    RB_TRY(rb_state_list(&list, state, &rb_state_row_shape, "a transition", err, sql, NULL));
+    out->items = rb_calloc(json_array_size(list) + 1, sizeof *out->items);
+    rb_json_each (item, list) {
+        rb_members_read(members, &out->items[out->n], item);
+        json_t *of = json_object_get(item, "plan");
+        out->items[out->n++].plan = json_is_null(of) ? NULL : json_incref(of);
     }
-    *out = list;
-    *count = json_array_size(rows);
     return RB_OK;
 }
 
 enum rb_code rb_state_pending(rb_transition_row **out, rb_state *state, rb_err *err)
 {
-    rb_transition_row **rows;
-    size_t count;
-    RB_TRY(read_rows(&rows, &count, state, "plan", "outcome IS NULL", err));
-    *out = count > 0 ? rows[0] : NULL;
-    if (count > 0)
-        rows[0] = NULL;
-    rb_transition_rows_free(rows, count);
+    RB_AUTO(rb_transition_rows_clear) rb_transition_rows rows = {0};
+    RB_TRY(read_rows(&rows, state, "json(plan)", "0", "outcome IS NULL", "DESC LIMIT 1", err));
+    *out = rows.n > 0 ? rb_transition_rows_take(&rows, 0) : NULL;
     return RB_OK;
 }
 
-enum rb_code rb_state_history(rb_transition_row ***out, size_t *count, rb_state *state, bool parts,
-                              rb_err *err)
+enum rb_code rb_state_history(rb_transition_rows *out, rb_state *state, bool parts, rb_err *err)
 {
     const char *plan = parts ? "json_object('only', json_extract(plan, '$.only'), "
                                "'environment', json_extract(plan, '$.environment'), "
                                "'marksBad', plan -> '$.marksBad', 'before', "
                                "json_object('by', json_extract(plan, '$.before.by')))"
                              : "NULL";
-    return read_rows(out, count, state, plan, "outcome IS NOT NULL", err);
+    return read_rows(out, state, plan, "0", "outcome IS NOT NULL", "DESC", err);
 }
 
 bool rb_outcome_reached(const char *outcome)
@@ -97,28 +88,33 @@ bool rb_outcome_reached(const char *outcome)
                        strcmp(outcome, "down") == 0);
 }
 
+static void row_clear(rb_transition_row *row)
+{
+    rb_members_clear(members, row);
+    json_decref(row->plan);
+}
+
 void rb_transition_row_free(rb_transition_row *row)
 {
-    if (!row)
-        return;
-    free(row->id);
-    free(row->kind);
-    free(row->from);
-    free(row->from_object);
-    free(row->to);
-    free(row->to_object);
-    free(row->outcome);
-    free(row->error);
-    free(row->entry);
-    json_decref(row->plan);
+    if (row)
+        row_clear(row);
     free(row);
 }
 
-void rb_transition_rows_free(rb_transition_row **rows, size_t count)
+void rb_transition_rows_clear(rb_transition_rows *rows)
 {
-    for (size_t i = 0; i < count; i++)
-        rb_transition_row_free(rows[i]);
-    free(rows);
+    for (size_t i = 0; i < rows->n; i++)
+        row_clear(&rows->items[i]);
+    free(rows->items);
+    *rows = (rb_transition_rows){0};
+}
+
+rb_transition_row *rb_transition_rows_take(rb_transition_rows *rows, size_t index)
+{
+    rb_transition_row *row = rb_malloc(sizeof *row);
+    *row = rows->items[index];
+    rows->items[index] = (rb_transition_row){0};
+    return row;
 }
 
 enum rb_code rb_state_begin(rb_state *state, const rb_transition_row *row, rb_err *err)
@@ -257,20 +253,17 @@ enum rb_code rb_state_steps(json_t **out, rb_state *state, const rb_transition_r
                             rb_err *err)
 {
     RB_AUTO(rb_json_freep) json_t *known = NULL;
-    RB_TRY(rb_state_query(
-        &known, state, err,
-        "SELECT step, CASE WHEN outcome = 'failed' THEN outcome WHEN state IN ('undone', 'done') "
-        "THEN state ELSE 'interrupted' END, milliseconds FROM step WHERE transition_id = ? AND "
-        "state <> 'none'",
+    RB_TRY(rb_state_list(
+        &known, state, &rb_state_step_shape, "a step", err,
+        "SELECT json_object('id', step, 'outcome', CASE WHEN outcome = 'failed' THEN outcome WHEN "
+        "state IN ('undone', 'done') THEN state ELSE 'interrupted' END, 'milliseconds', "
+        "milliseconds) FROM step WHERE transition_id = ? AND state <> 'none'",
         "[s]", row->id));
     *out = json_array();
     rb_json_each (step, json_object_get(row->plan, "steps"))
-        rb_json_each (cells, known)
-            if (rb_json_same(json_object_get(step, "id"), json_array_get(cells, 0)))
-                json_array_append_new(*out,
-                                      json_pack("{s:O,s:O,s:O}", "id", json_array_get(cells, 0),
-                                                "outcome", json_array_get(cells, 1), "milliseconds",
-                                                json_array_get(cells, 2)));
+        rb_json_each (item, known)
+            if (rb_json_same(json_object_get(step, "id"), json_object_get(item, "id")))
+                json_array_append(*out, item);
     return RB_OK;
 }
 
@@ -285,16 +278,13 @@ enum rb_code rb_state_said_set(rb_state *state, const char *transition, const ch
 
 enum rb_code rb_state_said(json_t **out, rb_state *state, const char *transition, rb_err *err)
 {
-    RB_AUTO(rb_json_freep) json_t *rows = NULL;
+    RB_AUTO(rb_json_freep) json_t *list = NULL;
     *out = NULL;
-    RB_TRY(rb_state_query(&rows, state, err,
-                          "SELECT step, message, output FROM said WHERE transition_id = ? ORDER BY "
-                          "rowid DESC LIMIT 1",
-                          "[s]", transition));
-    const json_t *row = json_array_get(rows, 0);
-    if (row)
-        *out = json_pack("{s:O,s:O,s:O}", "step", json_array_get(row, 0), "message",
-                         json_array_get(row, 1), "output", json_array_get(row, 2));
+    RB_TRY(rb_state_list(&list, state, &rb_state_said_shape, "a failed step", err,
+                         "SELECT json_object('step', step, 'message', message, 'output', output) "
+                         "FROM said WHERE transition_id = ? ORDER BY rowid DESC LIMIT 1",
+                         "[s]", transition));
+    *out = json_incref(json_array_get(list, 0));
     return RB_OK;
 }
 
@@ -335,36 +325,14 @@ enum rb_code rb_state_times(json_t **out, rb_state *state, const char *kind, siz
     "(json_extract(t.plan, '$.marksBad') = 1 AND " RB_STATE_REACHED " AND NOT EXISTS (SELECT 1 "   \
     "FROM entry e WHERE e.transition_id = t.id AND e.kind = 'verdict'))"
 
-void rb_outbox_free(rb_outbox_item *items, size_t count)
+enum rb_code rb_state_outbox(rb_transition_rows *out, rb_state *state, rb_err *err)
 {
-    for (size_t i = 0; i < count; i++)
-        rb_transition_row_free(items[i].row);
-    free(items);
-}
-
-enum rb_code rb_state_outbox(rb_outbox_item **out, size_t *count, rb_state *state, rb_err *err)
-{
-    rb_transition_row **rows = NULL;
-    size_t n = 0;
     RB_AUTO(rb_free_str)
-    char *where = rb_format("t.outcome IS NOT NULL AND t.host = '%s' AND (" MISSING_TRANSITION
-                            " OR " MISSING_VERDICT ")",
-                            state->host);
-    *out = NULL;
-    *count = 0;
-    if (!state->copy)
-        RB_TRY(read_rows(&rows, &n, state,
-                         "json_set(plan, '$.missingVerdict', " MISSING_VERDICT ")", where, err));
-    rb_outbox_item *items = rb_calloc(n + 1, sizeof *items);
-    for (size_t i = 0; i < n; i++)
-        items[n - 1 - i] =
-            (rb_outbox_item){.row = rows[i],
-                             .transition = !rows[i]->entry,
-                             .verdict = rb_json_int(rows[i]->plan, "missingVerdict", 0) != 0};
-    free(rows);
-    *out = items;
-    *count = n;
-    return RB_OK;
+    char *where =
+        rb_format("%d AND t.outcome IS NOT NULL AND t.host = '%s' AND (" MISSING_TRANSITION
+                  " OR " MISSING_VERDICT ")",
+                  !state->copy, state->host);
+    return read_rows(out, state, "json(plan)", MISSING_VERDICT, where, "", err);
 }
 
 enum rb_code rb_state_written(rb_state *state, const char *transition, const char *kind,

@@ -22,11 +22,6 @@ enum rb_code rb_state_watch_set(rb_state *state, const json_t *watch, rb_err *er
                            "[s,s]", rb_json_str(watch, "transition"), rb_buf_str(&text));
 }
 
-static enum rb_code read_watch(json_t **out, const rb_state *state, const json_t *cell, rb_err *err)
-{
-    return rb_state_read_json(out, state, cell, &rb_state_watch_shape, "a watch", err);
-}
-
 enum rb_code rb_state_watch(json_t **out, bool *over, rb_state *state, rb_err *err)
 {
     RB_AUTO(rb_json_freep) json_t *rows = NULL;
@@ -42,7 +37,8 @@ enum rb_code rb_state_watch(json_t **out, bool *over, rb_state *state, rb_err *e
     if (!row)
         return RB_OK;
     *over = json_integer_value(json_array_get(row, 1)) != 0;
-    return read_watch(out, state, json_array_get(row, 0), err);
+    return rb_state_read_json(out, state, json_array_get(row, 0), &rb_state_watch_shape, "a watch",
+                              err);
 }
 
 enum rb_code rb_state_watch_settle(rb_state *state, const char *root, rb_err *err)
@@ -64,21 +60,12 @@ enum rb_code rb_state_watch_settle(rb_state *state, const char *root, rb_err *er
 
 enum rb_code rb_state_watches(json_t **out, rb_state *state, rb_err *err)
 {
-    RB_AUTO(rb_json_freep) json_t *rows = NULL;
-    RB_AUTO(rb_json_freep) json_t *list = json_array();
-    RB_TRY(rb_state_query(
-        &rows, state, err,
-        "SELECT w.detail FROM watch w JOIN transition_log t ON t.id = w.transition_id WHERE "
-        "w.detail ->> '$.outcome' IS NOT NULL AND t.host = ? AND NOT EXISTS (SELECT 1 FROM entry e "
-        "WHERE e.transition_id = t.id AND e.kind = 'watch') ORDER BY t.sequence",
-        "[s]", state->host));
-    rb_json_each (row, state->copy ? NULL : rows) {
-        json_t *watch = NULL;
-        RB_TRY(read_watch(&watch, state, json_array_get(row, 0), err));
-        json_array_append_new(list, watch);
-    }
-    *out = RB_TAKE(list);
-    return RB_OK;
+    return rb_state_list(
+        out, state, &rb_state_watch_shape, "a watch", err,
+        "SELECT w.detail FROM watch w JOIN transition_log t ON t.id = w.transition_id WHERE NOT ? "
+        "AND w.detail ->> '$.outcome' IS NOT NULL AND t.host = ? AND NOT EXISTS (SELECT 1 FROM "
+        "entry e WHERE e.transition_id = t.id AND e.kind = 'watch') ORDER BY t.sequence",
+        "[i,s]", (int)state->copy, state->host);
 }
 
 enum rb_code rb_state_unmark(rb_state *state, const char *transition, rb_err *err)

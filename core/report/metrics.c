@@ -359,9 +359,8 @@ void rb_metrics_environment(json_t *metrics, const char *environment, rb_state *
                             const rb_transition_row *row, bool running)
 {
     rb_live live = {0};
-    rb_backup_row *backups = NULL;
-    rb_outbox_item *items = NULL;
-    size_t n = 0, unwritten = 0;
+    RB_AUTO(rb_backup_rows_clear) rb_backup_rows backups = {0};
+    RB_AUTO(rb_transition_rows_clear) rb_transition_rows unwritten = {0};
     rb_err none;
     if (rb_state_live(&live, state, &none) == RB_OK && live.tag[RB_PART_APP])
         add(metrics, RELEASE, 1, "environment", environment, "release", live.tag[RB_PART_APP],
@@ -372,12 +371,10 @@ void rb_metrics_environment(json_t *metrics, const char *environment, rb_state *
     if (row)
         add_pending(metrics, environment, state, row);
     add_health(metrics, environment, state);
-    if (rb_state_backups(&backups, &n, state, NULL, NULL, &none) == RB_OK && n > 0)
-        add(metrics, BACKUP, (double)backups[0].at, "environment", environment);
-    rb_backup_rows_free(backups, n);
-    if (rb_state_outbox(&items, &unwritten, state, &none) == RB_OK)
-        add(metrics, UNWRITTEN, (double)unwritten, "environment", environment);
-    rb_outbox_free(items, unwritten);
+    if (rb_state_backups(&backups, state, NULL, NULL, &none) == RB_OK && backups.n > 0)
+        add(metrics, BACKUP, (double)backups.items[0].at, "environment", environment);
+    if (rb_state_outbox(&unwritten, state, &none) == RB_OK)
+        add(metrics, UNWRITTEN, (double)unwritten.n, "environment", environment);
 }
 
 void rb_metrics_write(rb_buf *out, const json_t *metrics)

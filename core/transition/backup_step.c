@@ -143,7 +143,7 @@ void rb_undone_backups_clear(rb_undone_backups *r)
         free(r->list[i].why);
     }
     free(r->list);
-    rb_backup_rows_free(r->rows, r->n);
+    rb_backup_rows_clear(&r->rows);
     *r = (rb_undone_backups){0};
 }
 
@@ -192,11 +192,11 @@ static bool has_more(const rb_backup_row *row)
 enum rb_code rb_backup_step_compare(rb_undone_backups *out, rb_run *run, const rb_plan_database *d,
                                     rb_db *db, const rb_db_work *work, rb_err *err)
 {
-    RB_TRY(rb_state_backups(&out->rows, &out->n, run->state, d->name, run->plan->id, err));
-    out->list = rb_calloc(out->n + 1, sizeof *out->list);
-    for (size_t i = 0; i < out->n; i++) {
-        rb_undone_backup *one = &out->list[i];
-        one->row = &out->rows[i];
+    RB_TRY(rb_state_backups(&out->rows, run->state, d->name, run->plan->id, err));
+    out->list = rb_calloc(out->rows.n + 1, sizeof *out->list);
+    for (size_t i = 0; i < out->rows.n; i++) {
+        rb_undone_backup *one = &out->list[out->n++];
+        one->row = &out->rows.items[i];
         if (!has_more(one->row))
             continue;
         one->path = rb_path_join(run->request->env->root, one->row->file);

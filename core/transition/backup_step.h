@@ -23,7 +23,7 @@ typedef struct rb_undone_backup { /* what is restored from one backup */
 } rb_undone_backup;
 
 typedef struct rb_undone_backups {
-    rb_backup_row *rows;
+    rb_backup_rows rows;
     rb_undone_backup *list; /* newest first */
     size_t n;
 } rb_undone_backups;

@@ -21,19 +21,16 @@
 static enum rb_code in_use(rb_strs *out, rb_state *state, rb_err *err)
 {
     RB_AUTO(rb_live_clear) rb_live live = {0};
-    rb_transition_row **rows = NULL;
-    size_t count = 0;
+    RB_AUTO(rb_transition_rows_clear) rb_transition_rows rows = {0};
     RB_TRY(rb_state_live(&live, state, err));
-    RB_TRY(rb_state_history(&rows, &count, state, true, err));
+    RB_TRY(rb_state_history(&rows, state, true, err));
     for (int part = 0; part < RB_PARTS; part++) {
-        const char *before =
-            live.tag[part] ? rb_known_good_recorded(rows, count, live.tag[part]) : NULL;
+        const char *before = live.tag[part] ? rb_known_good_recorded(&rows, live.tag[part]) : NULL;
         if (live.tag[part])
             rb_strs_add(out, live.tag[part]);
         if (before)
             rb_strs_add(out, before);
     }
-    rb_transition_rows_free(rows, count);
     return RB_OK;
 }
 
@@ -46,59 +43,47 @@ static json_t *describe(const rb_env *env, const rb_backup_row *row, const rb_st
     bool hidden = !exists && errno == EACCES; /* from this user */
     int64_t until = row->at + (int64_t)env->keep_backups * DAY;
     bool needed = (row->from && rb_strs_has(used, row->from)) || rb_strs_has(used, row->to);
-    json_t *item = json_object();
-    rb_json_set_str(item, "id", row->transition);
-    rb_json_set_str(item, "database", row->database);
-    rb_json_set_str(item, "kind", row->kind);
-    rb_json_set_str(item, "from", row->from);
-    rb_json_set_str(item, "to", row->to);
-    json_object_set_new(item, "at", json_integer(row->at));
-    rb_json_set_str(item, "path", shown);
-    json_object_set_new(item, "bytes", json_integer(exists ? st.st_size : row->bytes));
-    rb_json_set_str(item, "state",
-                    row->pruned ? "pruned"
-                    : exists    ? "available"
-                    : hidden    ? "unreadable"
-                                : "missing");
-    json_object_set_new(item, "keptUntil", json_integer(until));
-    json_object_set_new(item, "expired", json_boolean(exists && !needed && until < time(NULL)));
-    json_object_set(item, "items", row->items);
+    const char *state = row->pruned ? "pruned"
+                        : exists    ? "available"
+                        : hidden    ? "unreadable"
+                                    : "missing";
     json_t *restored = json_array();
-    json_object_set_new(item, "restored", restored);
+    json_t *item = rb_json_make(
+        "id:s database:s kind:s from:s to:s at:i path:s bytes:i state:s keptUntil:i expired:b "
+        "items:J restored:j",
+        row->transition, row->database, row->kind, row->from, row->to, row->at, shown,
+        exists ? (int64_t)st.st_size : row->bytes, state, until,
+        exists && !needed && until < time(NULL), row->items, restored);
     rb_json_each (done, row->restored)
         if (json_is_true(json_object_get(done, "any")))
             json_array_append_new(restored,
-                                  json_pack("{s:O?,s:O?}", "table", json_object_get(done, "table"),
-                                            "column", json_object_get(done, "column")));
+                                  rb_json_make("table:J column:J", json_object_get(done, "table"),
+                                               json_object_get(done, "column")));
     return item;
 }
 
 enum rb_code rb_backups_list(json_t **out, const rb_env *env, rb_state *state, rb_err *err)
 {
-    rb_backup_row *rows = NULL;
-    size_t n = 0;
+    RB_AUTO(rb_backup_rows_clear) rb_backup_rows rows = {0};
     RB_AUTO(rb_strs_clear) rb_strs used = {0};
     if (state) {
         RB_TRY(in_use(&used, state, err));
-        RB_TRY(rb_state_backups(&rows, &n, state, NULL, NULL, err));
+        RB_TRY(rb_state_backups(&rows, state, NULL, NULL, err));
     }
     *out = json_array();
-    for (size_t i = 0; i < n; i++)
-        json_array_append_new(*out, describe(env, &rows[i], &used));
-    rb_backup_rows_free(rows, n);
+    for (size_t i = 0; i < rows.n; i++)
+        json_array_append_new(*out, describe(env, &rows.items[i], &used));
     return RB_OK;
 }
 
 bool rb_backups_have(rb_state *state, const char *transition)
 {
-    rb_backup_row *rows = NULL;
-    size_t n = 0;
+    RB_AUTO(rb_backup_rows_clear) rb_backup_rows rows = {0};
     bool found = false;
-    if (rb_state_backups(&rows, &n, state, NULL, NULL, RB_IGNORED) != RB_OK)
+    if (rb_state_backups(&rows, state, NULL, NULL, RB_IGNORED) != RB_OK)
         return false;
-    for (size_t i = 0; i < n; i++)
-        found |= strcmp(rows[i].transition, transition) == 0;
-    rb_backup_rows_free(rows, n);
+    for (size_t i = 0; i < rows.n; i++)
+        found |= strcmp(rows.items[i].transition, transition) == 0;
     return found;
 }
 
@@ -120,17 +105,13 @@ static enum rb_code prune(json_t *pruned, const rb_env *env, rb_state *state,
 
 enum rb_code rb_backups_prune(json_t **pruned, const rb_env *env, rb_state *state, rb_err *err)
 {
-    rb_backup_row *rows = NULL;
-    size_t n = 0;
+    RB_AUTO(rb_backup_rows_clear) rb_backup_rows rows = {0};
     RB_AUTO(rb_strs_clear) rb_strs used = {0};
     RB_AUTO(rb_json_freep) json_t *list = json_array();
     RB_TRY(in_use(&used, state, err));
-    RB_TRY(rb_state_backups(&rows, &n, state, NULL, NULL, err));
-    enum rb_code code = RB_OK;
-    for (size_t i = 0; i < n && code == RB_OK; i++)
-        code = prune(list, env, state, &rows[i], &used, err);
-    rb_backup_rows_free(rows, n);
-    RB_TRY(code);
+    RB_TRY(rb_state_backups(&rows, state, NULL, NULL, err));
+    for (size_t i = 0; i < rows.n; i++)
+        RB_TRY(prune(list, env, state, &rows.items[i], &used, err));
     RB_TRY(rb_state_flush(state, err));
     *pruned = json_incref(list);
     return RB_OK;
@@ -138,14 +119,13 @@ enum rb_code rb_backups_prune(json_t **pruned, const rb_env *env, rb_state *stat
 
 /* Restoring: */
 
-static enum rb_code no_backup(const rb_backup_restore *rq, const rb_backup_row *rows, size_t n,
-                              rb_err *err)
+static enum rb_code no_backup(const rb_backup_restore *rq, const rb_backup_rows *rows, rb_err *err)
 {
     RB_AUTO(rb_buf_clear) rb_buf known = {0};
     const char *env = rq->env->name;
-    for (size_t i = 0; i < n; i++)
-        if (strcmp(rows[i].transition, rq->id) == 0)
-            rb_buf_printf(&known, "%s%s", known.len ? ", " : "", rows[i].database);
+    for (size_t i = 0; i < rows->n; i++)
+        if (strcmp(rows->items[i].transition, rq->id) == 0)
+            rb_buf_printf(&known, "%s%s", known.len ? ", " : "", rows->items[i].database);
     if (known.len && !rq->database)
         return rb_fail(err, RB_ERROR,
                        "transition %s backed up several databases: %s\nname one: `rbtool restore "
@@ -158,16 +138,17 @@ static enum rb_code no_backup(const rb_backup_restore *rq, const rb_backup_row *
                    rq->database ? rq->database : "", env);
 }
 
-static const rb_backup_row *choose(const rb_backup_restore *rq, const rb_backup_row *rows, size_t n)
+static const rb_backup_row *choose(const rb_backup_restore *rq, const rb_backup_rows *rows)
 {
     const rb_backup_row *found = NULL;
-    for (size_t i = 0; i < n; i++) {
-        if (strcmp(rows[i].transition, rq->id) != 0 ||
-            (rq->database && strcmp(rows[i].database, rq->database) != 0))
+    for (size_t i = 0; i < rows->n; i++) {
+        const rb_backup_row *row = &rows->items[i];
+        if (strcmp(row->transition, rq->id) != 0 ||
+            (rq->database && strcmp(row->database, rq->database) != 0))
             continue;
         if (found)
             return NULL;
-        found = &rows[i];
+        found = row;
     }
     return found;
 }
@@ -204,20 +185,19 @@ static json_t *detail_of(const rb_backup_restore *rq, const rb_backup_row *row, 
     json_t *tables = json_array();
     rb_json_each (entry, report)
         if (entry_at < TABLES_LIMIT)
-            json_array_append_new(tables, json_pack("{s:O,s:O?,s:O,s:O}", "table",
-                                                    json_object_get(entry, "table"), "column",
-                                                    json_object_get(entry, "column"), "restored",
-                                                    json_object_get(entry, "restored"), "missing",
-                                                    json_object_get(entry, "missingCount")));
-    RB_AUTO(rb_json_freep)
+            json_array_append_new(tables, rb_json_make("table:J column:J restored:J missing:J",
+                                                       json_object_get(entry, "table"),
+                                                       json_object_get(entry, "column"),
+                                                       json_object_get(entry, "restored"),
+                                                       json_object_get(entry, "missingCount")));
     json_t *ignored = rq->options.ignore ? rb_json_strs(rq->options.ignore) : json_array();
-    return json_pack(
-        "{s:s,s:s,s:s,s:s,s:s?,s:O,s:b,s:b,s:I,s:I,s:o,s:I,s:s?,s:s?,s:s?}", "id", id, "transition",
-        row->transition, "database", row->database, "path", row->file, "table", rq->options.table,
-        "ignored", ignored, "deleted", (int)rq->options.deleted, "overwrite",
-        (int)rq->options.overwrite, "restored", (json_int_t)total(report, "restored"), "missing",
-        (json_int_t)total(report, "missingCount"), "tables", tables, "finished",
-        (json_int_t)time(NULL), "host", rq->host, "user", rq->user, "version", rq->version);
+    return rb_json_make(
+        "id:s transition:s database:s path:s table:s ignored:j deleted:b overwrite:b restored:i "
+        "missing:i tables:j finished:i host:s user:s version:s",
+        id, row->transition, row->database, row->file, rq->options.table, ignored,
+        rq->options.deleted, rq->options.overwrite, total(report, "restored"),
+        total(report, "missingCount"), tables, (int64_t)time(NULL), rq->host, rq->user,
+        rq->version);
 }
 
 /* Commits with a row in the database's journal. If the process ends before it writes the
@@ -316,21 +296,17 @@ static enum rb_code restore_from(json_t **report, const rb_backup_restore *rq,
     enum rb_code code = restore(&tables, rq, row, db, path, err);
     if (code != RB_OK)
         return code == RB_FOUND ? rb_err_prefix(err, "backup %s", row->transition) : code;
-    *report = json_pack("{s:s,s:s,s:s,s:b,s:I,s:I,s:O}", "backup", row->transition, "database",
-                        row->database, "path", shown, "dryRun", (int)rq->dry_run, "restored",
-                        (json_int_t)total(tables, "restored"), "missing",
-                        (json_int_t)total(tables, "missingCount"), "tables", tables);
+    *report = rb_json_make("backup:s database:s path:s dryRun:b restored:i missing:i tables:J",
+                           row->transition, row->database, shown, rq->dry_run,
+                           total(tables, "restored"), total(tables, "missingCount"), tables);
     return RB_OK;
 }
 
 enum rb_code rb_backups_restore(json_t **report, const rb_backup_restore *rq, rb_err *err)
 {
-    rb_backup_row *rows = NULL;
-    size_t n = 0;
+    RB_AUTO(rb_backup_rows_clear) rb_backup_rows rows = {0};
     RB_TRY(rb_backups_settle(rq->env, rq->state, err));
-    RB_TRY(rb_state_backups(&rows, &n, rq->state, NULL, NULL, err));
-    const rb_backup_row *row = choose(rq, rows, n);
-    enum rb_code code = row ? restore_from(report, rq, row, err) : no_backup(rq, rows, n, err);
-    rb_backup_rows_free(rows, n);
-    return code;
+    RB_TRY(rb_state_backups(&rows, rq->state, NULL, NULL, err));
+    const rb_backup_row *row = choose(rq, &rows);
+    return row ? restore_from(report, rq, row, err) : no_backup(rq, &rows, err);
 }

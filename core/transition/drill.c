@@ -260,14 +260,11 @@ static void ending_clear(rb_drill_state *e)
 static enum rb_code read_ending(rb_drill_state *out, rb_state *state,
                                 const rb_transition_row *pending, rb_err *err)
 {
-    rb_outbox_item *items = NULL;
-    size_t count = 0;
-    RB_TRY(rb_state_outbox(&items, &count, state, err));
-    const rb_transition_row *row = pending ? pending : count > 0 ? items[count - 1].row : NULL;
+    RB_AUTO(rb_transition_rows_clear) rb_transition_rows rows = {0};
+    RB_TRY(rb_state_outbox(&rows, state, err));
+    const rb_transition_row *row = pending ? pending : rows.n > 0 ? &rows.items[rows.n - 1] : NULL;
     out->outcome = rb_strdup(row && row->outcome ? row->outcome : "interrupted");
-    enum rb_code code = row ? rb_state_steps(&out->steps, state, row, err) : RB_OK;
-    rb_outbox_free(items, count);
-    return code;
+    return row ? rb_state_steps(&out->steps, state, row, err) : RB_OK;
 }
 
 /* Compares the copies with their release. */

@@ -262,12 +262,10 @@ static void drop_commands(rb_drill *drill)
 static enum rb_code newest(char **out, rb_state *state, rb_err *err)
 {
     RB_AUTO(rb_transition_row_freep) rb_transition_row *pending = NULL;
-    rb_transition_row **rows = NULL;
-    size_t count = 0;
+    RB_AUTO(rb_transition_rows_clear) rb_transition_rows rows = {0};
     RB_TRY(rb_state_pending(&pending, state, err));
-    RB_TRY(rb_state_history(&rows, &count, state, false, err));
-    *out = rb_strdup(pending ? pending->id : count > 0 ? rows[0]->id : "");
-    rb_transition_rows_free(rows, count);
+    RB_TRY(rb_state_history(&rows, state, false, err));
+    *out = rb_strdup(pending ? pending->id : rows.n > 0 ? rows.items[0].id : "");
     return RB_OK;
 }
 
@@ -276,61 +274,54 @@ static enum rb_code newest(char **out, rb_state *state, rb_err *err)
 static enum rb_code find_backup(rb_drill *drill, rb_state *state, rb_err *err)
 {
     RB_AUTO(rb_live_clear) rb_live live = {0};
-    rb_backup_row *rows = NULL;
-    size_t n = 0;
-    enum rb_code code = RB_OK;
+    RB_AUTO(rb_backup_rows_clear) rb_backup_rows rows = {0};
     const char *env = drill->env->name;
     RB_TRY(rb_state_live(&live, state, err));
-    RB_TRY(rb_state_backups(&rows, &n, state, NULL, NULL, err));
-    const rb_backup_row *newest = n > 0 && rows[0].pruned == 0 ? &rows[0] : NULL;
+    RB_TRY(rb_state_backups(&rows, state, NULL, NULL, err));
+    const rb_backup_row *newest = rows.n > 0 && rows.items[0].pruned == 0 ? &rows.items[0] : NULL;
     if (!newest || !newest->from)
-        code = rb_fail(err, RB_ERROR,
+        return rb_fail(err, RB_ERROR,
                        "%s has no backup to restore\na transition makes one when it destroys rows: "
                        "`rbtool backups --env %s`",
                        env, env);
-    else if (!rb_text_same(newest->to, live.tag[RB_PART_DB]))
-        code = rb_fail(err, RB_ERROR,
+    if (!rb_text_same(newest->to, live.tag[RB_PART_DB]))
+        return rb_fail(err, RB_ERROR,
                        "backup %s was made on the way from %s to %s, and %s is live\nsee what it "
                        "would restore now with `rbtool restore %s --env %s -n`",
                        newest->transition, newest->from, newest->to,
                        live.tag[RB_PART_DB] ? live.tag[RB_PART_DB] : "nothing", newest->transition,
                        env);
     drill->items = json_array();
-    for (size_t i = 0; i < n && code == RB_OK; i++) {
-        if (!rb_text_same(rows[i].transition, newest->transition))
+    for (size_t i = 0; i < rows.n; i++) {
+        if (!rb_text_same(rows.items[i].transition, newest->transition))
             continue;
-        rb_json_each (item, rows[i].items) {
+        rb_json_each (item, rows.items[i].items) {
             json_t *named = json_copy(item);
-            rb_json_set_str(named, "database", rows[i].database);
+            rb_json_set_str(named, "database", rows.items[i].database);
             if (json_is_true(json_object_get(item, "atRisk")))
                 json_array_append(drill->items, named);
             json_decref(named);
         }
     }
-    if (code == RB_OK) {
-        drill->backup_id = rb_strdup(newest->transition);
-        drill->backup_from = rb_strdup(newest->from);
-        drill->since = newest->at;
-    }
-    rb_backup_rows_free(rows, n);
-    return code;
+    drill->backup_id = rb_strdup(newest->transition);
+    drill->backup_from = rb_strdup(newest->from);
+    drill->since = newest->at;
+    return RB_OK;
 }
 
 /* Finds since when the release is live. */
 static enum rb_code find_since(rb_drill *drill, rb_state *state, rb_err *err)
 {
-    rb_transition_row **rows = NULL;
-    size_t count = 0;
-    RB_TRY(rb_state_history(&rows, &count, state, false, err));
-    for (size_t i = 0; i < count; i++) {
-        if (!rb_known_reached(rows[i]))
+    RB_AUTO(rb_transition_rows_clear) rb_transition_rows rows = {0};
+    RB_TRY(rb_state_history(&rows, state, false, err));
+    for (size_t i = 0; i < rows.n; i++) {
+        if (!rb_known_reached(&rows.items[i]))
             continue;
-        if (rb_text_same(rows[i]->to, drill->tag))
-            drill->since = rows[i]->finished;
+        if (rb_text_same(rows.items[i].to, drill->tag))
+            drill->since = rows.items[i].finished;
         else if (drill->since)
             break;
     }
-    rb_transition_rows_free(rows, count);
     return RB_OK;
 }
 

@@ -43,15 +43,15 @@ static enum rb_verdict said_by(const rb_transition_row *row, const char *tag, bo
 }
 
 /* rows: newest first, so that the first verdict on a tag counts. */
-const char *rb_known_good_recorded(rb_transition_row *const *rows, size_t count, const char *from)
+const char *rb_known_good_recorded(const rb_transition_rows *rows, const char *from)
 {
-    for (size_t i = 0; i < count; i++) {
-        const char *to = rows[i]->to;
+    for (size_t i = 0; i < rows->n; i++) {
+        const char *to = rows->items[i].to;
         enum rb_verdict verdict = RB_VERDICT_NONE;
-        if (!rb_text_same(rows[i]->outcome, "done") || rb_text_same(to, from))
+        if (!rb_text_same(rows->items[i].outcome, "done") || rb_text_same(to, from))
             continue;
-        for (size_t j = 0; j < count && verdict == RB_VERDICT_NONE; j++)
-            verdict = said_by(rows[j], to, true);
+        for (size_t j = 0; j < rows->n && verdict == RB_VERDICT_NONE; j++)
+            verdict = said_by(&rows->items[j], to, true);
         if (verdict != RB_VERDICT_BAD)
             return to;
     }
@@ -72,29 +72,29 @@ static bool moved(const rb_transition_row *row, int part)
 /* True if all these parts were at rows[at]'s TO when that transition had ended. Parts that reached
  * it at different times, and never ran together, do not count as the release. The same holds for
  * parts that came from the tag before and after it was moved. */
-static bool live_together(rb_transition_row *const *rows, size_t count, size_t at,
-                          const bool parts[RB_PARTS])
+static bool live_together(const rb_transition_rows *rows, size_t at, const bool parts[RB_PARTS])
 {
     for (int part = 0; part < RB_PARTS; part++) {
         size_t i = at;
-        while (parts[part] && i < count && !moved(rows[i], part))
+        while (parts[part] && i < rows->n && !moved(&rows->items[i], part))
             i++;
-        if (parts[part] && (i == count || !rb_text_same(rows[i]->to_object, rows[at]->to_object)))
+        if (parts[part] &&
+            (i == rows->n || !rb_text_same(rows->items[i].to_object, rows->items[at].to_object)))
             return false;
     }
     return true;
 }
 
-bool rb_known_whole(rb_transition_row *const *rows, size_t count, size_t at)
+bool rb_known_whole(const rb_transition_rows *rows, size_t at)
 {
-    return live_together(rows, count, at, all_parts);
+    return live_together(rows, at, all_parts);
 }
 
 static void pending_verdict(rb_verdict_summary *out, const rb_journals *known, const char *tag,
                             const char *object)
 {
-    for (size_t i = 0; i < known->pending_count && out->verdict == RB_VERDICT_NONE; i++) {
-        const rb_transition_row *row = known->pending[i];
+    for (size_t i = 0; i < known->pending.n && out->verdict == RB_VERDICT_NONE; i++) {
+        const rb_transition_row *row = &known->pending.items[i];
         const char *about = rb_text_same(row->kind, "revert") ? row->from_object : row->to_object;
         if (!rb_text_same(about, object))
             continue;
@@ -201,41 +201,41 @@ static void take(rb_known_good *out, const rb_release *release, const rb_verdict
 
 enum rb_code rb_known_ended_well(bool *out, rb_state *state, rb_err *err)
 {
-    rb_transition_row **rows = NULL;
-    size_t count = 0, last = 0;
-    RB_TRY(rb_state_history(&rows, &count, state, false, err));
-    while (last < count && !rb_known_reached(rows[last]))
+    RB_AUTO(rb_transition_rows_clear) rb_transition_rows rows = {0};
+    size_t last = 0;
+    RB_TRY(rb_state_history(&rows, state, false, err));
+    while (last < rows.n && !rb_known_reached(&rows.items[last]))
         last++;
-    *out = last == count || rb_text_same(rows[last]->outcome, "done");
-    rb_transition_rows_free(rows, count);
+    *out = last == rows.n || rb_text_same(rows.items[last].outcome, "done");
     return RB_OK;
 }
 
-static void among_live(rb_known_good *out, rb_transition_row *const *rows, size_t count,
+static void among_live(rb_known_good *out, const rb_transition_rows *rows,
                        const rb_known_request *rq)
 {
-    for (size_t i = 0; i < count && !out->release; i++) {
-        const char *tag = rows[i]->to;
-        if (!rb_known_reached(rows[i]) || rb_text_same(tag, rq->from->tag) ||
-            !live_together(rows, count, i, rq->parts))
+    for (size_t i = 0; i < rows->n && !out->release; i++) {
+        const rb_transition_row *row = &rows->items[i];
+        const char *tag = row->to;
+        if (!rb_known_reached(row) || rb_text_same(tag, rq->from->tag) ||
+            !live_together(rows, i, rq->parts))
             continue;
         RB_AUTO(rb_verdict_summary_clear) rb_verdict_summary summary = {0};
-        rb_known_verdict(&summary, rq->session, rq->journals, tag, rows[i]->to_object);
+        rb_known_verdict(&summary, rq->session, rq->journals, tag, row->to_object);
         RB_AUTO(rb_release_freep)
-        rb_release *release = rb_session_release_is(rq->session, tag, rows[i]->to_object);
+        rb_release *release = rb_session_release_is(rq->session, tag, row->to_object);
         if (!release || !allowed(rq, release))
             continue;
         size_t last = 0; /* index of its last run here */
-        while (last < i && !(rb_known_reached(rows[last]) &&
-                             rb_text_same(rows[last]->to_object, rows[i]->to_object)))
+        while (last < i && !(rb_known_reached(&rows->items[last]) &&
+                             rb_text_same(rows->items[last].to_object, row->to_object)))
             last++;
         bool passed =
-            rb_text_same(rows[last]->outcome, "done") && summary.verdict != RB_VERDICT_BAD;
+            rb_text_same(rows->items[last].outcome, "done") && summary.verdict != RB_VERDICT_BAD;
         bool marked = summary.verdict == RB_VERDICT_GOOD && summary.manual;
         if (passed || marked)
             take(out, release, &summary, "newest release that was live here as a whole",
-                 rows[i]->checked ? "and is not bad (every check passed)"
-                                  : "and is not bad (nothing was checked)");
+                 row->checked ? "and is not bad (every check passed)"
+                              : "and is not bad (nothing was checked)");
         else
             add_candidate(out, release, &summary);
     }
@@ -300,13 +300,11 @@ static enum rb_code nothing_good(const rb_known_good *found, const rb_known_requ
 
 enum rb_code rb_known_good_find(rb_known_good *out, const rb_known_request *rq, rb_err *err)
 {
-    rb_transition_row **rows = NULL;
-    size_t count = 0;
+    RB_AUTO(rb_transition_rows_clear) rb_transition_rows rows = {0};
     *out = (rb_known_good){0};
     if (rq->state)
-        RB_TRY(rb_state_history(&rows, &count, rq->state, true, err));
-    among_live(out, rows, count, rq);
-    rb_transition_rows_free(rows, count);
+        RB_TRY(rb_state_history(&rows, rq->state, true, err));
+    among_live(out, &rows, rq);
     const char *setting = rb_session_settings(rq->session, RB_IGNORED) == RB_OK
                               ? rq->session->settings->known_good
                               : rq->from->manifest->known_good;

@@ -53,13 +53,13 @@ enum rb_code rb_known_good_find(rb_known_good *out, const rb_known_request *requ
 void rb_known_good_clear(rb_known_good *good);
 
 /* Conclusions from the history alone. rb_known_reached(): the row's transition ended with its TO
- * live. rb_known_whole(): all parts were at rows[at]'s TO afterwards. rb_known_good_recorded(): the
+ * live. rb_known_whole(): all parts were at row `at`'s TO afterwards. rb_known_good_recorded(): the
  * tag to go to from a tag, not verified; borrowed, or NULL. rows: newest first. */
 bool rb_known_reached(const rb_transition_row *row);
 /* Sets *out if the last transition that reached its TO ended with outcome "done", or if none
  * exists. Otherwise a revert does not go to its release, even if `rbtool check` passed since. */
 enum rb_code rb_known_ended_well(bool *out, rb_state *state, rb_err *err);
-bool rb_known_whole(rb_transition_row *const *rows, size_t count, size_t at);
-const char *rb_known_good_recorded(rb_transition_row *const *rows, size_t count, const char *from);
+bool rb_known_whole(const rb_transition_rows *rows, size_t at);
+const char *rb_known_good_recorded(const rb_transition_rows *rows, const char *from);
 
 #endif

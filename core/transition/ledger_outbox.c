@@ -20,9 +20,8 @@ typedef struct recorder {
     rb_state *state;
     const char *environment;
     const rb_ledger *ledger;
-    rb_transition_row **rows; /* all rows of the journal, newest first */
-    size_t count;
-    bool signs; /* this host has a key to sign with */
+    rb_transition_rows rows; /* all rows of the journal, newest first */
+    bool signs;              /* this host has a key to sign with */
 } recorder;
 
 char *rb_record_public(const char *error)
@@ -59,12 +58,11 @@ static json_t *accepted_items(const json_t *accepted)
 /* Lists the backups that the transition wrote. */
 static enum rb_code backups_of(json_t **out, rb_state *state, const char *id, rb_err *err)
 {
-    rb_backup_row *rows = NULL;
-    size_t n = 0;
-    RB_TRY(rb_state_backups(&rows, &n, state, NULL, NULL, err));
+    RB_AUTO(rb_backup_rows_clear) rb_backup_rows rows = {0};
+    RB_TRY(rb_state_backups(&rows, state, NULL, NULL, err));
     *out = json_array();
-    for (size_t i = n; i > 0; i--) {
-        const rb_backup_row *row = &rows[i - 1];
+    for (size_t i = rows.n; i > 0; i--) {
+        const rb_backup_row *row = &rows.items[i - 1];
         RB_AUTO(rb_json_freep) json_t *tables = json_array();
         int64_t rows_of_all = 0;
         const char *last = "";
@@ -83,7 +81,6 @@ static enum rb_code backups_of(json_t **out, rb_state *state, const char *id, rb
                                               "path", row->file, "tables", tables, "rows",
                                               (json_int_t)rows_of_all));
     }
-    rb_backup_rows_free(rows, n);
     return RB_OK;
 }
 
@@ -160,11 +157,10 @@ static enum rb_code transition_detail(json_t **out, const recorder *r, const rb_
     if (json_is_array(json_object_get(row->plan, "policy")))
         json_object_set(detail, "policy", json_object_get(row->plan, "policy"));
     size_t at = 0;
-    while (at < r->count && !rb_text_same(r->rows[at]->id, row->id))
+    while (at < r->rows.n && !rb_text_same(r->rows.items[at].id, row->id))
         at++;
     rb_json_set(detail, "whole:b accepted:j backups:J",
-                at < r->count && rb_known_whole(r->rows, r->count, at), accepted_items(accepted),
-                backups);
+                at < r->rows.n && rb_known_whole(&r->rows, at), accepted_items(accepted), backups);
     add_recovery(detail, json_object_get(row->plan, "recovery"));
     add_values(detail, row->plan);
     json_t *paused = json_object_get(row->plan, "paused");
@@ -271,10 +267,9 @@ static char *title_of(const rb_transition_row *row, const char *environment, rb_
     return rb_safe(text);
 }
 
-static enum rb_code write_one(rb_recording *out, const recorder *r, const rb_outbox_item *item,
+static enum rb_code write_one(rb_recording *out, const recorder *r, const rb_transition_row *row,
                               rb_err *err)
 {
-    const rb_transition_row *row = item->row;
     bool forward = is_forward(row);
     const rb_draft about = {.app = rb_json_str(row->plan, "app"),
                             .tag = forward ? row->to : row->from,
@@ -290,15 +285,15 @@ static enum rb_code write_one(rb_recording *out, const recorder *r, const rb_out
     RB_AUTO(rb_json_freep)
     json_t *verdict = rb_json_make("verdict:s why:s transition:s", "bad", why, row->id);
     /* Servers refuse unsigned verdicts. The transition's entry contains the same information. */
-    const bool silent = item->verdict && !r->signs;
-    if (item->transition || silent) {
+    const bool silent = row->lacks_verdict && !r->signs;
+    if (!row->entry || silent) {
         RB_TRY(transition_detail(&detail, r, row, err));
         drafts[n] = about;
         drafts[n].kind = RB_ENTRY_TRANSITION;
         drafts[n].detail = detail;
         drafts[n++].title = title;
     }
-    if (item->verdict && !silent) {
+    if (row->lacks_verdict && !silent) {
         drafts[n] = about;
         drafts[n].kind = RB_ENTRY_VERDICT;
         drafts[n].detail = verdict;
@@ -396,25 +391,24 @@ static enum rb_code prepare(recorder *r, rb_recording *out, rb_session *session,
     r->repo = session->repo;
     r->ledger = session->ledger;
     out->begins = session->ledger->n == 0;
-    return rb_state_history(&r->rows, &r->count, r->state, true, err);
+    return rb_state_history(&r->rows, r->state, true, err);
 }
 
 enum rb_code rb_record(rb_recording *out, rb_session *session, const char *environment,
                        rb_state *state, rb_err *err)
 {
-    rb_outbox_item *items = NULL;
-    size_t count = 0;
+    RB_AUTO(rb_transition_rows_clear) rb_transition_rows outbox = {0};
     recorder r = {.state = state, .environment = environment};
     RB_AUTO(rb_json_freep) json_t *restores = NULL;
     RB_AUTO(rb_json_freep) json_t *watches = NULL;
     *out = (rb_recording){0};
     RB_TRY(rb_state_watches(&watches, state, err));
     RB_TRY(rb_state_restores(&restores, state, err));
-    RB_TRY(rb_state_outbox(&items, &count, state, err));
-    out->left = count + json_array_size(restores) + json_array_size(watches);
+    RB_TRY(rb_state_outbox(&outbox, state, err));
+    out->left = outbox.n + json_array_size(restores) + json_array_size(watches);
     enum rb_code code = out->left > 0 ? prepare(&r, out, session, err) : RB_OK;
-    for (size_t i = 0; i < count && code == RB_OK; i++) {
-        code = write_one(out, &r, &items[i], err);
+    for (size_t i = 0; i < outbox.n && code == RB_OK; i++) {
+        code = write_one(out, &r, &outbox.items[i], err);
         out->left -= code == RB_OK ? 1 : 0;
     }
     rb_json_each (restore, restores) {
@@ -427,8 +421,7 @@ enum rb_code rb_record(rb_recording *out, rb_session *session, const char *envir
             code = write_watch(out, &r, watch, err);
         out->left -= code == RB_OK ? 1 : 0;
     }
-    rb_transition_rows_free(r.rows, r.count);
-    rb_outbox_free(items, count);
+    rb_transition_rows_clear(&r.rows);
     if (out->written > 0)
         rb_session_ledger_changed(session);
     return code;

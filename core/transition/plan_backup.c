@@ -59,15 +59,15 @@ static void add_restores(rb_plan *plan, const rb_plan_database *d, const rb_back
 
 /* Finds what will be restored from the backups of transitions that this one undoes. */
 static enum rb_code find_restores(rb_plan *plan, const rb_plan_database *d,
-                                  const rb_backup_row *rows, size_t n, rb_db *db, rb_err *err)
+                                  const rb_backup_rows *rows, rb_db *db, rb_err *err)
 {
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 0; i < rows->n; i++) {
+        const rb_backup_row *row = &rows->items[i];
         bool undone = false;
-        if (!rows[i].pruned)
-            RB_TRY(
-                rb_db_restore_expected(&undone, db, rows[i].scripts, d->steps, d->step_count, err));
+        if (!row->pruned)
+            RB_TRY(rb_db_restore_expected(&undone, db, row->scripts, d->steps, d->step_count, err));
         if (undone)
-            add_restores(plan, d, &rows[i]);
+            add_restores(plan, d, row);
     }
     return RB_OK;
 }
@@ -75,21 +75,16 @@ static enum rb_code find_restores(rb_plan *plan, const rb_plan_database *d,
 static enum rb_code look_at(rb_plan *plan, const rb_plan_database *d, const rb_plan_request *rq,
                             rb_err *err)
 {
-    rb_backup_row *rows = NULL;
-    size_t n = 0;
+    RB_AUTO(rb_backup_rows_clear) rb_backup_rows rows = {0};
     RB_AUTO(rb_db_closep) rb_db *db = NULL;
     bool backs_up = json_array_size(rb_plan_bound(d)) > 0;
     if (rq->state)
-        RB_TRY(rb_state_backups(&rows, &n, rq->state, d->name, NULL, err));
-    enum rb_code code = RB_OK;
-    if (backs_up || n > 0)
-        code = rb_db_open(&db, d->url, RB_DB_READ, err);
-    if (code == RB_OK && backs_up && !rq->no_backup)
-        code = add_backup(plan, d, rq, db, err);
-    if (code == RB_OK && n > 0)
-        code = find_restores(plan, d, rows, n, db, err);
-    rb_backup_rows_free(rows, n);
-    return code;
+        RB_TRY(rb_state_backups(&rows, rq->state, d->name, NULL, err));
+    if (backs_up || rows.n > 0)
+        RB_TRY(rb_db_open(&db, d->url, RB_DB_READ, err));
+    if (backs_up && !rq->no_backup)
+        RB_TRY(add_backup(plan, d, rq, db, err));
+    return find_restores(plan, d, &rows, db, err);
 }
 
 enum rb_code rb_plan_backups(rb_plan *plan, const rb_plan_request *rq, rb_err *err)

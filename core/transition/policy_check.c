@@ -35,11 +35,11 @@ void rb_policy_name(rb_plan *plan, const rb_policy *policy)
 }
 
 /* True if the whole environment was at exactly this release before, by its own journal. */
-static bool was_live(rb_transition_row *const *rows, size_t count, const rb_release *release)
+static bool was_live(const rb_transition_rows *rows, const rb_release *release)
 {
-    for (size_t i = 0; i < count; i++)
-        if (rb_known_reached(rows[i]) && rb_text_same(rows[i]->to_object, release->object) &&
-            rb_known_whole(rows, count, i))
+    for (size_t i = 0; i < rows->n; i++)
+        if (rb_known_reached(&rows->items[i]) &&
+            rb_text_same(rows->items[i].to_object, release->object) && rb_known_whole(rows, i))
             return true;
     return false;
 }
@@ -61,17 +61,15 @@ static void add_need(rb_policy_needs *out, const rb_policy *policy, const rb_rel
 enum rb_code rb_policy_check_approvals(rb_policy_needs *out, const rb_policy *policy,
                                        const rb_plan_request *rq, rb_err *err)
 {
-    rb_transition_row **rows = NULL;
-    size_t count = 0;
+    RB_AUTO(rb_transition_rows_clear) rb_transition_rows rows = {0};
     *out = (rb_policy_needs){0};
     if (rq->state)
-        RB_TRY(rb_state_history(&rows, &count, rq->state, true, err));
-    add_need(out, policy, rq->to, rq->env->name, was_live(rows, count, rq->to));
+        RB_TRY(rb_state_history(&rows, rq->state, true, err));
+    add_need(out, policy, rq->to, rq->env->name, was_live(&rows, rq->to));
     const rb_release *scripts = rq->overrides;
     if (scripts && !rb_text_same(scripts->object, rq->to->object) &&
         !(rq->from && rb_text_same(scripts->object, rq->from->object)))
-        add_need(out, policy, scripts, rq->env->name, was_live(rows, count, scripts));
-    rb_transition_rows_free(rows, count);
+        add_need(out, policy, scripts, rq->env->name, was_live(&rows, scripts));
     return RB_OK;
 }
 

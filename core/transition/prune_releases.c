@@ -37,31 +37,27 @@ static void remove_release(const char *root, const char *tag)
         remove_parents(notes, note);
 }
 
-static void prune(const rb_env *env, const rb_live *live, rb_transition_row *const *rows,
-                  size_t count)
+static void prune(const rb_env *env, const rb_live *live, const rb_transition_rows *rows)
 {
     RB_AUTO(rb_strs_clear) rb_strs kept = {0};
     for (int part = 0; part < RB_PARTS; part++) {
         keep(&kept, live->tag[part]);
         if (live->tag[part])
-            keep(&kept, rb_known_good_recorded(rows, count, live->tag[part]));
+            keep(&kept, rb_known_good_recorded(rows, live->tag[part]));
     }
-    for (size_t i = 0; i < count && kept.n < (size_t)env->keep; i++)
-        if (rb_known_reached(rows[i]))
-            keep(&kept, rows[i]->to);
-    for (size_t i = 0; i < count; i++)
-        if (rows[i]->to && !rb_strs_has(&kept, rows[i]->to))
-            remove_release(env->root, rows[i]->to);
+    for (size_t i = 0; i < rows->n && kept.n < (size_t)env->keep; i++)
+        if (rb_known_reached(&rows->items[i]))
+            keep(&kept, rows->items[i].to);
+    for (size_t i = 0; i < rows->n; i++)
+        if (!rb_strs_has(&kept, rows->items[i].to))
+            remove_release(env->root, rows->items[i].to);
 }
 
 void rb_prune(const rb_env *env, rb_state *state)
 {
-    rb_transition_row **rows = NULL;
-    size_t count = 0;
+    RB_AUTO(rb_transition_rows_clear) rb_transition_rows rows = {0};
     RB_AUTO(rb_live_clear) rb_live live = {0};
-    if (rb_state_live(&live, state, RB_IGNORED) != RB_OK ||
-        rb_state_history(&rows, &count, state, false, RB_IGNORED) != RB_OK)
-        return;
-    prune(env, &live, rows, count);
-    rb_transition_rows_free(rows, count);
+    if (rb_state_live(&live, state, RB_IGNORED) == RB_OK &&
+        rb_state_history(&rows, state, false, RB_IGNORED) == RB_OK)
+        prune(env, &live, &rows);
 }

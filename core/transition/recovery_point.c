@@ -42,12 +42,10 @@ static void note_missing(rb_plan *plan, const char *database, const json_t *at)
 
 static enum rb_code number_of(size_t *out, const rb_plan_request *rq, rb_err *err)
 {
-    rb_transition_row **rows = NULL;
-    *out = 0;
-    if (!rq->state)
-        return RB_OK;
-    RB_TRY(rb_state_history(&rows, out, rq->state, false, err));
-    rb_transition_rows_free(rows, *out);
+    RB_AUTO(rb_transition_rows_clear) rb_transition_rows rows = {0};
+    if (rq->state)
+        RB_TRY(rb_state_history(&rows, rq->state, false, err));
+    *out = rows.n;
     return RB_OK;
 }
 

@@ -234,12 +234,12 @@ victim() {
     cp "$PROD/.rbtool/state.db" "$BATS_TEST_TMPDIR/state.db"
     for tag in ../../victim /victim .. a/../../b 'a\b' "$(printf 'x%.0s' {1..251})"; do
         sqlite3 "$PROD/.rbtool/state.db" "UPDATE transition_log SET to_tag = '$tag' WHERE outcome IS NULL"
-        fails 2 "is damaged: a row's to_tag" rbtool abort --yes
-        fails 1 "is damaged: a row's to_tag" rbtool status --exit-code
+        fails 2 "is damaged: a transition: to: expected a tag, found" rbtool abort --yes
+        fails 1 "is damaged: a transition: to: expected a tag, found" rbtool status --exit-code
         cp "$BATS_TEST_TMPDIR/state.db" "$PROD/.rbtool/state.db"
     done
     sqlite3 "$PROD/.rbtool/state.db" "UPDATE transition_log SET id = '../../../victim' WHERE outcome IS NULL"
-    fails 2 "is damaged: a row's id" rbtool abort --yes
+    fails 2 "is damaged: a transition: id: expected a name, found" rbtool abort --yes
     [ -e "$BATS_TEST_TMPDIR/victim/file" ]
     cp "$BATS_TEST_TMPDIR/state.db" "$PROD/.rbtool/state.db"
     rbtool abort --yes

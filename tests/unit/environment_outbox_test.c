@@ -56,15 +56,13 @@ static void end(const char *id, const char *outcome)
 /* "ID[t][v]" of each item, in order. */
 static void expect_left(const char *expected)
 {
-    rb_outbox_item *items;
-    size_t count;
+    RB_AUTO(rb_transition_rows_clear) rb_transition_rows rows = {0};
     RB_AUTO(rb_buf_clear) rb_buf found = {0};
-    assert_int_equal(rb_state_outbox(&items, &count, state, &err), RB_OK);
-    for (size_t i = 0; i < count; i++)
-        rb_buf_printf(&found, "%s%s%s%s", i ? " " : "", items[i].row->id,
-                      items[i].transition ? "t" : "", items[i].verdict ? "v" : "");
+    assert_int_equal(rb_state_outbox(&rows, state, &err), RB_OK);
+    for (size_t i = 0; i < rows.n; i++)
+        rb_buf_printf(&found, "%s%s%s%s", i ? " " : "", rows.items[i].id,
+                      rows.items[i].entry ? "" : "t", rows.items[i].lacks_verdict ? "v" : "");
     assert_string_equal(rb_buf_str(&found), expected);
-    rb_outbox_free(items, count);
 }
 
 static void what_has_ended_is_left_until_it_is_written(void **unused)
@@ -93,13 +91,11 @@ static void what_has_ended_is_left_until_it_is_written(void **unused)
     rb_strs_sort(&ids);
     assert_int_equal(ids.n, 3);
     assert_string_equal(ids.items[2], "33");
-    rb_transition_row **rows;
-    size_t count;
-    assert_int_equal(rb_state_history(&rows, &count, state, false, &err), RB_OK);
-    assert_int_equal(count, 5);
-    assert_null(rows[0]->entry);
-    assert_string_equal(rows[3]->entry, "22");
-    rb_transition_rows_free(rows, count);
+    RB_AUTO(rb_transition_rows_clear) rb_transition_rows rows = {0};
+    assert_int_equal(rb_state_history(&rows, state, false, &err), RB_OK);
+    assert_int_equal(rows.n, 5);
+    assert_null(rows.items[0].entry);
+    assert_string_equal(rows.items[3].entry, "22");
 }
 
 static void expect_steps(const char *expected)

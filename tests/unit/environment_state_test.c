@@ -206,20 +206,19 @@ static void test_failed_rollback(void **context)
 static void test_history(void **context)
 {
     rb_err err;
-    rb_transition_row **rows = NULL;
-    size_t count = 0;
+    rb_transition_rows rows;
     rb_state *state = open_state(*context, true);
     begin(state);
     ok(rb_state_end(state, "T1", "failed", "why", NULL, &err), &err);
     for (int parts = 0; parts < 2; parts++) {
-        ok(rb_state_history(&rows, &count, state, parts, &err), &err);
-        assert_int_equal(count, 1);
-        assert_string_equal(rows[0]->to, "v1");
-        assert_string_equal(rows[0]->error, "why");
-        assert_int_equal(json_object_size(rows[0]->plan) > 0, parts);
+        ok(rb_state_history(&rows, state, parts, &err), &err);
+        assert_int_equal(rows.n, 1);
+        assert_string_equal(rows.items[0].to, "v1");
+        assert_string_equal(rows.items[0].error, "why");
+        assert_int_equal(json_object_size(rows.items[0].plan) > 0, parts);
         if (parts)
-            assert_int_equal(json_array_size(json_object_get(rows[0]->plan, "only")), 2);
-        rb_transition_rows_free(rows, count);
+            assert_int_equal(json_array_size(json_object_get(rows.items[0].plan, "only")), 2);
+        rb_transition_rows_clear(&rows);
     }
     rb_state_close(state);
 }
@@ -291,10 +290,9 @@ static enum rb_code read_everything(rb_state *state, rb_err *err)
     RB_AUTO(rb_json_freep) json_t *steps = NULL;
     RB_AUTO(rb_strs_clear) rb_strs entries = {0};
     enum rb_step_state now;
-    rb_transition_row **rows = NULL;
-    rb_outbox_item *left = NULL;
-    rb_backup_row *backups = NULL;
-    size_t n = 0;
+    RB_AUTO(rb_transition_rows_clear) rb_transition_rows rows = {0};
+    RB_AUTO(rb_transition_rows_clear) rb_transition_rows left = {0};
+    RB_AUTO(rb_backup_rows_clear) rb_backup_rows backups = {0};
     RB_TRY(rb_state_live(&live, state, err));
     RB_TRY(rb_state_pending(&row, state, err));
     if (row) {
@@ -303,16 +301,17 @@ static enum rb_code read_everything(rb_state *state, rb_err *err)
         RB_TRY(rb_state_step_get(&now, state, row->id, "stage", err));
     }
     RB_TRY(rb_state_entries(&entries, state, err));
-    RB_TRY(rb_state_history(&rows, &n, state, true, err));
-    for (size_t i = 0; i < n; i++)
-        assert_true(rows[i]->id && rows[i]->kind && rows[i]->to && rows[i]->outcome);
-    rb_transition_rows_free(rows, n);
-    RB_TRY(rb_state_outbox(&left, &n, state, err));
-    rb_outbox_free(left, n);
-    RB_TRY(rb_state_backups(&backups, &n, state, "main", "T9", err));
-    for (size_t i = 0; i < n; i++)
-        assert_true(backups[i].file && backups[i].sha256 && json_is_array(backups[i].items));
-    rb_backup_rows_free(backups, n);
+    RB_TRY(rb_state_history(&rows, state, true, err));
+    for (size_t i = 0; i < rows.n; i++) {
+        const rb_transition_row *ended = &rows.items[i];
+        assert_true(ended->id && ended->kind && ended->to && ended->outcome);
+    }
+    RB_TRY(rb_state_outbox(&left, state, err));
+    RB_TRY(rb_state_backups(&backups, state, "main", "T9", err));
+    for (size_t i = 0; i < backups.n; i++) {
+        const rb_backup_row *backup = &backups.items[i];
+        assert_true(backup->file && backup->sha256 && json_is_array(backup->items));
+    }
     return RB_OK;
 }
 
