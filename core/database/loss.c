@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "catalog/catalog.h"
 #include "catalog/name.h"
 #include "database/driver.h"
@@ -29,23 +30,22 @@ static bool any_column(const json_t *effect, const char *how)
 
 /* Places: */
 
-static bool same_place(const json_t *a, const json_t *b)
+const json_t *rb_loss_find(const json_t *list, const json_t *place)
 {
-    return rb_loss__same(a, b, "table") && rb_loss__same(a, b, "column");
-}
-
-static const json_t *find_place(const json_t *list, const json_t *place)
-{
-    rb_json_each (item, list)
-        if (same_place(item, place))
+    const char *column = rb_json_str(place, "column");
+    rb_json_each (item, list) {
+        const char *other = rb_json_str(item, "column");
+        if (rb_text_same(rb_json_str(item, "table"), rb_json_str(place, "table")) &&
+            (column ? rb_text_same(column, other) : !other))
             return item;
+    }
     return NULL;
 }
 
 bool rb_loss_within(const json_t *places, const json_t *known)
 {
     rb_json_each (place, places)
-        if (!find_place(known, place))
+        if (!rb_loss_find(known, place))
             return false;
     return true;
 }
@@ -224,7 +224,7 @@ static enum rb_code count_bound(json_t **out, rb_db *db, const json_t *places, c
         const char *column = rb_json_str(place, "column");
         const char *table = rb_json_str(place, "table");
         if (column && w->effects && rb_loss__entry(w->after, "column", table, column))
-            json_object_update_missing(place, (json_t *)find_place(asked, place));
+            json_object_update_missing(place, (json_t *)rb_loss_find(asked, place));
     }
     return RB_OK;
 }
@@ -430,14 +430,14 @@ static enum rb_code count_losses(rb_db_losses *out, rb_db *db, const json_t *bou
     RB_AUTO(rb_json_freep) json_t *risky = json_array();
     RB_AUTO(rb_json_freep) json_t *more = rb_loss_bound(way->before, way->after, way->effects);
     rb_json_each (place, more)
-        if (!find_place(bound, place))
+        if (!rb_loss_find(bound, place))
             json_array_append(all, place);
     RB_TRY(count_bound(&counted, db, all, way, err));
     out->bound = json_array();
     rb_json_each (place, counted) {
-        const bool moved = unproven && !find_place(unproven, place) &&
+        const bool moved = unproven && !rb_loss_find(unproven, place) &&
                            rb_loss_is_moved(place, effects, way->effects, way->after);
-        if (find_place(bound, place))
+        if (rb_loss_find(bound, place))
             json_array_append(out->bound, place);
         if (!moved)
             json_array_append(risky, place);

@@ -53,6 +53,8 @@ json_t *rb_loss_left(const json_t *before, const json_t *effects);
 /* Returns the places of the bound, [{"table","column"}], sorted and without counts. */
 json_t *rb_loss_bound(const json_t *before, const json_t *after, const json_t *effects);
 
+/* Returns the item of the list that is about the same table and column, or NULL. */
+const json_t *rb_loss_find(const json_t *list, const json_t *place);
 /* True if `known` has each place of `places`. NULL counts as empty. */
 bool rb_loss_within(const json_t *places, const json_t *known);
 

@@ -6,6 +6,7 @@
 
 #include "base/anchor.h"
 #include "base/file.h"
+#include "base/text.h"
 
 struct progress {
     rb_run *run;
@@ -26,22 +27,17 @@ static bool proceed(void *context, const char *table, int64_t rows)
     return true;
 }
 
-static bool same_text(const char *a, const char *b)
-{
-    return a && b ? strcmp(a, b) == 0 : a == b;
-}
-
 /* Sets the items to back up: what the plan says can be lost, and which of it is at risk. */
 static json_t *items_of(const rb_plan_database *d)
 {
     json_t *items = json_array();
-    rb_json_each (item, rb_plan_bound(d)) {
+    rb_json_each (item, d->backed_up) {
         json_t *copy = json_copy(item);
         bool at_risk = false;
         rb_json_each (risk, d->at_risk)
-            at_risk |= same_text(rb_json_str(item, "table"), rb_json_str(risk, "table")) &&
-                       (!rb_json_str(item, "column") ||
-                        same_text(rb_json_str(item, "column"), rb_json_str(risk, "column")));
+            at_risk |= rb_text_same(rb_json_str(item, "table"), rb_json_str(risk, "table")) &&
+                       !rb_json_str(item, "column");
+        at_risk |= rb_loss_find(d->at_risk, item) != NULL;
         json_object_set_new(copy, "atRisk", json_boolean(at_risk));
         json_array_append_new(items, copy);
     }
@@ -51,14 +47,9 @@ static json_t *items_of(const rb_plan_database *d)
 static json_t *about(const rb_run *run, const rb_plan_database *d)
 {
     const rb_plan_request *rq = run->request;
-    json_t *json = json_object();
-    rb_json_set_str(json, "transition", run->plan->id);
-    rb_json_set_str(json, "kind", run->plan->kind);
-    rb_json_set_str(json, "environment", rq->env->name);
-    rb_json_set_str(json, "database", d->name);
-    rb_json_set_str(json, "from", rq->from ? rq->from->tag : NULL);
-    rb_json_set_str(json, "to", rq->to->tag);
-    return json;
+    return rb_json_make("transition:s kind:s environment:s database:s from:s to:s", run->plan->id,
+                        run->plan->kind, rq->env->name, d->name, rq->from ? rq->from->tag : NULL,
+                        rq->to->tag);
 }
 
 bool rb_backup_is_resumed(const rb_plan_database *d)
@@ -68,7 +59,7 @@ bool rb_backup_is_resumed(const rb_plan_database *d)
 
 enum rb_code rb_backup_step_write(rb_run *run, const rb_plan_database *d, rb_db *db, rb_err *err)
 {
-    if (json_array_size(rb_plan_bound(d)) == 0 || run->request->no_backup)
+    if (json_array_size(d->backed_up) == 0 || run->request->no_backup)
         return RB_OK;
     RB_AUTO(rb_free_str) char *file = rb_plan_backup(run->plan, d);
     RB_AUTO(rb_free_str) char *path = rb_path_join(run->request->env->root, file);
@@ -77,7 +68,7 @@ enum rb_code rb_backup_step_write(rb_run *run, const rb_plan_database *d, rb_db 
     RB_AUTO(rb_json_freep) json_t *left_out = NULL;
     struct progress progress = {run, d};
     const rb_backup_spec spec = {.path = path,
-                                 .items = rb_plan_bound(d),
+                                 .items = d->backed_up,
                                  .at_risk = d->at_risk,
                                  .limit = run->request->env->backup_limit,
                                  .about = about_it,
@@ -175,17 +166,16 @@ static enum rb_code compare_one(rb_undone_backup *one, rb_db *db, rb_err *err)
     return code == RB_FOUND ? RB_OK : code;
 }
 
-/* True if the backup has items that are restored automatically and were not restored yet. */
+bool rb_backup_waits(const rb_backup_row *row, const json_t *item)
+{
+    return !rb_loss_find(row->restored, item) && !json_is_false(json_object_get(item, "atRisk"));
+}
+
 static bool has_more(const rb_backup_row *row)
 {
-    rb_json_each (item, row->items) {
-        bool restored = false;
-        rb_json_each (done, row->restored)
-            restored |= same_text(rb_json_str(item, "table"), rb_json_str(done, "table")) &&
-                        same_text(rb_json_str(item, "column"), rb_json_str(done, "column"));
-        if (!restored && !json_is_false(json_object_get(item, "atRisk")))
+    rb_json_each (item, row->items)
+        if (rb_backup_waits(row, item))
             return true;
-    }
     return false;
 }
 
@@ -226,12 +216,11 @@ static enum rb_code report_missing(json_t **report, const rb_undone_backup *one,
     rb_json_each (item, one->row->items) {
         const char *count = rb_json_str(item, "column") ? "values" : "rows";
         if (undone && !json_is_false(json_object_get(item, "atRisk")))
-            json_array_append_new(*report, json_pack("{s:O?,s:O?,s:i,s:[],s:I,s:s}", "table",
-                                                     json_object_get(item, "table"), "column",
-                                                     json_object_get(item, "column"), "restored", 0,
-                                                     "missing", "missingCount",
-                                                     (json_int_t)rb_json_int(item, count, 0),
-                                                     "reason", one->why));
+            json_array_append_new(
+                *report,
+                rb_json_make("table:J column:J restored:d missing:j missingCount:i reason:s",
+                             json_object_get(item, "table"), json_object_get(item, "column"), 0,
+                             json_array(), rb_json_int(item, count, 0), one->why));
     }
     return RB_OK;
 }

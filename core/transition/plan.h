@@ -95,7 +95,8 @@ typedef struct rb_plan_database {
     json_t *places; /* tables and columns that the scripts could destroy, including empty ones */
     json_t *
         bound; /* places of the bound that hold anything, with counts (loss.h); NULL: not counted */
-    json_t *backed_up;   /* the part of `bound` that is backed up: it is not just renamed */
+    json_t *backed_up;   /* the part of `bound` that is backed up: what scripts and inverse only
+                            rename needs no backup */
     json_t *at_risk;     /* the part of `bound` that does not come back; NULL: not counted */
     json_t *generated;   /* values that the inverse generates again */
     json_t *effects;     /* effects of the scripts in a rehearsal; NULL: not rehearsed */
@@ -182,9 +183,6 @@ enum rb_code rb_plan_backups(rb_plan *plan, const rb_plan_request *request,
 /* Returns the path below ROOT of the backup that the transition writes for a database. A new
  * string. */
 char *rb_plan_backup(const rb_plan *plan, const rb_plan_database *database);
-/* Returns the part of the bound that is backed up: what scripts and inverse only rename needs no
- * backup. NULL: unknown. Borrowed. */
-const json_t *rb_plan_bound(const rb_plan_database *database);
 /* Returns the number of values and rows at risk. */
 int64_t rb_plan_at_stake(const rb_plan *plan);
 

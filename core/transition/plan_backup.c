@@ -4,12 +4,7 @@
 
 #include "base/file.h"
 #include "database/backup.h"
-#include "transition/plan.h"
-
-const json_t *rb_plan_bound(const rb_plan_database *d)
-{
-    return d->backed_up;
-}
+#include "transition/backup_step.h"
 
 char *rb_plan_backup(const rb_plan *plan, const rb_plan_database *d)
 {
@@ -24,7 +19,7 @@ static enum rb_code add_backup(rb_plan *plan, const rb_plan_database *d, const r
     RB_AUTO(rb_free_str) char *file = rb_plan_backup(plan, d);
     RB_AUTO(rb_free_str) char *path = rb_path_join(rq->env->root, file);
     const rb_backup_spec spec = {
-        .items = rb_plan_bound(d), .at_risk = d->at_risk, .limit = rq->env->backup_limit};
+        .items = d->backed_up, .at_risk = d->at_risk, .limit = rq->env->backup_limit};
     RB_TRY(rb_db_backup_size(&bytes, &left_out, db, &spec, err));
     if (json_array_size(left_out) > 0) {
         RB_AUTO(rb_free_str) char *names = rb_backup_names(left_out);
@@ -43,17 +38,12 @@ static void add_restores(rb_plan *plan, const rb_plan_database *d, const rb_back
 {
     rb_json_each (item, row->items) {
         const char *count = rb_json_str(item, "column") ? "values" : "rows";
-        json_t *table = json_object_get(item, "table");
-        json_t *column = json_object_get(item, "column");
-        bool restored = false;
-        rb_json_each (done, row->restored)
-            restored = restored || (rb_json_same(json_object_get(done, "table"), table) &&
-                                    rb_json_same(json_object_get(done, "column"), column));
-        if (!restored && !json_is_false(json_object_get(item, "atRisk")))
-            json_array_append_new(json_object_get(plan->json, "restores"),
-                                  rb_json_make("database:s backup:s table:J column:J upTo:i",
-                                               d->name, row->transition, table, column,
-                                               rb_json_int(item, count, 0)));
+        if (rb_backup_waits(row, item))
+            json_array_append_new(
+                json_object_get(plan->json, "restores"),
+                rb_json_make("database:s backup:s table:J column:J upTo:i", d->name,
+                             row->transition, json_object_get(item, "table"),
+                             json_object_get(item, "column"), rb_json_int(item, count, 0)));
     }
 }
 
@@ -77,7 +67,7 @@ static enum rb_code look_at(rb_plan *plan, const rb_plan_database *d, const rb_p
 {
     RB_AUTO(rb_backup_rows_clear) rb_backup_rows rows = {0};
     RB_AUTO(rb_db_closep) rb_db *db = NULL;
-    bool backs_up = json_array_size(rb_plan_bound(d)) > 0;
+    bool backs_up = json_array_size(d->backed_up) > 0;
     if (rq->state)
         RB_TRY(rb_state_backups(&rows, rq->state, d->name, NULL, err));
     if (backs_up || rows.n > 0)
@@ -97,7 +87,7 @@ enum rb_code rb_plan_backups(rb_plan *plan, const rb_plan_request *rq, rb_err *e
         if (d->create || d->committed || d->unreadable)
             continue;
         RB_TRY(look_at(plan, d, rq, err));
-        if (!rq->no_backup || json_array_size(rb_plan_bound(d)) == 0)
+        if (!rq->no_backup || json_array_size(d->backed_up) == 0)
             continue;
         plan->consent = true;
         rb_plan_decide(plan, "no-backup", RB_OK,

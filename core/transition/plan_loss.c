@@ -3,29 +3,19 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/template.h"
 #include "base/text.h"
 #include "transition/plan.h"
 
 #define FOUND "underLock" /* name of the pin that stores what a run found */
 
-static bool is_same(const json_t *a, const json_t *b, const char *key)
-{
-    const char *x = rb_json_str(a, key);
-    const char *y = rb_json_str(b, key);
-    return rb_text_same(x, y) || (!x && !y);
-}
-
 bool rb_risk_within(const json_t *lost, const char *database, const json_t *agreed)
 {
-    rb_json_each (item, lost) {
-        bool found = false;
-        rb_json_each (known, agreed)
-            found = found || (rb_text_same(rb_json_str(known, "database"), database) &&
-                              is_same(item, known, "table") && is_same(item, known, "column"));
-        if (!found)
-            return false;
-    }
-    return true;
+    RB_AUTO(rb_json_freep) json_t *here = json_array();
+    rb_json_each (item, agreed)
+        if (rb_text_same(rb_json_str(item, "database"), database))
+            json_array_append(here, item);
+    return rb_loss_within(lost, here);
 }
 
 /* Computes a digest of what a plan does, without its losses. Losses found under lock apply to later
@@ -78,19 +68,15 @@ static void add_named(json_t *list, const char *database, const json_t *items)
 static void add_found(rb_plan_database *d, const json_t *found)
 {
     rb_json_each (item, found) {
-        RB_AUTO(rb_json_freep) json_t *one = json_pack("[O]", item);
-        RB_AUTO(rb_json_freep) json_t *known = json_array();
-        add_named(known, d->name, d->at_risk);
         if (!d->at_risk || !rb_text_same(rb_json_str(item, "database"), d->name) ||
-            rb_risk_within(one, d->name, known))
+            rb_loss_find(d->at_risk, item))
             continue;
-        json_t *longer =
-            json_copy(d->at_risk); /* a copy, since the rehearsal's outcome shares the list */
+        /* a copy, since the rehearsal's outcome shares the list */
+        RB_AUTO(rb_json_freep) json_t *longer = json_copy(d->at_risk);
         json_t *copy = json_copy(item);
         json_object_del(copy, "database");
         json_array_append_new(longer, copy);
-        json_decref(d->at_risk);
-        d->at_risk = longer;
+        rb_json_replace(&d->at_risk, longer);
     }
 }
 
@@ -119,12 +105,12 @@ enum rb_code rb_plan_losses(rb_plan *plan, const rb_plan_request *rq, rb_err *er
         add_named(json_object_get(plan->json, "bound"), d->name, d->bound);
         note_recreated(plan, d);
         rb_json_each (item, d->at_risk) {
-            const char *column = rb_json_str(item, "column");
-            rb_plan_decide(plan, "data-loss", RB_OK,
-                           "%s%s%s: %" JSON_INTEGER_FORMAT " %s will not come back",
-                           rb_json_str(item, "table"), column ? "." : "", column ? column : "",
-                           json_integer_value(json_object_get(item, column ? "values" : "rows")),
-                           column ? "values" : "rows");
+            RB_AUTO(rb_free_str)
+            char *text = rb_template(rb_json_str(item, "column")
+                                         ? "{table}.{column}: {values} values will not come back"
+                                         : "{table}: {rows} rows will not come back",
+                                     item);
+            rb_plan_decide(plan, "data-loss", RB_OK, "%s", text);
         }
     }
     plan->consent = plan->consent || json_array_size(all) > 0;

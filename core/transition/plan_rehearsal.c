@@ -115,11 +115,9 @@ void rb_plan_take_losses(rb_plan_database *d, const rb_db_outcome *outcome, rb_d
     rb_json_replace(&d->at_risk, losses->at_risk);
     rb_json_replace(&d->generated, losses->generated);
     RB_AUTO(rb_json_freep) json_t *backed_up = json_array();
-    rb_json_each (item, d->bound) {
-        RB_AUTO(rb_json_freep) json_t *one = json_pack("[O]", item);
-        if (!rb_loss_within(one, losses->renamed))
+    rb_json_each (item, d->bound)
+        if (!rb_loss_find(losses->renamed, item))
             json_array_append(backed_up, item);
-    }
     rb_json_replace(&d->backed_up, backed_up);
     free(d->no_way_back);
     d->no_way_back = losses->no_way_back;
