@@ -56,8 +56,8 @@ static enum rb_code run(rb_cli *cli, rb_options *o, rb_err *err)
     set_times(list);
     set_times(pruned);
     if (cli->json) {
-        rb_ui_document(cli, json_pack("{s:s,s:O,s:O}", "environment", site.env->name, "backups",
-                                      list, "pruned", pruned));
+        rb_ui_document(
+            cli, rb_json_make("environment:s backups:J pruned:J", site.env->name, list, pruned));
         return RB_OK;
     }
     if (json_array_size(list) > 0)

@@ -59,8 +59,8 @@ static enum rb_code describe(json_t *out, rb_cli *cli, const char *name, rb_err 
  * reason. */
 static json_t *row_of(rb_cli *cli, const char *name)
 {
-    json_t *row = json_pack("{s:n,s:n,s:n,s:n,s:n,s:n,s:[],s:n}", "root", "release", "state",
-                            "health", "drift", "last", "differences", "error");
+    json_t *row = rb_json_make(
+        "root:0 release:0 state:0 health:0 drift:0 last:0 differences:j error:0", json_array());
     rb_err why;
     rb_json_set_str(row, "environment", name);
     if (describe(row, cli, name, &why) != RB_OK)
@@ -83,7 +83,7 @@ static enum rb_code list(rb_cli *cli, const rb_strs *names)
     for (size_t i = 0; i < names->n; i++)
         json_array_append_new(rows, row_of(cli, names->items[i]));
     if (cli->json) {
-        rb_ui_document(cli, json_pack("{s:O}", "environments", rows));
+        rb_ui_document(cli, rb_json_make("environments:J", rows));
         return RB_OK;
     }
     rb_json_each (row, rows) { /* cells that only the table has, not the JSON document */

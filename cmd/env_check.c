@@ -390,11 +390,10 @@ enum rb_code rb_env_check_host(rb_cli *cli, const char *name, rb_err *err)
             errors += strcmp(rb_json_str(line, "level"), levels[LEVEL_ERROR]) == 0;
         if (!cli->json)
             show(names.items[i], lines);
-        json_array_append_new(
-            all, json_pack("{s:s,s:o}", "environment", names.items[i], "lines", lines));
+        json_array_append_new(all, rb_json_make("environment:s lines:j", names.items[i], lines));
     }
     if (cli->json) {
-        rb_ui_document(cli, json_pack("{s:O}", "environments", all));
+        rb_ui_document(cli, rb_json_make("environments:J", all));
     }
     return errors == 0
                ? RB_OK

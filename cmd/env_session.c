@@ -368,9 +368,8 @@ enum rb_code rb_env_session_nothing(rb_cli *cli, const rb_env_session *site, con
                                     const char *to, const char *why)
 {
     if (cli->json) {
-        rb_ui_document(cli, json_pack("{s:s?,s:s?,s:s,s:s,s:[],s:n}", "from", from, "to", to,
-                                      "environment", site->env->name, "outcome", "nothing", "steps",
-                                      "error"));
+        rb_ui_document(cli, rb_json_make("from:s to:s environment:s outcome:s steps:j error:0",
+                                         from, to, site->env->name, "nothing", json_array()));
     } else {
         rb_ui_line("nothing to do: %s", why);
     }

@@ -157,8 +157,8 @@ enum rb_code rb_env_trust(rb_cli *cli, const rb_options *o, rb_err *err)
         RB_TRY(accept(cli, &site, o, err));
     RB_TRY(rb_env_session_bind(cli, &site, err));
     if (cli->json) {
-        rb_ui_document(cli, json_pack("{s:s,s:s,s:O}", "environment", name, "outcome",
-                                      nothing ? "nothing" : "trusted", "accepted", list));
+        rb_ui_document(cli, rb_json_make("environment:s outcome:s accepted:J", name,
+                                         nothing ? "nothing" : "trusted", list));
     } else if (nothing) {
         rb_ui_line("nothing to do: the settings of %s are those that this host recorded", name);
     } else {

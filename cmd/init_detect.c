@@ -304,8 +304,7 @@ static void find_databases(struct look *look)
         say(look, "databases: %zu migration%s in %s (%s, %s)", read->n, rb_text_s(read->n), folder,
             read->layout, engine);
         say_unread(look, folder, true);
-        json_object_set_new(found, folder,
-                            json_pack("{s:s,s:s}", "engine", engine, "migrations", folder));
+        json_object_set_new(found, folder, rb_json_make("engine:s migrations:s", engine, folder));
     }
     name_databases(look, found);
 }
@@ -327,7 +326,7 @@ static void find_flags(struct look *look)
         rb_flags_free(flags, n);
         say(look, "flags: %s (flagd, %zu flag%s)", path, n, n == 1 ? "" : "s");
         json_object_set_new(look->found->config, "flags",
-                            json_pack("{s:s,s:s}", "file", path, "format", "flagd"));
+                            rb_json_make("file:s format:s", path, "flagd"));
         return;
     }
 }

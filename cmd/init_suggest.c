@@ -132,7 +132,7 @@ static void suggest_environment(rb_found *found, const rb_strs *paths)
 {
     const char *app = rb_json_str(json_object_get(found->config, "app"), "name");
     RB_AUTO(rb_free_str) char *root = rb_format("../%s-local", app);
-    json_t *local = json_pack("{s:s}", "root", root);
+    json_t *local = rb_json_make("root:s", root);
     json_t *urls = json_object();
     json_t *places = json_object();
     rb_json_each_member (name, value, json_object_get(found->config, "databases")) {
@@ -157,7 +157,7 @@ static void suggest_environment(rb_found *found, const rb_strs *paths)
         RB_AUTO(rb_free_str) char *flags = rb_format("%s/etc/flags.json", root);
         rb_json_set_str(local, "flags", flags);
     }
-    json_object_set_new(found->config, "environments", json_pack("{s:o}", "local", local));
+    json_object_set_new(found->config, "environments", rb_json_make("local:j", local));
     rb_strs_take(&found->said,
                  rb_format("environments: local, in %s, to try a deploy; add yours beside it "
                            "(\"service\" and \"checks\" too)",

@@ -200,8 +200,8 @@ static void print(const struct job *job, const char *format)
     if (strcmp(format, "sarif") == 0)
         document = rb_findings_sarif(&job->findings, RB_VERSION);
     else
-        document = json_pack("{s:o,s:O}", "findings", rb_findings_json(&job->findings), "unread",
-                             job->unread);
+        document =
+            rb_json_make("findings:j unread:J", rb_findings_json(&job->findings), job->unread);
     rb_ui_json(job->cli, document);
 }
 

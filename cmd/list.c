@@ -52,7 +52,7 @@ static enum rb_code run(rb_cli *cli, rb_options *o, rb_err *err)
     for (size_t i = 0; i < chain->n; i++)
         json_array_append_new(releases, to_json(&chain->items[i], cli));
     if (cli->json) {
-        rb_ui_document(cli, json_pack("{s:O}", "releases", releases));
+        rb_ui_document(cli, rb_json_make("releases:J", releases));
         return RB_OK;
     }
     if (chain->n == 0) {

@@ -173,7 +173,7 @@ static void report(rb_cli *cli, enum rb_code code, const rb_err *err)
         fprintf(stderr, "hint: %s\n", hint);
     if (!cli->json || cli->answered)
         return;
-    RB_AUTO(rb_json_freep) json_t *document = json_pack("{s:o}", "error", rb_err_json(err));
+    RB_AUTO(rb_json_freep) json_t *document = rb_json_make("error:j", rb_err_json(err));
     json_t *error = json_object_get(document, "error");
     rb_json_set(error, "code:i message:s hint:s", (int64_t)code, line, *hint ? hint : NULL);
     rb_ui_json(cli, document);

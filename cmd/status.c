@@ -336,7 +336,7 @@ static enum rb_code show_all(rb_cli *cli, const rb_strs *names, bool exit_code, 
         }
         worst = code > worst ? code : worst;
     }
-    RB_AUTO(rb_json_freep) json_t *document = json_pack("{s:O}", "environments", list);
+    RB_AUTO(rb_json_freep) json_t *document = rb_json_make("environments:J", list);
     if (cli->json)
         rb_ui_json(cli, document);
     else

@@ -47,8 +47,8 @@ static json_t *wanted_of(writer *w, const char *table)
     json_t *item = find_wanted(w, table);
     if (item)
         return item;
-    item = json_pack("{s:s,s:b,s:b,s:[],s:[],s:{},s:i,s:i}", "name", table, "whole", false,
-                     "atRisk", false, "columns", "automatic", "fresh", "rows", -1, "values", 0);
+    item = rb_json_make("name:s whole:b atRisk:b columns:j automatic:j fresh:j rows:d values:d",
+                        table, false, false, json_array(), json_array(), json_object(), -1, 0);
     json_array_append_new(w->wanted, item);
     return item;
 }
@@ -209,7 +209,7 @@ static enum rb_code copy_instead(writer *w, const json_t *names, rb_err *err)
     rb_json_each (name, names) {
         RB_AUTO(rb_json_freep) json_t *shape = NULL;
         RB_AUTO(rb_json_freep)
-        json_t *wanted = json_pack("{s:O,s:b,s:[]}", "name", name, "whole", true, "automatic");
+        json_t *wanted = rb_json_make("name:J whole:b automatic:j", name, true, json_array());
         RB_TRY(w->out.db->driver->table(&shape, w->out.db, json_string_value(name), err));
         RB_AUTO(rb_json_freep) json_t *t = shape ? describe_wanted(wanted, shape) : NULL;
         if (t)
@@ -272,9 +272,9 @@ static enum rb_code write_file(writer *w, rb_err *err)
     RB_TRY(rb_backup_add_references(&w->out, err));
     rb_backup_file *file = w->out.file;
     RB_AUTO(rb_json_freep)
-    json_t *about = json_pack("{s:s,s:O?,s:O,s:O,s:O,s:O}", "format", RB_BACKUP_FORMAT, "about",
-                              w->spec->about, "applied", applied, "before", tables, "tables",
-                              w->out.tables, "references", w->out.references);
+    json_t *about =
+        rb_json_make("format:s about:J applied:J before:J tables:J references:J", RB_BACKUP_FORMAT,
+                     w->spec->about, applied, tables, w->out.tables, w->out.references);
     w->out.file = NULL;
     return w->out.db->driver->backup_close(file, about, err);
 }

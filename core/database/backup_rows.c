@@ -7,10 +7,10 @@
 json_t *rb_backup_describe(const char *name, const char *kind, const json_t *key,
                            const json_t *columns, const json_t *shape)
 {
-    json_t *t = json_pack("{s:s,s:s,s:s,s:O,s:O,s:[],s:[],s:n,s:O?,s:b,s:n,s:n}", "name", name,
-                          "data", name, "kind", kind, "key", key, "columns", columns, "automatic",
-                          "compared", "counter", "definition", json_object_get(shape, "definition"),
-                          "gone", false, "moved", "where");
+    json_t *t = rb_json_make("name:s data:s kind:s key:J columns:J automatic:j compared:j "
+                             "counter:0 definition:J gone:b moved:0 where:0",
+                             name, name, kind, key, columns, json_array(), json_array(),
+                             json_object_get(shape, "definition"), false);
     json_object_set(t, "sql", json_object_get(shape, "sql"));
     json_object_set(t, "types", json_object_get(shape, "types"));
     json_object_set(t, "sequence", json_object_get(shape, "sequence"));
@@ -136,9 +136,8 @@ static enum rb_code add_reference(rb_backup_rows *w, size_t child, const json_t 
     size_t place = 0;
     while (json_array_get(w->tables, place) != parent)
         place++;
-    json_array_append_new(w->references,
-                          json_pack("{s:I,s:O,s:I,s:O}", "child", (json_int_t)child, "columns",
-                                    columns, "parent", (json_int_t)place, "parentColumns", to));
+    json_array_append_new(w->references, rb_json_make("child:i columns:J parent:i parentColumns:J",
+                                                      (int64_t)child, columns, (int64_t)place, to));
     return RB_OK;
 }
 

@@ -52,7 +52,7 @@ bool rb_loss_within(const json_t *places, const json_t *known)
 
 static json_t *place_of(const char *table, const char *column)
 {
-    return json_pack("{s:o,s:o}", "table", rb_json_text(table), "column", rb_json_text(column));
+    return rb_json_make("table:s column:s", table, column);
 }
 
 static int by_place(const void *a, const void *b)
@@ -263,8 +263,8 @@ static json_t *entry_for(const char *table, const json_t *effects, const json_t 
             recreated || json_object_get(both[i], "dropped") || json_object_get(both[i], "renamed");
         rows = rows || json_object_get(both[i], "rows");
     }
-    return json_pack("{s:s,s:n,s:b,s:b}", "table", table, "columns", "recreated", recreated, "rows",
-                     rows || recreated);
+    return rb_json_make("table:s columns:0 recreated:b rows:b", table, recreated,
+                        rows || recreated);
 }
 
 /* Returns all entries: [{"table","columns": [...] or null,"recreated","rows"}]. */

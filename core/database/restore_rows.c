@@ -26,9 +26,8 @@ static const char *const reasons[][2] = {
 
 json_t *rb_restore_entry(rb_restore *r, const rb_restored *one, const char *column)
 {
-    json_t *entry =
-        json_pack("{s:O,s:s?,s:i,s:[],s:i,s:n}", "table", json_object_get(one->t, "name"), "column",
-                  column, "restored", 0, "missing", "missingCount", 0, "reason");
+    json_t *entry = rb_json_make("table:J column:s restored:d missing:j missingCount:d reason:0",
+                                 json_object_get(one->t, "name"), column, 0, json_array(), 0);
     json_array_append_new(r->report, entry);
     return entry;
 }

@@ -286,10 +286,8 @@ void rb_checks_run(json_t *failures, const rb_checking *c)
         RB_AUTO(rb_free_str) char *output = NULL;
         rb_err why;
         if (run_check(&output, c, check, began, &why) != RB_OK)
-            json_array_append_new(failures,
-                                  json_pack("{s:o,s:o,s:o}", "name", rb_json_text(check->name),
-                                            "message", rb_json_text(rb_err_line(&why)), "output",
-                                            rb_json_text(output)));
+            json_array_append_new(failures, rb_json_make("name:s message:s output:s", check->name,
+                                                         rb_err_line(&why), output));
     }
 }
 

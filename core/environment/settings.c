@@ -125,15 +125,14 @@ static void look_at_database(rb_binding *out, const rb_env *env, const rb_env_pa
         return;
     const char *environment = rb_json_str(pins, "environment");
     if (copy)
-        json_array_append_new(out->copies, json_pack("{s:s}", "database", database->name));
+        json_array_append_new(out->copies, rb_json_make("database:s", database->name));
     if (!environment || strcmp(environment, env->name) == 0)
         return;
     RB_AUTO(rb_free_str) char *binding = binding_of(environment, pins);
     if (rb_text_same(rb_json_str(accepted, database->name), binding))
         return;
-    json_array_append_new(out->databases,
-                          json_pack("{s:s,s:s,s:s}", "database", database->name, "environment",
-                                    environment, "binding", binding));
+    json_array_append_new(out->databases, rb_json_make("database:s environment:s binding:s",
+                                                       database->name, environment, binding));
 }
 
 static char *root_key(const rb_env *env)

@@ -29,9 +29,8 @@ static enum rb_code add_script(struct writer *w, const rb_migration *m, bool up,
     RB_TRY(rb_dir_make(dir, err));
     RB_TRY(rb_file_write(full, script->text, script->len, 0644, err));
     RB_TRY(rb_manual_add(&w->sql, m, up, last, err));
-    json_array_append_new(w->scripts,
-                          json_pack("{s:s,s:s,s:s,s:s}", "id", m->id, "direction",
-                                    up ? "up" : "down", "path", path, "sha256", script->sha256));
+    json_array_append_new(w->scripts, rb_json_make("id:s direction:s path:s sha256:s", m->id,
+                                                   up ? "up" : "down", path, script->sha256));
     return RB_OK;
 }
 
@@ -93,7 +92,7 @@ static enum rb_code add_database(json_t *databases, json_t *manual, const char *
     enum rb_code code = add_scripts(&w, from_set, to_set, override_set, from->tag, err);
     if (code == RB_OK)
         code = rb_manual_write(&w.sql, root, name, err);
-    json_array_append_new(databases, json_pack("{s:s,s:O}", "name", name, "scripts", scripts));
+    json_array_append_new(databases, rb_json_make("name:s scripts:J", name, scripts));
     json_array_append_new(manual, rb_json_make("name:s engine:s table:s apart:b scripts:n", name,
                                                d->engine, w.sql.table, w.sql.apart, w.n));
     rb_manual_clear(&w.sql);
@@ -117,9 +116,8 @@ enum rb_code rb_bundle_write(json_t **document, const rb_release *from, const rb
         RB_TRY(
             add_database(databases, manual, root, names.items[i], from, to, overrides, repo, err));
     RB_AUTO(rb_json_freep)
-    json_t *plan =
-        json_pack("{s:s,s:s,s:s?,s:O,s:O}", "from", from->tag, "to", to->tag, "rule", rule,
-                  "databases", databases, "artifacts", json_object_get(release, "artifacts"));
+    json_t *plan = rb_json_make("from:s to:s rule:s databases:J artifacts:J", from->tag, to->tag,
+                                rule, databases, json_object_get(release, "artifacts"));
     RB_AUTO(rb_buf_clear) rb_buf text = {0};
     RB_AUTO(rb_free_str) char *path = rb_path_join(root, "plan.json");
     rb_json_pretty(&text, plan);

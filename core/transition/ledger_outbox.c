@@ -77,9 +77,8 @@ static enum rb_code backups_of(json_t **out, rb_state *state, const char *id, rb
             if (json_array_size(tables) < ITEMS_LIMIT)
                 json_array_append(tables, json_object_get(item, "table"));
         }
-        json_array_append_new(*out, json_pack("{s:s,s:s,s:O,s:I}", "database", row->database,
-                                              "path", row->file, "tables", tables, "rows",
-                                              (json_int_t)rows_of_all));
+        json_array_append_new(*out, rb_json_make("database:s path:s tables:J rows:i", row->database,
+                                                 row->file, tables, (int64_t)rows_of_all));
     }
     return RB_OK;
 }

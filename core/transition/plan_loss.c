@@ -23,9 +23,9 @@ bool rb_risk_within(const json_t *lost, const char *database, const json_t *agre
 static void subject_of(char out[RB_SHA256_HEX], const rb_plan *plan, const rb_plan_request *rq)
 {
     RB_AUTO(rb_json_freep)
-    json_t *subject = json_pack("{s:s,s:s?,s:s,s:O}", "kind", plan->kind, "from",
-                                rq->from ? rq->from->object : NULL, "to", rq->to->object, "scripts",
-                                json_object_get(plan->json, "databases"));
+    json_t *subject =
+        rb_json_make("kind:s from:s to:s scripts:J", plan->kind, rq->from ? rq->from->object : NULL,
+                     rq->to->object, json_object_get(plan->json, "databases"));
     rb_json_hash(subject, out);
 }
 

@@ -324,16 +324,16 @@ static json_t *scripts(const rb_plan *plan)
             if (d->steps[j].was)
                 continue;
             const rb_script *script = d->steps[j].up ? &m->up : &m->down;
-            json_t *item = json_pack("{s:s,s:s,s:s,s:s}", "id", m->id, "direction",
-                                     d->steps[j].up ? "up" : "down", "sha256", script->sha256,
-                                     "path", script->path);
+            json_t *item =
+                rb_json_make("id:s direction:s sha256:s path:s", m->id,
+                             d->steps[j].up ? "up" : "down", script->sha256, script->path);
             if (d->steps[j].alone)
                 json_object_set_new(item, "outside", json_true());
             json_array_append_new(steps, item);
         }
         const size_t commits = rb_db_segment_count(d->steps, d->step_count);
-        json_array_append_new(list, json_pack("{s:s,s:I,s:o}", "name", d->name, "commits",
-                                              (json_int_t)commits, "scripts", steps));
+        json_array_append_new(
+            list, rb_json_make("name:s commits:i scripts:j", d->name, (int64_t)commits, steps));
     }
     return list;
 }

@@ -90,7 +90,7 @@ json_t *rb_plan_data(const rb_plan *plan)
         json_array_append_new(files, write_file(&plan->files[i]));
     for (size_t i = 0; i < plan->database_count; i++)
         json_array_append_new(databases, write_database(&plan->databases[i]));
-    return json_pack("{s:o,s:o}", "files", files, "databases", databases);
+    return rb_json_make("files:j databases:j", files, databases);
 }
 
 static void read_file(rb_plan *plan, const json_t *json)

@@ -296,7 +296,7 @@ static enum rb_code check_by_query(finding *f, rb_sqlite *db, const reference *r
         return RB_OK;
     }
     RB_AUTO(rb_json_freep)
-    json_t *entry = json_pack("{s:i,s:[],s:n}", "count", 0, "rows", "example");
+    json_t *entry = rb_json_make("count:d rows:j example:0", 0, json_array());
     RB_TRY(find_columns(&c, db, r, err));
     RB_TRY(list_rows(entry, db, &c, r, err));
     json_t *rows = json_object_get(entry, "rows");

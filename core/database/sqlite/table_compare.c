@@ -143,9 +143,8 @@ typedef struct comparing {
 static void add_item(json_t *out, const char *name, const char *column, int64_t rows,
                      int64_t values, bool exact)
 {
-    json_array_append_new(out, json_pack("{s:o,s:o,s:I,s:I,s:b}", "table", rb_json_text(name),
-                                         "column", rb_json_text(column), "rows", (json_int_t)rows,
-                                         "values", (json_int_t)values, "exact", exact));
+    json_array_append_new(out, rb_json_make("table:s column:s rows:i values:i exact:b", name,
+                                            column, (int64_t)rows, (int64_t)values, exact));
 }
 
 static bool take_counts(void *context, const rb_cell *cells, size_t n)
