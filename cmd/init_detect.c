@@ -209,9 +209,11 @@ static bool is_migrations_name(const char *folder)
 static void say_unread(struct look *look, const char *folder, bool read)
 {
     RB_AUTO(rb_unread_clear) rb_unread unread = {0};
-    if (rb_migrations_unread(&unread, look->repo, &look->tree, folder, "auto", NULL, RB_IGNORED) !=
-        RB_OK)
+    rb_err err = {0};
+    if (rb_migrations_unread(&unread, look->repo, &look->tree, folder, "auto", NULL, &err) != RB_OK)
         return;
+    if (!read && unread.failed)
+        say(look, "%s", unread.failed);
     if (!read && unread.looks_like)
         say(look, "%s: looks like migrations of %s, which rbtool does not read", folder,
             unread.looks_like);

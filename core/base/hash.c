@@ -136,6 +136,18 @@ enum rb_code rb_sha256_file(char out[RB_SHA256_HEX], const char *path, rb_err *e
     return RB_OK;
 }
 
+uint32_t rb_crc32(uint32_t crc, const void *data, size_t len)
+{
+    const unsigned char *bytes = data;
+    crc = ~crc;
+    for (size_t i = 0; i < len; i++) {
+        crc ^= bytes[i];
+        for (int bit = 0; bit < 8; bit++)
+            crc = crc & 1 ? crc >> 1 ^ 0xedb88320 : crc >> 1;
+    }
+    return ~crc;
+}
+
 void rb_hex_encode(const unsigned char *data, size_t len, char *out)
 {
     static const char digits[] = "0123456789abcdef";

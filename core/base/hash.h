@@ -1,5 +1,6 @@
 /*
- * Digests: SHA-256 (FIPS 180-4), SHA-384 for the migration tool sqlx, SHA-1 for git's object ids.
+ * Digests: SHA-256 (FIPS 180-4), SHA-384 for the migration tool sqlx, SHA-1 for git's object ids,
+ * CRC-32 for several migration tools.
  * Encodings: hexadecimal and base64 (RFC 4648).
  */
 #ifndef RB_BASE_HASH_H
@@ -7,6 +8,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/buf.h"
 
@@ -34,6 +36,9 @@ void rb_sha384_hex_of(const void *data, size_t len, char out[RB_SHA384_HEX]);
  * on disk. Trust needs SHA-256. */
 void rb_sha1_of(const void *head, size_t head_len, const void *data, size_t len,
                 unsigned char out[20]);
+
+/* Returns the CRC-32 that zip and Ethernet use. crc: that of what comes before, or 0. */
+uint32_t rb_crc32(uint32_t crc, const void *data, size_t len);
 
 void rb_hex_encode(const unsigned char *data, size_t len, char *out); /* 2 * len + 1 bytes */
 bool rb_hex_decode(const char *hex, unsigned char *out,

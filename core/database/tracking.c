@@ -1,5 +1,10 @@
 #include "database/tracking.h"
+
+#include "base/hash.h"
+#include "base/text.h"
 #include "database/driver.h"
+#include "database/tracking_sqlx.h"
+#include "database/tracking_statement.h"
 #include "database/tracking_tools.h"
 
 #include <stdlib.h>
@@ -11,23 +16,30 @@
 static const char *const owned[] = {"version_unique", "rbtool_applied", "rbtool_journal",
                                     "rbtool_checksums"};
 
-static const rb_tracking_tool *find_tool(const char *name)
+/* True if the entry is for this engine, or for any. */
+static bool is_for(const rb_tracking_tool *tool, const char *engine)
+{
+    return !engine || !tool->engine || strcmp(tool->engine, engine) == 0;
+}
+
+/* engine: NULL finds the tool's first entry. */
+static const rb_tracking_tool *find_tool(const char *name, const char *engine)
 {
     for (size_t i = 0; i < rb_tracking_tool_count; i++)
-        if (strcmp(rb_tracking_tools[i].name, name) == 0)
+        if (strcmp(rb_tracking_tools[i].name, name) == 0 && is_for(&rb_tracking_tools[i], engine))
             return &rb_tracking_tools[i];
     return NULL;
 }
 
 const char *rb_tracking_settle_sql(const char *name)
 {
-    const rb_tracking_tool *tool = find_tool(name);
+    const rb_tracking_tool *tool = find_tool(name, NULL);
     return tool ? tool->settle : NULL;
 }
 
 bool rb_tracking_known(const char *name)
 {
-    return strcmp(name, "auto") == 0 || find_tool(name);
+    return strcmp(name, "auto") == 0 || find_tool(name, NULL);
 }
 
 bool rb_tracking_owns(const char *table)
@@ -60,6 +72,9 @@ static enum rb_code read_columns(char **out, rb_db *db, const char *table, rb_er
 static enum rb_code is_there(bool *out, const rb_tracking_tool *tool, rb_db *db, rb_err *err)
 {
     RB_AUTO(rb_free_str) char *columns = NULL;
+    *out = false;
+    if (!is_for(tool, rb_db_engine(db)))
+        return RB_OK;
     RB_TRY(read_columns(&columns, db, tool->table, err));
     *out = strcmp(columns, tool->columns) == 0;
     return RB_OK;
@@ -105,7 +120,7 @@ static enum rb_code find_any(const char **name, rb_db *db, const char *layout, r
     }
     RB_AUTO(rb_strs_clear) rb_strs objects = {0};
     RB_TRY(read_objects(&objects, db, false, err));
-    const rb_tracking_tool *own = find_tool(layout);
+    const rb_tracking_tool *own = find_tool(layout, rb_db_engine(db));
     if (objects.n == 0 && own)
         *name = own->name;
     return RB_OK;
@@ -116,11 +131,12 @@ enum rb_code rb_tracking_find(const char **name, rb_db *db, const char *wanted, 
 {
     if (strcmp(wanted, "auto") == 0)
         return find_any(name, db, layout, err);
-    const rb_tracking_tool *tool = find_tool(wanted);
+    const rb_tracking_tool *tool = find_tool(wanted, rb_db_engine(db));
     if (!tool) {
         RB_AUTO(rb_buf_clear) rb_buf known = {0};
         for (size_t i = 0; i < rb_tracking_tool_count; i++)
-            rb_buf_printf(&known, ", %s", rb_tracking_tools[i].name);
+            if (is_for(&rb_tracking_tools[i], rb_db_engine(db)))
+                rb_buf_printf(&known, ", %s", rb_tracking_tools[i].name);
         return rb_fail(err, RB_ERROR, "unknown tracking '%s'\nknown are auto%s", wanted,
                        rb_buf_str(&known));
     }
@@ -170,9 +186,10 @@ static const char *create_sql(const rb_tracking_tool *tool, const char *engine, 
 
 char *rb_tracking_record_sql(const char *engine, const char *layout, const char *id)
 {
-    const rb_tracking_tool *tool = find_tool(layout);
-    const char *value = tool && tool->insert ? strstr(tool->insert, "$1") : NULL;
-    if (!value || strspn(id, "0123456789") != strlen(id))
+    const rb_tracking_tool *tool = find_tool(layout, engine);
+    RB_AUTO(rb_json_freep) json_t *record = rb_json_make("id:s", id);
+    RB_AUTO(rb_free_str) char *row = tool ? rb_tracking_literals(tool->insert, record) : NULL;
+    if (!row)
         return NULL;
     rb_buf sql = {0};
     for (size_t i = 0; create_sql(tool, engine, i); i++)
@@ -180,29 +197,27 @@ char *rb_tracking_record_sql(const char *engine, const char *layout, const char 
     for (char *p = sql.data; p && *p; p++)
         if (*p == '\n')
             *p = ' ';
-    rb_buf_printf(&sql, "%.*s'%s'%s", (int)(value - tool->insert), tool->insert, id, value + 2);
+    rb_buf_puts(&sql, row);
     return rb_buf_detach(&sql);
 }
 
-static char *with_id(const char *sql, const char *id)
+char *rb_tracking_step_sql(const char **table, const char *engine, const char *layout,
+                           const rb_migration *m, bool up, const char *last)
 {
-    const char *value = strstr(sql, "$1");
-    return value ? rb_format("%.*s'%s'%s;", (int)(value - sql), sql, id, value + 2)
-                 : rb_format("%s;", sql);
-}
-
-char *rb_tracking_step_sql(const char **table, const char *layout, const char *id, bool up,
-                           const char *last)
-{
-    const rb_tracking_tool *tool = find_tool(layout);
+    const rb_tracking_tool *tool = find_tool(layout, engine);
+    RB_AUTO(rb_json_freep) json_t *record = rb_tracking_values(m, -1);
     *table = tool ? tool->table : NULL;
-    const char *sql = !tool ? NULL : up ? tool->insert : tool->remove;
-    if (!sql || strspn(id, "0123456789") != strlen(id))
-        return NULL;
-    if (!tool->last_only)
-        return with_id(sql, id);
-    RB_AUTO(rb_free_str) char *row = last ? with_id(tool->insert, last) : rb_strdup("");
-    return rb_format("%s; %s", tool->remove, row);
+    if (tool && tool->last_only)
+        rb_json_set(record, "id:s", last ? last : "");
+    RB_AUTO(rb_free_str)
+    char *sql =
+        tool ? rb_tracking_literals(up && !tool->last_only ? tool->insert : tool->remove, record)
+             : NULL;
+    if (!sql || !tool->last_only)
+        return sql ? rb_format("%s;", sql) : NULL;
+    RB_AUTO(rb_free_str)
+    char *row = last ? rb_tracking_literals(tool->insert, record) : rb_strdup("");
+    return rb_format("%s; %s%s", sql, row, *row ? ";" : "");
 }
 
 /* Returns a version as text, whatever the type of its column. */
@@ -256,19 +271,34 @@ static bool sorted_has(const rb_strs *sorted, const char *s)
            bsearch(&s, sorted->items, sorted->n, sizeof *sorted->items, compare_strs);
 }
 
+/* Adds all versions of the set that are not after `version`, for a database whose migrations begin
+ * there. */
+static void add_before(rb_strs *versions, const rb_tracking_tool *tool, const rb_migrations *set,
+                       const char *version)
+{
+    for (size_t i = 0; i < set->n; i++)
+        if (tool->compare(set->items[i].id, version) <= 0)
+            rb_strs_add(versions, set->items[i].id);
+}
+
 /* Reads a table with a row for each version. A row that sqlx has not marked as successful means a
  * script that stopped half-way. */
 static enum rb_code read_rows(rb_strs *ids, bool *dirty, rb_db *db, const rb_tracking_tool *tool,
                               const rb_migrations *set, rb_err *err)
 {
     RB_AUTO(rb_json_freep) json_t *rows = NULL;
-    RB_TRY(rb_db_query(&rows, db, tool->read, NULL, err));
+    RB_AUTO(rb_json_freep) json_t *params = NULL;
+    RB_AUTO(rb_free_str)
+    char *sql = rb_tracking_fill(&params, tool->read, set->n ? set->items[0].record : NULL);
+    RB_TRY(rb_db_query(&rows, db, sql, params, err));
     RB_AUTO(rb_strs_clear) rb_strs versions = {0}, known = {0};
     size_t i;
     rb_json_each (row, rows) {
-        char *version = version_text(json_array_get(row, 0));
-        if (version)
-            rb_strs_take(&versions, version);
+        RB_AUTO(rb_free_str) char *version = version_text(json_array_get(row, 0));
+        if (version && json_integer_value(json_array_get(row, 2)) != 0)
+            add_before(&versions, tool, set, version);
+        else if (version)
+            rb_strs_take(&versions, RB_TAKE(version));
         *dirty = *dirty || json_integer_value(json_array_get(row, 1)) != 0;
     }
     rb_strs_sort(&versions);
@@ -288,7 +318,7 @@ enum rb_code rb_tracking_read(rb_strs *ids, bool *dirty, rb_db *db, const char *
                               const rb_migrations *set, rb_err *err)
 {
     *dirty = false;
-    const rb_tracking_tool *tool = find_tool(name);
+    const rb_tracking_tool *tool = find_tool(name, rb_db_engine(db));
     if (!tool)
         return RB_OK;
     bool there;
@@ -312,7 +342,7 @@ static const char *last_of(const rb_strs *applied)
 static enum rb_code write_last(rb_db *db, const rb_tracking_tool *tool, const rb_strs *applied,
                                rb_err *err)
 {
-    RB_TRY(rb_db_exec(db, tool->remove, NULL, err));
+    RB_TRY(rb_tracking_run(db, tool->remove, NULL, err));
     const char *last = last_of(applied);
     if (!last)
         return RB_OK;
@@ -322,96 +352,20 @@ static enum rb_code write_last(rb_db *db, const rb_tracking_tool *tool, const rb
             "%s records versions as numbers, and '%s' is not a number\ncorrect \"tracking\" in "
             "rbtool.json",
             tool->name, last);
-    RB_AUTO(rb_json_freep) json_t *params = json_pack("[I]", (json_int_t)strtoll(last, NULL, 10));
-    return rb_db_exec(db, tool->insert, params, err);
+    RB_AUTO(rb_json_freep) json_t *record = rb_json_make("id:i", (int64_t)strtoll(last, NULL, 10));
+    return rb_tracking_run(db, tool->insert, record, err);
 }
 
 bool rb_tracking_last_only(const char *name)
 {
-    const rb_tracking_tool *tool = find_tool(name);
+    const rb_tracking_tool *tool = find_tool(name, NULL);
     return tool && tool->last_only;
-}
-
-/* Runs a query with one parameter. *out: the text in its first row, or "". */
-static enum rb_code first_text(char **out, rb_db *db, const char *sql, const char *param,
-                               rb_err *err)
-{
-    RB_AUTO(rb_json_freep) json_t *params = json_pack("[s]", param);
-    RB_AUTO(rb_json_freep) json_t *rows = NULL;
-    RB_TRY(rb_db_query(&rows, db, sql, params, err));
-    const char *text = json_string_value(json_array_get(json_array_get(rows, 0), 0));
-    *out = rb_strdup(text ? text : "");
-    return RB_OK;
-}
-
-/* Keeps a checksum that sqlx wrote and rbtool would not: rbtool writes the SHA-384 of the script.
- */
-static enum rb_code keep_checksum(rb_db *db, const rb_migration *m, rb_err *err)
-{
-    RB_AUTO(rb_free_str) char *found = NULL;
-    RB_AUTO(rb_free_str) char *taken_over = NULL;
-    char own[RB_SHA384_HEX];
-    RB_AUTO(rb_free_str)
-    char *sql = rb_format("SELECT lower(%s) FROM _sqlx_migrations WHERE version = $1",
-                          db->driver->hex_of_checksum);
-    RB_TRY(first_text(&found, db, sql, m->id, err));
-    rb_sha384_hex_of(m->up.text ? m->up.text : "", m->up.len, own);
-    if (found[0] == '\0' || strcmp(found, own) == 0)
-        return RB_OK;
-    RB_TRY(first_text(&taken_over, db,
-                      "SELECT id FROM rbtool_applied WHERE id = $1 AND release IS NULL", m->id,
-                      err));
-    if (taken_over[0] == '\0')
-        return RB_OK;
-    RB_TRY(rb_db_make_table(db, "rbtool_checksums",
-                            "CREATE TABLE rbtool_checksums (up_sha256 TEXT PRIMARY KEY, checksum"
-                            " TEXT NOT NULL)",
-                            err));
-    RB_AUTO(rb_json_freep) json_t *params = json_pack("[s,s]", m->up.sha256, found);
-    return rb_db_exec(db,
-                      "INSERT INTO rbtool_checksums VALUES ($1, $2)"
-                      " ON CONFLICT (up_sha256) DO UPDATE SET checksum = excluded.checksum",
-                      params, err);
-}
-
-/* Inserts a row as sqlx does, with the checksum that was kept when this script was undone. */
-static enum rb_code insert_checked(rb_db *db, const rb_migration *m, int64_t nanoseconds,
-                                   rb_err *err)
-{
-    RB_AUTO(rb_free_str) char *checksum = rb_calloc(RB_SHA384_HEX, 1);
-    bool kept;
-    rb_sha384_hex_of(m->up.text ? m->up.text : "", m->up.len, checksum);
-    RB_TRY(rb_db_has_table(&kept, db, "rbtool_checksums", err));
-    if (kept) {
-        char *before = NULL;
-        RB_TRY(first_text(&before, db, "SELECT checksum FROM rbtool_checksums WHERE up_sha256 = $1",
-                          m->up.sha256, err));
-        char *unused = before[0] ? checksum : before;
-        checksum = before[0] ? before : checksum;
-        free(unused);
-    }
-    if (strspn(checksum, "0123456789abcdef") != strlen(checksum))
-        return rb_fail(err, RB_ERROR,
-                       "recording migration %s for sqlx: rbtool_checksums has \"%.20s\", which is "
-                       "not hexadecimal\ncorrect that row",
-                       m->id, checksum);
-    RB_AUTO(rb_free_str) char *description = rb_strdup(m->name ? m->name : "");
-    for (char *p = description; *p; p++)
-        if (*p == '_')
-            *p = ' ';
-    RB_AUTO(rb_json_freep)
-    json_t *params = json_pack("[s,s,I]", m->id, description, (json_int_t)nanoseconds);
-    RB_AUTO(rb_free_str)
-    char *sql = rb_format("INSERT INTO _sqlx_migrations ( version, description, success, checksum,"
-                          " execution_time ) VALUES ( $1, $2, TRUE, %s%s', $3 )",
-                          db->driver->bytes_prefix, checksum);
-    return rb_db_exec(db, sql, params, err);
 }
 
 enum rb_code rb_tracking_note(rb_db *db, const char *name, const rb_migration *migration, bool up,
                               const rb_strs *applied, int64_t nanoseconds, rb_err *err)
 {
-    const rb_tracking_tool *tool = find_tool(name);
+    const rb_tracking_tool *tool = find_tool(name, rb_db_engine(db));
     if (!tool)
         return RB_OK;
     bool exists;
@@ -420,48 +374,56 @@ enum rb_code rb_tracking_note(rb_db *db, const char *name, const rb_migration *m
         RB_TRY(rb_db_exec(db, create_sql(tool, rb_db_engine(db), i), NULL, err));
     if (tool->last_only)
         return write_last(db, tool, applied, err);
-    if (up && !tool->insert)
-        return insert_checked(db, migration, nanoseconds, err);
-    if (!tool->insert)
-        RB_TRY(keep_checksum(db, migration, err));
-    RB_AUTO(rb_json_freep) json_t *params = json_pack("[s]", migration->id);
-    if (!params)
+    if (up && !tool->insert[0])
+        return rb_tracking_insert_checked(db, migration, nanoseconds, err);
+    if (!tool->insert[0])
+        RB_TRY(rb_tracking_keep_checksum(db, migration, err));
+    if (!rb_text_is_utf8(migration->id, strlen(migration->id)))
         return rb_fail(err, RB_ERROR, "recording migration %s for %s: its id is not UTF-8",
                        migration->id, tool->name);
-    return rb_db_exec(db, up ? tool->insert : tool->remove, params, err);
+    RB_AUTO(rb_json_freep) json_t *record = rb_tracking_values(migration, nanoseconds);
+    return rb_tracking_run(db, up ? tool->insert : tool->remove, record, err);
 }
 
-/* Returns the CRC-32 that zip and Ethernet use. */
-static uint32_t crc32_of(const char *bytes, size_t len)
+/* Returns the hash that Java's strings have. */
+static int32_t java_hash(const char *text)
 {
-    uint32_t crc = 0xffffffff;
-    for (size_t i = 0; i < len; i++) {
-        crc ^= (unsigned char)bytes[i];
-        for (int bit = 0; bit < 8; bit++)
-            crc = crc & 1 ? crc >> 1 ^ 0xedb88320 : crc >> 1;
+    uint32_t hash = 0;
+    for (; *text; text++)
+        hash = hash * 31 + (unsigned char)*text;
+    return (int32_t)hash;
+}
+
+/* Returns the key of the tool's advisory lock for this schema of this database. */
+static int64_t lock_key(const rb_tracking_tool *tool, const char *database, const char *schema)
+{
+    RB_AUTO(rb_buf_clear) rb_buf names = {0};
+    switch (tool->lock) {
+    case RB_TRACKING_GOLANG_MIGRATE:
+        rb_buf_add(&names, schema, strlen(schema) + 1);
+        rb_buf_add(&names, tool->table, strlen(tool->table) + 1);
+        rb_buf_puts(&names, database);
+        return (uint32_t)(rb_crc32(0, names.data, names.len) * 1486364155u);
+    case RB_TRACKING_SQLX:
+        return 0x3d32ad9e * (int64_t)rb_crc32(0, database, strlen(database));
+    case RB_TRACKING_FLYWAY:
+        rb_buf_printf(&names, "\"%s\".\"%s\"", schema, tool->table);
+        return tool->lock_key + java_hash(names.data);
+    case RB_TRACKING_FIXED:
+    case RB_TRACKING_UNLOCKED:
+        break;
     }
-    return ~crc;
+    return tool->lock_key;
 }
 
 enum rb_code rb_tracking_lock(rb_db *db, const char *name, rb_err *err)
 {
-    const rb_tracking_tool *tool = find_tool(name);
+    const rb_tracking_tool *tool = find_tool(name, rb_db_engine(db));
     if (!tool || tool->lock == RB_TRACKING_UNLOCKED || !db->driver->lock)
         return RB_OK;
-    if (tool->lock == RB_TRACKING_NODE_PG_MIGRATE)
-        return db->driver->lock(db, 7241865325823964, tool->name, err);
     RB_AUTO(rb_json_freep) json_t *rows = NULL;
     RB_TRY(rb_db_query(&rows, db, "SELECT current_database(), current_schema()", NULL, err));
     const char *database = json_string_value(json_array_get(json_array_get(rows, 0), 0));
     const char *schema = json_string_value(json_array_get(json_array_get(rows, 0), 1));
-    RB_AUTO(rb_buf_clear) rb_buf names = {0};
-    if (tool->lock == RB_TRACKING_GOLANG_MIGRATE) {
-        rb_buf_add(&names, schema, strlen(schema) + 1);
-        rb_buf_add(&names, tool->table, strlen(tool->table) + 1);
-    }
-    rb_buf_puts(&names, database);
-    const uint32_t crc = crc32_of(rb_buf_str(&names), names.len);
-    const int64_t key = tool->lock == RB_TRACKING_GOLANG_MIGRATE ? (uint32_t)(crc * 1486364155u)
-                                                                 : 0x3d32ad9e * (int64_t)crc;
-    return db->driver->lock(db, key, tool->name, err);
+    return db->driver->lock(db, lock_key(tool, database, schema), tool->name, err);
 }

@@ -11,6 +11,8 @@
  *                   after one of version 0
  *   sql-migrate     gorp_migrations(id, applied_at): one row for each file name
  *   node-pg-migrate pgmigrations(id, name, run_on): one row for each name
+ *   flyway          flyway_schema_history(installed_rank, version, ...): a row for each script that
+ *                   ran; an undo adds one of type UNDO_SQL
  *
  * Tables are recognised by their columns. Each is written exactly as its tool does it.
  *
@@ -45,11 +47,11 @@ enum rb_code rb_tracking_foreign(char **table, const char **tool, rb_db *db, rb_
  * than the id. */
 char *rb_tracking_record_sql(const char *engine, const char *layout, const char *id);
 
-/* Returns SQL, one or two statements in one line, that records migration `id` as applied (up) or as
- * unapplied in the table of the layout's tool. last: the last applied migration afterwards, or
- * NULL. *table: name of that table, static. A new string; NULL if a row needs more than the id. */
-char *rb_tracking_step_sql(const char **table, const char *layout, const char *id, bool up,
-                           const char *last);
+/* Returns SQL, in one line, that records a migration as applied (up) or as unapplied in the table
+ * of the layout's tool. last: id of the last applied migration afterwards, or NULL. *table: name of
+ * that table, static. A new string; NULL if the row needs what only the tool knows. */
+char *rb_tracking_step_sql(const char **table, const char *engine, const char *layout,
+                           const rb_migration *m, bool up, const char *last);
 
 /* Returns SQL that records a migration that stopped half-way as complete, for a person who
  * completed it. Static; NULL if the tool does not record this. */

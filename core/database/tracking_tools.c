@@ -1,15 +1,43 @@
 #include "database/tracking_tools.h"
 
+#include "migration/layout.h"
+
 /* goose inserts this row when it creates its table. */
 #define GOOSE_FIRST                                                                                \
     "INSERT INTO goose_db_version (version_id, is_applied) SELECT 0, TRUE WHERE NOT EXISTS "       \
     "(SELECT 1 FROM goose_db_version)"
 
+#define FLYWAY_COLUMNS                                                                             \
+    "checksum,description,execution_time,installed_by,installed_on,installed_rank,script,success," \
+    "type,version"
+#define FLYWAY_TABLE                                                                               \
+    "    \"installed_rank\" INT NOT NULL,\n"                                                       \
+    "    \"version\" VARCHAR(50),\n"                                                               \
+    "    \"description\" VARCHAR(200) NOT NULL,\n"                                                 \
+    "    \"type\" VARCHAR(20) NOT NULL,\n"                                                         \
+    "    \"script\" VARCHAR(1000) NOT NULL,\n"
+#define FLYWAY_INDEX                                                                               \
+    "CREATE INDEX \"flyway_schema_history_s_idx\" ON flyway_schema_history (\"success\")"
+/* An undo adds a row, so the newest row of a version counts. */
+#define FLYWAY_READ                                                                                \
+    "SELECT version, CASE WHEN success THEN 0 ELSE 1 END,"                                         \
+    " CASE WHEN type = 'BASELINE' THEN 1 ELSE 0 END FROM flyway_schema_history h"                  \
+    " WHERE version IS NOT NULL AND type NOT LIKE 'UNDO%' AND type NOT IN ('DELETE', 'SCHEMA')"    \
+    " AND installed_rank = (SELECT max(installed_rank) FROM flyway_schema_history n"               \
+    " WHERE n.version = h.version)"
+#define FLYWAY_INSERT(TYPE, PREFIX, USER)                                                          \
+    "INSERT INTO flyway_schema_history (installed_rank, version, description, type, script,"       \
+    " checksum, installed_by, execution_time, success) VALUES ((SELECT"                            \
+    " coalesce(max(installed_rank), 0) + 1 FROM flyway_schema_history), {id}, {" PREFIX            \
+    "description}, " TYPE ", {" PREFIX "script}, {" PREFIX "checksum}, " USER                      \
+    ", {milliseconds}, TRUE)"
+
 /*
  * Sources: golang-migrate database/{sqlite3,postgres} ensureVersionTable and SetVersion; dbmate
  * pkg/driver/{sqlite,postgres} CreateMigrationsTable; diesel_migrations' CREATE_MIGRATIONS_TABLE;
  * sqlx-{sqlite,postgres} migrate.rs; goose internal/dialects; sql-migrate's gorp dialects;
- * node-pg-migrate src/runner.ts.
+ * node-pg-migrate src/runner.ts; Flyway's PostgreSQLDatabase, SQLiteDatabase and
+ * JdbcTableSchemaHistory.
  */
 const rb_tracking_tool rb_tracking_tools[] = {
     {.name = "golang-migrate",
@@ -22,8 +50,8 @@ const rb_tracking_tool rb_tracking_tools[] = {
                 {"postgresql",
                  {"CREATE TABLE IF NOT EXISTS schema_migrations (version bigint not null primary "
                   "key, dirty boolean not null)"}}},
-     .insert = "INSERT INTO schema_migrations (version, dirty) VALUES ($1, FALSE)",
-     .remove = "DELETE FROM schema_migrations",
+     .insert = {"INSERT INTO schema_migrations (version, dirty) VALUES ({id}, FALSE)"},
+     .remove = {"DELETE FROM schema_migrations"},
      .settle = "UPDATE schema_migrations SET dirty = FALSE",
      .lock = RB_TRACKING_GOLANG_MIGRATE,
      .last_only = true},
@@ -37,8 +65,8 @@ const rb_tracking_tool rb_tracking_tools[] = {
                  {"CREATE TABLE IF NOT EXISTS schema_migrations (version varchar(128) primary "
                   "key)"}}},
      .read = "SELECT version, FALSE FROM schema_migrations",
-     .insert = "INSERT INTO schema_migrations (version) VALUES ($1)",
-     .remove = "DELETE FROM schema_migrations WHERE version = $1"},
+     .insert = {"INSERT INTO schema_migrations (version) VALUES ({id})"},
+     .remove = {"DELETE FROM schema_migrations WHERE version = {id}"}},
     {.name = "diesel",
      .table = "__diesel_schema_migrations",
      .columns = "run_on,version",
@@ -51,8 +79,8 @@ const rb_tracking_tool rb_tracking_tools[] = {
                   "       version VARCHAR(50) PRIMARY KEY NOT NULL,\n"
                   "       run_on TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP\n)"}}},
      .read = "SELECT version, FALSE FROM __diesel_schema_migrations",
-     .insert = "INSERT INTO __diesel_schema_migrations (version) VALUES ($1)",
-     .remove = "DELETE FROM __diesel_schema_migrations WHERE version = $1"},
+     .insert = {"INSERT INTO __diesel_schema_migrations (version) VALUES ({id})"},
+     .remove = {"DELETE FROM __diesel_schema_migrations WHERE version = {id}"}},
     {.name = "sqlx",
      .table = "_sqlx_migrations",
      .columns = "checksum,description,execution_time,installed_on,success,version",
@@ -73,7 +101,7 @@ const rb_tracking_tool rb_tracking_tools[] = {
                   "    checksum BYTEA NOT NULL,\n"
                   "    execution_time BIGINT NOT NULL\n)"}}},
      .read = "SELECT version, NOT success FROM _sqlx_migrations",
-     .remove = "DELETE FROM _sqlx_migrations WHERE version = $1",
+     .remove = {"DELETE FROM _sqlx_migrations WHERE version = {id}"},
      .settle = "UPDATE _sqlx_migrations SET success = TRUE",
      .lock = RB_TRACKING_SQLX},
     {.name = "goose",
@@ -97,8 +125,8 @@ const rb_tracking_tool rb_tracking_tools[] = {
       * counts. */
      .read = "SELECT version_id, FALSE FROM goose_db_version g WHERE is_applied AND version_id > 0"
              " AND id = (SELECT max(id) FROM goose_db_version n WHERE n.version_id = g.version_id)",
-     .insert = "INSERT INTO goose_db_version (version_id, is_applied) VALUES ($1, TRUE)",
-     .remove = "DELETE FROM goose_db_version WHERE version_id = $1"},
+     .insert = {"INSERT INTO goose_db_version (version_id, is_applied) VALUES ({id}, TRUE)"},
+     .remove = {"DELETE FROM goose_db_version WHERE version_id = {id}"}},
     {.name = "sql-migrate",
      .table = "gorp_migrations",
      .columns = "applied_at,id",
@@ -109,8 +137,8 @@ const rb_tracking_tool rb_tracking_tools[] = {
                  {"create table if not exists \"gorp_migrations\" (\"id\" text not null primary "
                   "key, \"applied_at\" timestamp with time zone) "}}},
      .read = "SELECT id, FALSE FROM gorp_migrations",
-     .insert = "INSERT INTO gorp_migrations (id, applied_at) VALUES ($1, CURRENT_TIMESTAMP)",
-     .remove = "DELETE FROM gorp_migrations WHERE id = $1"},
+     .insert = {"INSERT INTO gorp_migrations (id, applied_at) VALUES ({id}, CURRENT_TIMESTAMP)"},
+     .remove = {"DELETE FROM gorp_migrations WHERE id = {id}"}},
     {.name = "node-pg-migrate",
      .table = "pgmigrations",
      .columns = "id,name,run_on",
@@ -118,15 +146,56 @@ const rb_tracking_tool rb_tracking_tools[] = {
                  {"CREATE TABLE IF NOT EXISTS pgmigrations (id SERIAL PRIMARY KEY, name "
                   "varchar(255) NOT NULL, run_on timestamp NOT NULL)"}}},
      .read = "SELECT name, FALSE FROM pgmigrations",
-     .insert = "INSERT INTO pgmigrations (name, run_on) VALUES ($1, now())",
-     .remove = "DELETE FROM pgmigrations WHERE name = $1",
-     .lock = RB_TRACKING_NODE_PG_MIGRATE},
+     .insert = {"INSERT INTO pgmigrations (name, run_on) VALUES ({id}, now())"},
+     .remove = {"DELETE FROM pgmigrations WHERE name = {id}"},
+     .lock = RB_TRACKING_FIXED,
+     .lock_key = 7241865325823964},
+    {.name = "flyway",
+     .engine = "postgresql",
+     .table = "flyway_schema_history",
+     .columns = FLYWAY_COLUMNS,
+     .create = {{"postgresql",
+                 {"CREATE TABLE flyway_schema_history (\n" FLYWAY_TABLE
+                  "    \"checksum\" INTEGER,\n"
+                  "    \"installed_by\" VARCHAR(100) NOT NULL,\n"
+                  "    \"installed_on\" TIMESTAMP NOT NULL DEFAULT now(),\n"
+                  "    \"execution_time\" INTEGER NOT NULL,\n"
+                  "    \"success\" BOOLEAN NOT NULL\n"
+                  ");\n"
+                  "ALTER TABLE flyway_schema_history ADD CONSTRAINT \"flyway_schema_history_pk\" "
+                  "PRIMARY KEY (\"installed_rank\")",
+                  FLYWAY_INDEX}}},
+     .read = FLYWAY_READ,
+     .insert = {FLYWAY_INSERT("'SQL'", "", "current_user")},
+     .remove = {FLYWAY_INSERT("'UNDO_SQL'", "undo_", "current_user")},
+     .settle = "UPDATE flyway_schema_history SET success = TRUE",
+     .lock = RB_TRACKING_FLYWAY,
+     .lock_key = 0x466c79776179, /* "Flyway" */
+     .compare = rb_flyway_compare},
+    {.name = "flyway",
+     .engine = "sqlite",
+     .table = "flyway_schema_history",
+     .columns = FLYWAY_COLUMNS,
+     .create = {{"sqlite",
+                 {"CREATE TABLE flyway_schema_history (\n" FLYWAY_TABLE "    \"checksum\" INT,\n"
+                  "    \"installed_by\" VARCHAR(100) NOT NULL,\n"
+                  "    \"installed_on\" TEXT NOT NULL DEFAULT (strftime('%Y-%m-%d "
+                  "%H:%M:%f','now')),\n"
+                  "    \"execution_time\" INT NOT NULL,\n"
+                  "    \"success\" BOOLEAN NOT NULL,\n"
+                  "    PRIMARY KEY (\"installed_rank\")\n)",
+                  FLYWAY_INDEX}}},
+     .read = FLYWAY_READ,
+     .insert = {FLYWAY_INSERT("'SQL'", "", "''")},
+     .remove = {FLYWAY_INSERT("'UNDO_SQL'", "undo_", "''")},
+     .settle = "UPDATE flyway_schema_history SET success = TRUE",
+     .compare = rb_flyway_compare},
 };
 
 const size_t rb_tracking_tool_count = sizeof rb_tracking_tools / sizeof *rb_tracking_tools;
 
 const rb_tracking_foreign_table rb_tracking_foreign_tables[] = {
-    {"flyway_schema_history", "Flyway"},
+    {"flyway_schema_history", "another version of Flyway"},
     {"goose_db_version", "another version of goose"},
     {"gorp_migrations", "another version of sql-migrate"},
     {"alembic_version", "Alembic"},

@@ -39,7 +39,7 @@ struct rb_layout {
 };
 
 extern const rb_layout rb_layout_golang, rb_layout_diesel, rb_layout_dbmate, rb_layout_goose,
-    rb_layout_sql_migrate, rb_layout_node_pg_migrate, rb_layout_sqlx;
+    rb_layout_sql_migrate, rb_layout_node_pg_migrate, rb_layout_sqlx, rb_layout_flyway;
 
 /* Returns the path of entry i below the folder. */
 const char *rb_layout_rest(const rb_layout_source *source, size_t i);
@@ -87,6 +87,14 @@ enum rb_code rb_layout_read_numbered(rb_migrations *set, const rb_layout_source 
                                      rb_layout_parse *parse, bool engines, rb_err *err);
 int rb_layout_compare_numbered(const rb_migration *a, const rb_migration *b);
 bool rb_layout_ends_with(const char *text, size_t len, const char *suffix);
+
+/* Compares versions of Flyway part by part, as numbers: 1.2 is before 1.10, and equals 1.2.0. */
+int rb_flyway_compare(const char *a, const char *b);
+/* Returns Flyway's checksum of a script: the CRC-32 of its lines, as a signed number. */
+int32_t rb_flyway_checksum(const char *text, size_t len);
+/* Returns why Flyway gives a file a meaning that rbtool does not support, such as a callback; NULL
+ * if it does not. */
+const char *rb_flyway_unsupported(const char *name);
 
 /* Returns diesel's version of a folder: its name up to the first "_", without dashes. */
 char *rb_diesel_version(const char *folder, size_t len);

@@ -9,6 +9,7 @@
  *   sql-migrate     NAME.sql with "-- +migrate Up" and "-- +migrate Down"
  *   node-pg-migrate NAME.sql with "-- Up Migration" and "-- Down Migration"
  *   sqlx            N_name.up.sql and N_name.down.sql, or N_name.sql, which has no down
+ *   flyway          V1.2__name.sql and U1.2__name.sql, also in folders below
  *
  * "auto" detects the layout. Migrations are sorted as by the layout's tool, and its marker for "no
  * transaction" is obeyed. Variables in scripts are not expanded. Files that are not migrations are
@@ -18,6 +19,7 @@
 #define RB_MIGRATION_MIGRATION_H
 
 #include "base/hash.h"
+#include "base/json.h"
 #include "base/problem.h"
 #include "git/repository.h"
 
@@ -41,6 +43,9 @@ typedef struct rb_migration {
     rb_script up;
     rb_script down;
     bool code; /* in a programming language: listed, but cannot be run */
+    /* What the tool records of it besides the id, by the names that the statements of
+     * database/tracking_tools.c use; NULL: nothing */
+    json_t *record;
 } rb_migration;
 
 typedef struct rb_migrations {

@@ -11,7 +11,7 @@
 /* sqlx is last, because its file names are also valid in many other layouts. */
 static const rb_layout *const layouts[] = {
     &rb_layout_golang,      &rb_layout_diesel,          &rb_layout_dbmate, &rb_layout_goose,
-    &rb_layout_sql_migrate, &rb_layout_node_pg_migrate, &rb_layout_sqlx};
+    &rb_layout_sql_migrate, &rb_layout_node_pg_migrate, &rb_layout_flyway, &rb_layout_sqlx};
 
 #define LAYOUTS (sizeof layouts / sizeof *layouts)
 
@@ -48,6 +48,7 @@ void rb_migrations_free(rb_migrations *set)
         free(set->items[i].name);
         rb_script_clear(&set->items[i].up);
         rb_script_clear(&set->items[i].down);
+        rb_json_free(set->items[i].record);
     }
     free(set->items);
     free(set->layout);
@@ -344,12 +345,15 @@ enum rb_code rb_migrations_unread(rb_unread *out, rb_repo *repo, const rb_oid *t
     RB_AUTO(folder_clear) struct folder folder = {.dir = clean_dir(dir)};
     RB_AUTO(rb_migrations_freep) rb_migrations *set = NULL;
     rb_layout_source source = {.repo = repo, .tree = tree, .engine = engine};
+    const rb_layout *detected = NULL;
     *out = (rb_unread){0};
     enum rb_code code = read_folder(&set, &source, &folder, layout, err);
     if (code != RB_OK && !source.entries)
         return code;
     if (code == RB_OK)
         rb_layout_unread(out, &source, set);
+    else if (detect(&detected, &source, folder.dir, RB_IGNORED) == RB_OK && detected)
+        out->failed = rb_strdup(err->message);
     else
         out->looks_like = rb_layout_looks_like(&source);
     return RB_OK;

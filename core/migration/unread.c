@@ -52,6 +52,7 @@ void rb_unread_clear(rb_unread *unread)
     for (size_t i = 0; i < unread->n; i++)
         free(unread->items[i].path);
     free(unread->items);
+    free(unread->failed);
     *unread = (rb_unread){0};
 }
 
@@ -65,16 +66,6 @@ static const char *base_of(const char *path)
 {
     const char *slash = strrchr(path, '/');
     return slash ? slash + 1 : path;
-}
-
-/* True for names like V1__name.sql, U1__name.sql and R__name.sql. */
-static bool is_flyway(const char *name)
-{
-    if (!strchr("VUR", *name) || *name == '\0' || !ends_with(name, ".sql"))
-        return false;
-    size_t version = strspn(name + 1, "0123456789._");
-    const char *bars = strstr(name, "__");
-    return bars && (*name == 'R' ? bars == name + 1 : version >= 2 && bars <= name + version);
 }
 
 static bool has_text(const rb_layout_source *source, size_t i, const char *text)
@@ -98,8 +89,6 @@ const char *rb_layout_looks_like(const rb_layout_source *source)
         const char *path = source->entries->items[i].path;
         if (!is_regular(source, i))
             continue;
-        if (is_flyway(base_of(path)))
-            return "Flyway";
         for (size_t j = 0; j < sizeof markers / sizeof *markers; j++)
             if (ends_with(path, markers[j].ending) &&
                 (!markers[j].text || has_text(source, i, markers[j].text)))
@@ -150,6 +139,8 @@ static const char *why_not(const rb_layout_source *source, const rb_migrations *
     rb_golang_name parsed;
     for (char *p = lower; *p; p++)
         *p = (char)tolower((unsigned char)*p);
+    if (strcmp(set->layout, rb_layout_flyway.name) == 0 && rb_flyway_unsupported(name))
+        return rb_flyway_unsupported(name);
     if (is_code(name))
         return "it is program code, which rbtool cannot run";
     if (is_template(name))

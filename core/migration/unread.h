@@ -16,6 +16,7 @@ typedef struct rb_unread {
     /* tool whose files these are, such as "goose" or "Flyway", if rbtool reads none of them;
      * static; NULL: unknown, or the set was read */
     const char *looks_like;
+    char *failed; /* why the folder cannot be read although its layout is known; or NULL */
     rb_unread_file *items;
     size_t n;
 } rb_unread;

@@ -56,7 +56,7 @@ enum rb_code rb_manual_add(rb_manual_sql *sql, const rb_migration *m, bool up, c
         rb_buf_puts(&sql->applied, ";\n");
     }
     RB_AUTO(rb_free_str)
-    char *step = rb_tracking_step_sql(&sql->table, sql->layout, m->id, up, last);
+    char *step = rb_tracking_step_sql(&sql->table, sql->engine, sql->layout, m, up, last);
     rb_buf_printf(&sql->tool, "%s\n", step ? step : "");
     return RB_OK;
 }

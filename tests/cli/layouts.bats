@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
-# Migrations of goose, sql-migrate and node-pg-migrate: they are read as they are, and after each
-# transition the tool's own table says what is applied. Where the tool can be had, it is asked.
+# Migrations of goose, sql-migrate, node-pg-migrate and Flyway: they are read as they are, and after
+# each transition the tool's own table says what is applied. Where the tool can be had, it is asked.
 
 load lib
 load postgres
@@ -102,4 +102,122 @@ two_releases() { # FIRST SECOND UP DOWN
     [[ $(pg 'SELECT name FROM pgmigrations') == 1700000000001_users ]]
     node_pg up
     [[ $(pg 'SELECT * FROM users') == '1|Ada|' ]]
+}
+
+# Flyway keeps each direction in a file.
+flyway_files() {
+    mkdir -p db/later
+    printf 'CREATE TABLE users (id integer PRIMARY KEY, name text NOT NULL);\n' >db/V1__users.sql
+    printf 'DROP TABLE users;\n' >db/U1__users.sql
+    release v1.0.0
+    printf '\xef\xbb\xbfALTER TABLE users\r\nADD COLUMN email text;\r\n' >db/later/V1_10__add_email.sql
+    printf 'ALTER TABLE users DROP COLUMN email;\n' >db/later/U1.10__add_email.sql
+    printf 'ALTER TABLE users ADD COLUMN age integer;\n' >db/V1.9__age.sql
+    printf 'ALTER TABLE users DROP COLUMN age;\n' >db/U1_9__age.sql
+    release v1.1.0
+}
+
+# The checksum as Flyway computes it: the CRC-32 of the lines, without their ends.
+flyway_checksum() {
+    sed $'1s/^\xef\xbb\xbf//' "$1" | tr -d '\r\n' | gzip | tail -c 8 | od -An -N4 -t d4 | tr -d ' '
+}
+
+# The rows of Flyway's table that both engines have, after a takeover, a deploy and a revert.
+flyway_rows() { # USER
+    printf '%s\n' "1|1|users|SQL|V1__users.sql|$(flyway_checksum db/V1__users.sql)|somebody|t" \
+        "2|1.9|age|SQL|V1.9__age.sql|$(flyway_checksum db/V1.9__age.sql)|$1|t" \
+        "3|1.10|add email|SQL|later/V1_10__add_email.sql|$(flyway_checksum db/later/V1_10__add_email.sql)|$1|t" \
+        "4|1.10|add email|UNDO_SQL|later/U1.10__add_email.sql|$(flyway_checksum db/later/U1.10__add_email.sql)|$1|t" \
+        "5|1.9|age|UNDO_SQL|U1_9__age.sql|$(flyway_checksum db/U1_9__age.sql)|$1|t" \
+        "6|1.9|age|SQL|V1.9__age.sql|$(flyway_checksum db/V1.9__age.sql)|$1|t" \
+        "7|1.10|add email|SQL|later/V1_10__add_email.sql|$(flyway_checksum db/later/V1_10__add_email.sql)|$1|t"
+}
+
+# What Flyway leaves after its own migrate of the first file: flyway_first TEXT-OF-CREATE SQL...
+flyway_first() {
+    "$@" 'CREATE TABLE flyway_schema_history ("installed_rank" INT NOT NULL, "version" VARCHAR(50),
+            "description" VARCHAR(200) NOT NULL, "type" VARCHAR(20) NOT NULL, "script" VARCHAR(1000) NOT NULL,
+            "checksum" INTEGER, "installed_by" VARCHAR(100) NOT NULL,
+            "installed_on" TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP, "execution_time" INTEGER NOT NULL,
+            "success" BOOLEAN NOT NULL)'
+    "$@" "$(cat db/V1__users.sql)"
+    "$@" "INSERT INTO flyway_schema_history VALUES (1, '1', 'users', 'SQL', 'V1__users.sql',
+        $(flyway_checksum db/V1__users.sql), 'somebody', CURRENT_TIMESTAMP, 5, TRUE)"
+    "$@" "INSERT INTO users VALUES (1, 'Ada')"
+}
+
+flyway_round_trip() {
+    rbtool show v1.1.0 --json | jq -e '.predicate.databases[0] | .layout == "flyway" and
+        [.migrations[].id] == ["1", "1.9", "1.10"]'
+    rbtool deploy v1.1.0 --yes
+    rbtool status --exit-code
+    rbtool revert v1.1.0 --to v1.0.0 --yes
+    rbtool status --exit-code
+    rbtool mark v1.1.0 good -m 'again'
+    rbtool deploy v1.1.0 --yes
+    rbtool status --exit-code
+}
+
+FLYWAY_ROWS='SELECT installed_rank, version, description, type, script, checksum, installed_by, success
+    FROM flyway_schema_history ORDER BY 1'
+
+@test "Flyway on PostgreSQL: an undo is a row of its own, after which the version is applied again" {
+    pg_database
+    settings postgresql "$PGURL"
+    flyway_files
+    flyway_first pg
+    flyway_round_trip
+    diff <(pg "$FLYWAY_ROWS") <(flyway_rows postgres)
+    [[ $(pg 'SELECT * FROM users') == '1|Ada||' ]]
+}
+
+@test "Flyway on SQLite: the same rows" {
+    settings sqlite "sqlite:$DB"
+    flyway_files
+    flyway_first sqlite3 "$DB"
+    flyway_round_trip
+    diff <(sqlite3 "$DB" "$FLYWAY_ROWS" | sed 's/|1$/|t/') <(flyway_rows '')
+}
+
+@test "Flyway: a baseline counts as applied up to its version, and the tool's lock is taken" {
+    pg_database
+    settings postgresql "$PGURL"
+    flyway_files
+    flyway_first pg
+    pg "UPDATE flyway_schema_history SET version = '1.9', type = 'BASELINE', script = '<< Flyway Baseline >>'" \
+        'ALTER TABLE users ADD age integer'
+    # Flyway's key: "Flyway" and the hash of "public"."flyway_schema_history" in Java.
+    hold 'SELECT pg_advisory_lock(77431708279161 + 2125624436)'
+    run rbtool deploy v1.1.0 --yes --lock-timeout 1s
+    [[ $status -ne 0 && $output == *flyway* ]]
+    let_go
+    rbtool deploy v1.1.0 --yes
+    [[ $(pg "SELECT version FROM flyway_schema_history WHERE type = 'SQL'") == 1.10 ]]
+}
+
+@test "Flyway: what rbtool does not run is refused or named" {
+    settings sqlite "sqlite:$DB"
+    flyway_files
+    echo 'SELECT 1;' >db/afterMigrate.sql
+    echo 'SELECT 1;' >db/B1__base.sql
+    echo 'SELECT 1;' >db/V2-x.sql
+    git add -A && git commit -qm more
+    run rbtool lint
+    [[ $output == *'db/afterMigrate.sql: it is a callback of Flyway'* ]]
+    [[ $output == *'db/B1__base.sql: it is a baseline migration'* ]]
+    [[ $output == *'db/V2-x.sql: its name is not one that Flyway accepts'* ]]
+    rm db/afterMigrate.sql db/B1__base.sql db/V2-x.sql
+    # shellcheck disable=SC2016 # a placeholder of Flyway
+    echo 'INSERT INTO users VALUES (9, '\''${name}'\'', NULL, 1);' >db/V3__nine.sql
+    echo 'DELETE FROM users WHERE id = 9;' >db/U3__nine.sql
+    run release v1.2.0
+    [[ $status -eq 2 && $output == *'db/V3__nine.sql, line 1: it has the placeholder ${name}'* ]]
+    printf 'placeholderReplacement=false\n' >db/V3__nine.sql.conf
+    release v1.2.0
+    echo 'CREATE VIEW v AS SELECT 1;' >db/R__v.sql
+    run release v1.3.0
+    [[ $status -eq 2 && $output == *'db/R__v.sql'*'repeatable migration'* ]]
+    rm rbtool.json
+    run rbtool init
+    [[ $output == *'db/R__v.sql: it is a repeatable migration of Flyway'* ]]
 }

@@ -402,6 +402,28 @@ static void sections_of_other_tools(void **state)
     test_repo_free(&r);
 }
 
+static void versions_of_flyway(void **state)
+{
+    (void)state;
+    test_repo r = test_repo_new();
+    test_put(&r, "f/V1.10__b.sql", "SELECT 1;\n");
+    test_put(&r, "f/V1_9__a_b.sql", "\n-- flyway:executeInTransaction=false\nSELECT 1;\n");
+    test_put(&r, "f/U01.9__a.sql", "SELECT 1;\n");
+    test_put(&r, "f/below/V00.3.sql", "SELECT 1;\n");
+    test_put(&r, "f/V2__c.sql", "SELECT '${x}';\n");
+    test_put(&r, "f/V2__c.sql.conf", "# plain\nplaceholderReplacement = false\r\n");
+    assert_sections(&r, "f", "flyway", "00.3  1 0, 1.9 a_b 1! 1, 1.10 b 1 0, 2 c 1 0");
+    test_put(&r, "f/V2.0__d.sql", "SELECT 1;\n");
+    read_fails(&r, "f", "auto", RB_ERROR, "V2.0__d.sql and V2__c.sql have the same version");
+    assert_true(rb_flyway_compare("1.2", "1.2.0") == 0);
+    assert_true(rb_flyway_compare("1.2.1", "1.2") > 0);
+    assert_int_equal(rb_flyway_checksum("\xef\xbb\xbf"
+                                        "12345\r\n6789\n",
+                                        14),
+                     (int32_t)0xcbf43926);
+    test_repo_free(&r);
+}
+
 static void auto_must_be_certain(void **state)
 {
     (void)state;
@@ -469,6 +491,7 @@ int main(void)
         cmocka_unit_test(dbmate_sections),
         cmocka_unit_test(dbmate_refusals),
         cmocka_unit_test(sections_of_other_tools),
+        cmocka_unit_test(versions_of_flyway),
         cmocka_unit_test(auto_must_be_certain),
         cmocka_unit_test(odd_files),
         cmocka_unit_test(many_migrations),
