@@ -53,8 +53,8 @@ WITH member AS MATERIALIZED ( -- of an extension
                              JOIN pg_type y ON y.oid = a.atttypid WHERE a.attrelid = ANY ({scope})))
       AND (t.typtype IN ('b', 'd', 'e', 'r', 'p') OR (t.typtype = 'c' AND r.relkind = 'c'))
       AND NOT EXISTS (SELECT FROM pg_type e WHERE e.typarray = t.oid)
-      AND NOT EXISTS (SELECT FROM member m
-                      WHERE m.classid = 'pg_type'::regclass AND m.objid = t.oid)
+      AND NOT EXISTS (SELECT FROM pg_depend m -- "member" has none of the types of columns
+                      WHERE m.classid = 'pg_type'::regclass AND m.objid = t.oid AND m.deptype = 'e')
 )
 ;
 SELECT t.oid, t.schema, t.name, t.kind, t.partition,

@@ -3,6 +3,7 @@ CREATE SCHEMA audit;
 COMMENT ON SCHEMA audit IS 'who did what';
 CREATE SCHEMA "Odd ""na.me";
 CREATE EXTENSION pg_trgm;
+CREATE EXTENSION ltree;
 
 CREATE TYPE mood AS ENUM ('sad', 'ok', 'happy');
 CREATE TYPE address AS (street text, zip varchar(10) COLLATE "C");
@@ -53,6 +54,8 @@ CREATE TABLE orders (
     during tstzrange,
     room integer,
     tags text[] DEFAULT ARRAY['a', 'b'],
+    path ltree,
+    paths ltree[],
     EXCLUDE USING gist (during WITH &&),
     CONSTRAINT orders_number_room UNIQUE (number) INCLUDE (room) DEFERRABLE
 );
