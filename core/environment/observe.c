@@ -84,10 +84,28 @@ enum rb_code rb_scratch_catalog(json_t **out, const rb_migrations *set, const rb
     return RB_OK;
 }
 
+/* Looks for the catalog among those that are kept, by the scripts' digests in the manifest. */
+static bool find_kept(json_t **out, const rb_manifest_database *database)
+{
+    const size_t n = database->migration_count;
+    rb_migration *items = rb_calloc(n + 1, sizeof *items);
+    rb_db_step *steps = rb_calloc(n + 1, sizeof *steps);
+    for (size_t i = 0; i < n; i++) {
+        memcpy(items[i].up.sha256, database->migrations[i].up, RB_SHA256_HEX);
+        steps[i] = (rb_db_step){.migration = &items[i], .up = true};
+    }
+    const bool found = rb_db_rebuild_find(out, database->engine, steps, n);
+    free(steps);
+    free(items);
+    return found;
+}
+
 enum rb_code rb_rebuilt_catalog(json_t **out, const rb_release *release, rb_repo *repo,
                                 const rb_manifest_database *database, rb_err *err)
 {
     RB_AUTO(rb_migrations_freep) rb_migrations *set = NULL;
+    if (find_kept(out, database))
+        return RB_OK;
     RB_TRY(rb_release_migrations(&set, release, repo, database, err));
     return rb_scratch_catalog(out, set, NULL, database->engine, release->tag, err);
 }

@@ -197,6 +197,12 @@ void rb_db_rebuild_note(const json_t *catalog, const char *engine, const rb_db_s
         keep(path, catalog);
 }
 
+bool rb_db_rebuild_find(json_t **catalog, const char *engine, const rb_db_step *steps, size_t n)
+{
+    RB_AUTO(rb_free_str) char *path = cached_path(cache, engine, steps, n);
+    return find_cached(catalog, path);
+}
+
 static void free_steps(rb_db_step **steps)
 {
     free(*steps);

@@ -28,6 +28,8 @@ void rb_db_rebuild_limits(const rb_db_limits *limits);
  * The folder may be removed at any time. NULL, as in the beginning: nothing is kept.
  */
 void rb_db_rebuild_cache(const char *dir);
+/* Looks only for a catalog that is kept; of the steps, only the digests of the scripts are used. */
+bool rb_db_rebuild_find(json_t **catalog, const char *engine, const rb_db_step *steps, size_t n);
 /* Notes what a proof found that the steps give. */
 void rb_db_rebuild_note(const json_t *catalog, const char *engine, const rb_db_step *steps,
                         size_t n);

@@ -210,6 +210,7 @@ static enum rb_code read_tags(rb_chain_loading *loading, rb_err *err)
     RB_TRY(rb_repo_setting(&set, loading->repo, "rbtool.app", err));
     size_t n = loading->refs.n;
     loading->chain->items = rb_calloc(n, sizeof *loading->chain->items);
+    rb_keys_reserve(&loading->here.keys, n);
     rb_parallel(n, rb_parallel_threads(), read_one, loading);
     for (size_t i = 0; i < n; i++) {
         const rb_tag_ref *ref = &loading->refs.items[i];
