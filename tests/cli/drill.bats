@@ -46,6 +46,18 @@ production() {
     [ "$(rbtool drill --json | jq -c '.objectives.rpo | [.objective, .met, .measured]')" = '[0,true,0]' ]
 }
 
+@test "a drill copies what only the write-ahead log of a database has" {
+    mkfifo go
+    { echo "PRAGMA journal_mode=wal; PRAGMA wal_autocheckpoint=0; UPDATE orders SET discount = NULL WHERE id <= 3;"
+        cat go; } | sqlite3 "$PROD/data/shop.db" >log &
+    wait_for test -s "$PROD/data/shop.db-wal"
+    rbtool drill --json >doc
+    echo .exit >go
+    wait
+    [ "$(jq -c '[.ok, (.dataAtRisk[] | .values)]' doc)" = '[true,7]' ]
+    [ "$(sql 'SELECT count(discount) FROM orders')" -eq 7 ]
+}
+
 @test "a drill is in the ledger and verifies there" {
     rbtool drill
     rbtool log --kind drill --json >entries

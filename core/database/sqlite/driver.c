@@ -27,13 +27,10 @@ static enum rb_code open_path(rb_db **out, const char *path, enum rb_db_mode mod
 static enum rb_code copy(char **url, rb_db *db, const char *dump, const char *into, rb_err *err)
 {
     RB_AUTO(rb_sqlite_closep) rb_sqlite *from = NULL;
-    RB_AUTO(rb_sqlite_closep) rb_sqlite *to = NULL;
     if (dump)
         RB_TRY(rb_sqlite_connect(&from, dump, RB_SQLITE_READ, RB_SQLITE_USER, err));
-    if (dump || db) {
-        RB_TRY(rb_sqlite_connect(&to, into, RB_SQLITE_CREATE, RB_SQLITE_SCRATCH, err));
-        RB_TRY(rb_sqlite_backup(to, dump ? from : rb_sqlite_of(db), err));
-    }
+    if (dump || db)
+        RB_TRY(rb_sqlite_copy(dump ? from : rb_sqlite_of(db), into, err));
     *url = rb_format("sqlite:%s", into);
     return RB_OK;
 }

@@ -107,6 +107,11 @@ enum rb_code rb_sqlite_check(json_t **rows, rb_db *db, const char *sql, size_t l
 /* Functions of catalog.c: */
 enum rb_code rb_sqlite_catalog(json_t **out, rb_db *db, rb_err *err);
 
+/* Functions of copy.c: */
+/* Copies the database into a new file. A small one is copied as a file while writers wait;
+ * otherwise SQLite copies pages, and writers go on in between. */
+enum rb_code rb_sqlite_copy(rb_sqlite *db, const char *into, rb_err *err);
+
 /* Functions of rehearsal.c: */
 enum rb_code rb_sqlite_size(int64_t *out, rb_db *db, rb_err *err);
 enum rb_code rb_sqlite_rehearse(rb_db **out, rb_db *of, const char *dir, bool rows, rb_err *err);
