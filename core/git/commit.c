@@ -4,8 +4,6 @@
 #include "base/text.h"
 #include "git/internal.h"
 
-#define GIT_DATE_END 4102444800 /* the year 2100 */
-
 static enum rb_code no_commit(const rb_repo *repo, const char *spec, const char *safe,
                               const char *said, rb_err *err)
 {
@@ -239,8 +237,8 @@ enum rb_code rb_repo_since(int64_t *out, const rb_repo *repo, const char *text, 
 {
     static const char prefix[] = "--max-age=";
     *out = INT64_MIN;
-    /* git ignores years that it does not know, and takes the current one. */
-    if (!text || (rb_text_day(out, text) && (*out < 0 || *out >= GIT_DATE_END)))
+    /* git takes a date alone with the current time of day, and ignores years after 2099. */
+    if (!text || (strlen(text) == strlen("YYYY-MM-DD") && rb_text_day(out, text)))
         return RB_OK;
     RB_AUTO(rb_buf_clear) rb_buf said = {0};
     RB_AUTO(rb_free_str) char *asked = rb_format("--since=%s", text);
