@@ -249,6 +249,7 @@ enum rb_code rb_pg_catalog_read(json_t *catalog, json_t *keys, rb_pg *pg, const 
 static enum rb_code read_catalog(json_t **out, rb_pg *pg, rb_err *err)
 {
     RB_TRY(rb_pg_exec(pg, settings, err));
+    rb_pg_prepared_unknown(pg);
     RB_TRY(rb_pg_units_read(pg, err));
     *out = json_copy(json_object_get(pg->known, "catalog"));
     return RB_OK;
