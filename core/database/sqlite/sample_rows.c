@@ -272,8 +272,11 @@ static enum rb_code fill_all(list *all, rb_sqlite *db, rb_err *err)
 
 enum rb_code rb_sqlite_fill(json_t *filled, rb_db *base, const rb_samples *samples, rb_err *err)
 {
+    static const rb_db_text rows = {.what = "the proof", .file = "made-up rows"};
     list all = {.known = filled, .samples = samples};
     enum rb_code code = fill_all(&all, rb_sqlite_of(base), err);
+    if (code == RB_OK)
+        code = rb_sqlite_check_active(rb_sqlite_of(base), &rows, err);
     for (size_t i = 0; i < all.n; i++)
         json_object_set_new_nocheck(filled, all.items[i].name, json_boolean(all.items[i].filled));
     list_clear(&all);

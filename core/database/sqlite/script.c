@@ -147,9 +147,7 @@ enum rb_code rb_sqlite_tidy(rb_sqlite *db, rb_err *err)
     return RB_OK;
 }
 
-/* Fails if SQLite ended the transaction, as it does when memory or disk is full. That can also
- * happen in a statement that may fail, such as one that inserts a made-up row. */
-static enum rb_code check_active(rb_sqlite *db, const rb_db_text *sql, rb_err *err)
+enum rb_code rb_sqlite_check_active(rb_sqlite *db, const rb_db_text *sql, rb_err *err)
 {
     const rb_db_limits *l = &rb_sqlite_state_of(db)->limits;
     if (rb_sqlite_active(db))
@@ -169,7 +167,7 @@ enum rb_code rb_sqlite_script(json_t *effects, rb_db *base, const rb_db_text *sq
 {
     rb_sqlite *db = rb_sqlite_of(base);
     rb_sqlite_state *state = rb_sqlite_state_of(db);
-    RB_TRY(check_active(db, sql, err));
+    RB_TRY(rb_sqlite_check_active(db, sql, err));
     rb_sqlite_clock_start(db, sql);
     state->effects = effects;
     enum rb_code code = run_all(db, sql, err);
@@ -179,7 +177,7 @@ enum rb_code rb_sqlite_script(json_t *effects, rb_db *base, const rb_db_text *sq
     rb_sqlite_clock_stop(db);
     rb_buf_clear(&db->denied);
     if (code == RB_OK)
-        code = check_active(db, sql, err);
+        code = rb_sqlite_check_active(db, sql, err);
     return code == RB_OK ? rb_sqlite_tidy(db, err) : code;
 }
 

@@ -99,6 +99,9 @@ void rb_sqlite_outside(const char *sql, size_t len, rb_outside_found *found, voi
 /* Functions of script.c: */
 /* Undoes what scripts set or made on the connection, if it is marked as untidy. */
 enum rb_code rb_sqlite_tidy(rb_sqlite *db, rb_err *err);
+/* Fails if SQLite ended the transaction, as it does when memory or disk is full. That can also
+ * happen in a statement that may fail, such as one that inserts a made-up row. */
+enum rb_code rb_sqlite_check_active(rb_sqlite *db, const rb_db_text *sql, rb_err *err);
 enum rb_code rb_sqlite_script(json_t *effects, rb_db *db, const rb_db_text *sql, rb_err *err);
 enum rb_code rb_sqlite_seed(rb_db *db, const rb_db_text *sql, json_t *done, char **why,
                             rb_err *err);
