@@ -226,18 +226,21 @@ static void say_unread(struct look *look, const char *folder, bool read)
     }
 }
 
-/* Lists candidates for migration folders: those with SQL files, and those that have up.sql files in
- * folders below. */
+/* Lists candidates for migration folders: those with SQL files, those that have up.sql files in
+ * folders below, and those with a sqitch.plan. */
 static void list_folders(rb_strs *out, const struct look *look)
 {
     for (size_t i = 0; i < look->entries.n && out->n < FOLDERS_LIMIT; i++) {
         const char *path = look->entries.items[i].path;
         RB_AUTO(rb_free_str) char *folder = rb_path_dir(path);
-        if (!strchr(path, '/') || (!rb_text_ends(path, ".sql") && !is_migrations_name(folder)))
+        const bool plan = strcmp(path, "sqitch.plan") == 0 || rb_text_ends(path, "/sqitch.plan");
+        if (!plan &&
+            (!strchr(path, '/') || (!rb_text_ends(path, ".sql") && !is_migrations_name(folder))))
             continue;
         RB_AUTO(rb_free_str) char *above = rb_path_dir(folder);
         const char *candidate = rb_text_ends(path, "/up.sql") ? above : folder;
-        if (strcmp(candidate, ".") != 0 && rb_shape_is_path(candidate) &&
+        if ((plan ? rb_shape_is_folder(candidate)
+                  : strcmp(candidate, ".") != 0 && rb_shape_is_path(candidate)) &&
             rb_text_is_utf8(candidate, strlen(candidate)) && !rb_strs_has(out, candidate))
             rb_strs_add(out, candidate);
     }
@@ -285,7 +288,7 @@ static void find_databases(struct look *look)
     const char *accepted = NULL;
     for (size_t i = 0; i < folders.n; i++) {
         const char *folder = folders.items[i];
-        if (accepted && rb_text_below(folder, accepted))
+        if (accepted && (strcmp(accepted, ".") == 0 || rb_text_below(folder, accepted)))
             continue;
         RB_AUTO(rb_migrations_freep) rb_migrations *read = NULL;
         if (rb_migrations_read(&read, look->repo, &look->tree, folder, "auto", NULL, RB_IGNORED) !=

@@ -352,6 +352,11 @@ bool rb_shape_is_path(const char *text)
     return rb_path_is_safe(text, strlen(text));
 }
 
+bool rb_shape_is_folder(const char *text)
+{
+    return strcmp(text, ".") == 0 || rb_shape_is_path(text);
+}
+
 bool rb_shape_is_plain(const char *text)
 {
     return *text && rb_text_is_plain(text, strlen(text));

@@ -111,9 +111,10 @@ enum rb_code rb_shape_check(const rb_shape *shape, const json_t *json, const cha
 const char *rb_shape_nearest(const char *key, const char *const *keys);
 
 /* Checks for strings. */
-bool rb_shape_is_name(const char *text);  /* [A-Za-z0-9][A-Za-z0-9._-]*, 100 bytes at most */
-bool rb_shape_is_path(const char *text);  /* rb_path_is_safe */
-bool rb_shape_is_plain(const char *text); /* not empty, no control characters */
+bool rb_shape_is_name(const char *text);   /* [A-Za-z0-9][A-Za-z0-9._-]*, 100 bytes at most */
+bool rb_shape_is_path(const char *text);   /* rb_path_is_safe */
+bool rb_shape_is_folder(const char *text); /* a path, or "." */
+bool rb_shape_is_plain(const char *text);  /* not empty, no control characters */
 bool rb_shape_is_sha1(const char *text);
 bool rb_shape_is_sha256(const char *text);
 

@@ -6,9 +6,13 @@
 #include "base/shape.h"
 #include "base/text.h"
 
-static const rb_shape_named common[] = {{"name", rb_shape_is_name},     {"path", rb_shape_is_path},
-                                        {"plain", rb_shape_is_plain},   {"sha1", rb_shape_is_sha1},
-                                        {"sha256", rb_shape_is_sha256}, {NULL, NULL}};
+static const rb_shape_named common[] = {{"name", rb_shape_is_name},
+                                        {"folder", rb_shape_is_folder},
+                                        {"path", rb_shape_is_path},
+                                        {"plain", rb_shape_is_plain},
+                                        {"sha1", rb_shape_is_sha1},
+                                        {"sha256", rb_shape_is_sha256},
+                                        {NULL, NULL}};
 
 typedef struct reading {
     const json_t *definitions;

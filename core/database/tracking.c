@@ -42,6 +42,17 @@ bool rb_tracking_known(const char *name)
     return strcmp(name, "auto") == 0 || find_tool(name, NULL);
 }
 
+bool rb_tracking_is_elsewhere(const char *layout, const char *engine)
+{
+    return find_tool(layout, NULL) && !find_tool(layout, engine);
+}
+
+bool rb_tracking_reads_records(const char *layout)
+{
+    const rb_tracking_tool *tool = find_tool(layout, NULL);
+    return tool && tool->read && strchr(tool->read, '{');
+}
+
 bool rb_tracking_owns(const char *table)
 {
     static const char made[] = "sqlite_autoindex_";

@@ -13,6 +13,8 @@
  *   node-pg-migrate pgmigrations(id, name, run_on): one row for each name
  *   flyway          flyway_schema_history(installed_rank, version, ...): a row for each script that
  *                   ran; an undo adds one of type UNDO_SQL
+ *   sqitch          PostgreSQL: sqitch.{projects,changes,dependencies,tags,events}, the registry;
+ * in SQLite it is another file, which rbtool does not write
  *
  * Tables are recognised by their columns. Each is written exactly as its tool does it.
  *
@@ -56,6 +58,14 @@ char *rb_tracking_step_sql(const char **table, const char *engine, const char *l
 /* Returns SQL that records a migration that stopped half-way as complete, for a person who
  * completed it. Static; NULL if the tool does not record this. */
 const char *rb_tracking_settle_sql(const char *name);
+
+/* True if reading needs the records of the migrations (migration.h), since several sets share the
+ * layout's tracking table. */
+bool rb_tracking_reads_records(const char *layout);
+
+/* True if the layout's tool keeps its record outside of the databases of this engine. rbtool does
+ * not write it there. */
+bool rb_tracking_is_elsewhere(const char *layout, const char *engine);
 
 /* Reads what the tool's table records as applied, in the order of `set`. Migrations that `set`
  * lacks come last. */

@@ -32,12 +32,78 @@
     "description}, " TYPE ", {" PREFIX "script}, {" PREFIX "checksum}, " USER                      \
     ", {milliseconds}, TRUE)"
 
+/* Sqitch's registry, pg.sql without its comments. */
+#define SQITCH_PLANNER                                                                             \
+    "planned_at timestamptz NOT NULL, planner_name text NOT NULL, planner_email text NOT NULL"
+#define SQITCH_COMMITTED                                                                           \
+    "note text NOT NULL DEFAULT '', committed_at timestamptz NOT NULL DEFAULT clock_timestamp(),"  \
+    " committer_name text NOT NULL, committer_email text NOT NULL, " SQITCH_PLANNER
+#define SQITCH_OF_PROJECT                                                                          \
+    "project text NOT NULL REFERENCES sqitch.projects(project) ON UPDATE CASCADE"
+#define SQITCH_TABLES                                                                              \
+    "CREATE SCHEMA IF NOT EXISTS sqitch;"                                                          \
+    "COMMENT ON SCHEMA sqitch IS 'Sqitch database deployment metadata v1.1.';"                     \
+    "CREATE TABLE sqitch.releases (version real PRIMARY KEY, installed_at timestamptz NOT NULL"    \
+    " DEFAULT clock_timestamp(), installer_name text NOT NULL, installer_email text NOT NULL);"    \
+    "INSERT INTO sqitch.releases (version, installer_name, installer_email)"                       \
+    " VALUES (1.1, current_user, 'rbtool');"                                                       \
+    "CREATE TABLE sqitch.projects (project text PRIMARY KEY, uri text NULL UNIQUE, created_at"     \
+    " timestamptz NOT NULL DEFAULT clock_timestamp(), creator_name text NOT NULL, creator_email"   \
+    " text NOT NULL);"                                                                             \
+    "CREATE TABLE sqitch.changes (change_id text PRIMARY KEY, script_hash text NULL, change text"  \
+    " NOT NULL, " SQITCH_OF_PROJECT ", " SQITCH_COMMITTED ", UNIQUE(project, script_hash));"       \
+    "CREATE TABLE sqitch.tags (tag_id text PRIMARY KEY, tag text NOT NULL, " SQITCH_OF_PROJECT     \
+    ", change_id text NOT NULL REFERENCES sqitch.changes(change_id) ON UPDATE"                     \
+    " CASCADE, " SQITCH_COMMITTED ", UNIQUE(project, tag))"
+#define SQITCH_EVENTS                                                                              \
+    "CREATE TABLE sqitch.dependencies (change_id text NOT NULL REFERENCES"                         \
+    " sqitch.changes(change_id) ON UPDATE CASCADE ON DELETE CASCADE, type text NOT NULL,"          \
+    " dependency text NOT NULL, dependency_id text NULL REFERENCES sqitch.changes(change_id) ON"   \
+    " UPDATE CASCADE CONSTRAINT dependencies_check CHECK ((type = 'require' AND dependency_id IS"  \
+    " NOT NULL) OR (type = 'conflict' AND dependency_id IS NULL)), PRIMARY KEY (change_id,"        \
+    " dependency));"                                                                               \
+    "CREATE TABLE sqitch.events (event text NOT NULL CONSTRAINT events_event_check CHECK (event"   \
+    " IN ('deploy', 'revert', 'fail', 'merge')), change_id text NOT NULL, change text NOT"         \
+    " NULL, " SQITCH_OF_PROJECT ", requires text[] NOT NULL DEFAULT '{}', conflicts text[] NOT"    \
+    " NULL DEFAULT '{}', tags text[] NOT NULL DEFAULT '{}', " SQITCH_COMMITTED                     \
+    ", PRIMARY KEY (change_id, committed_at))"
+/* What each row has last: who recorded it and when, and who planned it and when. */
+#define SQITCH_PEOPLE                                                                              \
+    "committed_at, committer_name, committer_email, planned_at, planner_name, planner_email"
+#define SQITCH_NOW "clock_timestamp(), current_user, 'rbtool'"
+#define SQITCH_PLANNED "{planned_at}::timestamptz, {planner_name}, {planner_email}"
+#define SQITCH_PROJECT                                                                             \
+    "INSERT INTO sqitch.projects (project, uri, creator_name, creator_email) VALUES ({project},"   \
+    " {uri}, current_user, 'rbtool') ON CONFLICT (project) DO NOTHING"
+#define SQITCH_CHANGE                                                                              \
+    "INSERT INTO sqitch.changes (change_id, script_hash, change, project, note, " SQITCH_PEOPLE    \
+    ") VALUES ({change_id}, {script_hash}, {change}, {project}, {note}, " SQITCH_NOW               \
+    ", " SQITCH_PLANNED ")"
+/* A change of another project has its id in the registry only. */
+#define SQITCH_DEPENDENCIES                                                                        \
+    "INSERT INTO sqitch.dependencies (change_id, type, dependency, dependency_id) SELECT"          \
+    " {change_id}, d.type, d.dependency, coalesce(d.dependency_id, (SELECT c.change_id FROM"       \
+    " sqitch.changes c WHERE d.type = 'require' AND c.project = d.project AND c.change ="          \
+    " split_part(d.change, '@', 1) ORDER BY c.committed_at DESC LIMIT 1)) FROM"                    \
+    " json_to_recordset({dependencies}) AS d(type text, dependency text, dependency_id text,"      \
+    " project text, change text)"
+#define SQITCH_TAGS                                                                                \
+    "INSERT INTO sqitch.tags (tag_id, tag, project, change_id, note, " SQITCH_PEOPLE               \
+    ") SELECT tag_id, tag, {project}, change_id, note, " SQITCH_NOW                                \
+    ", planned_at, planner_name, planner_email FROM json_to_recordset({tags}) AS t(tag_id text,"   \
+    " tag text, change_id text, note text, planned_at timestamptz, planner_name text,"             \
+    " planner_email text) WHERE change_id IN (SELECT change_id FROM sqitch.changes) ON CONFLICT"   \
+    " DO NOTHING"
+#define SQITCH_LAST                                                                                \
+    "(SELECT change_id FROM sqitch.changes WHERE project = {project} AND change = {change} ORDER"  \
+    " BY committed_at DESC LIMIT 1)"
+
 /*
  * Sources: golang-migrate database/{sqlite3,postgres} ensureVersionTable and SetVersion; dbmate
  * pkg/driver/{sqlite,postgres} CreateMigrationsTable; diesel_migrations' CREATE_MIGRATIONS_TABLE;
  * sqlx-{sqlite,postgres} migrate.rs; goose internal/dialects; sql-migrate's gorp dialects;
  * node-pg-migrate src/runner.ts; Flyway's PostgreSQLDatabase, SQLiteDatabase and
- * JdbcTableSchemaHistory.
+ * JdbcTableSchemaHistory; App::Sqitch::Engine::pg and App::Sqitch::Role::DBIEngine.
  */
 const rb_tracking_tool rb_tracking_tools[] = {
     {.name = "golang-migrate",
@@ -190,6 +256,34 @@ const rb_tracking_tool rb_tracking_tools[] = {
      .remove = {FLYWAY_INSERT("'UNDO_SQL'", "undo_", "''")},
      .settle = "UPDATE flyway_schema_history SET success = TRUE",
      .compare = rb_flyway_compare},
+    {.name = "sqitch",
+     .engine = "postgresql",
+     .table = "sqitch.changes",
+     .columns = "change,change_id,committed_at,committer_email,committer_name,note,planned_at,"
+                "planner_email,planner_name,project,script_hash",
+     .create = {{"postgresql", {SQITCH_TABLES, SQITCH_EVENTS}}},
+     .read = "SELECT change || CASE WHEN n > 1 THEN '#' || n ELSE '' END, 0 FROM (SELECT change,"
+             " committed_at, row_number() OVER (PARTITION BY change ORDER BY committed_at) AS n"
+             " FROM sqitch.changes WHERE project = {project}) c ORDER BY committed_at",
+     .insert = {SQITCH_PROJECT, SQITCH_CHANGE, SQITCH_DEPENDENCIES, SQITCH_TAGS,
+                "INSERT INTO sqitch.events (event, change_id, change, project, note, requires,"
+                " conflicts, tags, " SQITCH_PEOPLE ") VALUES ('deploy', {change_id}, {change},"
+                " {project}, {note}, ARRAY(SELECT json_array_elements_text({requires})),"
+                " ARRAY(SELECT json_array_elements_text({conflicts})),"
+                " ARRAY(SELECT json_array_elements_text({tag_names})), " SQITCH_NOW
+                ", " SQITCH_PLANNED ")"},
+     .remove = {"INSERT INTO sqitch.events (event, change_id, change, project, note, requires,"
+                " conflicts, tags, " SQITCH_PEOPLE ") SELECT 'revert', c.change_id, c.change,"
+                " c.project, c.note, ARRAY(SELECT dependency FROM sqitch.dependencies d WHERE"
+                " d.change_id = c.change_id AND type = 'require'), ARRAY(SELECT dependency FROM"
+                " sqitch.dependencies d WHERE d.change_id = c.change_id AND type = 'conflict'),"
+                " ARRAY(SELECT tag FROM sqitch.tags t WHERE t.change_id = c.change_id), " SQITCH_NOW
+                ", c.planned_at, c.planner_name, c.planner_email FROM sqitch.changes c"
+                " WHERE c.change_id = " SQITCH_LAST,
+                "DELETE FROM sqitch.tags WHERE change_id = " SQITCH_LAST,
+                "DELETE FROM sqitch.changes WHERE change_id = " SQITCH_LAST},
+     .lock = RB_TRACKING_FIXED,
+     .lock_key = 75474063},
 };
 
 const size_t rb_tracking_tool_count = sizeof rb_tracking_tools / sizeof *rb_tracking_tools;

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "database/tracking.h"
 #include "environment/delivered.h"
 #include "environment/drift.h"
 #include "proof/rebuild.h"
@@ -215,20 +216,31 @@ static void add_accepted(json_t *accepted, const rb_release *release, rb_repo *r
     rb_drift_add(accepted, "db", expected, is, "%s", database->name);
 }
 
+/* Reads what is applied. The ids in the manifest are usually enough, so that no scripts are read.
+ */
+static enum rb_code read_applied(rb_applied *out, rb_db *db, const rb_release *release,
+                                 rb_repo *repo, const rb_manifest_database *database, rb_err *err)
+{
+    if (rb_tracking_reads_records(database->layout)) {
+        RB_AUTO(rb_migrations_freep) rb_migrations *read = NULL;
+        RB_TRY(rb_release_migrations(&read, release, repo, database, err));
+        return rb_db_applied(out, db, read, database->tracking, err);
+    }
+    rb_migrations set = {.layout = database->layout, .n = database->migration_count};
+    set.items = rb_calloc(set.n, sizeof *set.items);
+    for (size_t i = 0; i < set.n; i++)
+        set.items[i].id = database->migrations[i].id;
+    enum rb_code code = rb_db_applied(out, db, &set, database->tracking, err);
+    free(set.items);
+    return code;
+}
+
 enum rb_code rb_observe_database(json_t *drift, json_t *accepted, rb_db *db,
                                  const rb_release *release, rb_repo *repo,
                                  const rb_manifest_database *database, rb_err *err)
 {
     RB_AUTO(rb_applied_clear) rb_applied applied = {0};
-    /* Ids in the manifest are enough to find applied migrations: no scripts are read. */
-    rb_migrations set = {.layout = database->layout, .n = database->migration_count};
-    set.items = rb_calloc(set.n, sizeof *set.items);
-    for (size_t i = 0; i < set.n; i++)
-        set.items[i].id = database->migrations[i].id;
-    enum rb_code code = rb_db_applied(&applied, db, &set, database->tracking, err);
-    free(set.items);
-    if (code != RB_OK)
-        return code;
+    RB_TRY(read_applied(&applied, db, release, repo, database, err));
     rb_observe_applied(drift, &applied, database, NULL, true);
     if (applied.dirty)
         rb_drift_add(drift, "db", "clean", "dirty, says the migration tool", "%s", database->name);

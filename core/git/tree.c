@@ -174,7 +174,7 @@ enum rb_code rb_tree_find(rb_tree_entry *out, rb_repo *repo, const rb_oid *tree,
                           rb_err *err)
 {
     rb_tree_entry found = {.oid = *tree, .mode = RB_MODE_TREE};
-    size_t len = strlen(path);
+    size_t len = strcmp(path, ".") == 0 ? 0 : strlen(path);
     while (len > 0 && path[len - 1] == '/')
         len--;
     for (size_t i = 0; i < len;) {

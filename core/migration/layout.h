@@ -11,15 +11,17 @@
 #include "git/tree.h"
 #include "migration/migration.h"
 
+#define RB_LAYOUT_FOREIGN 2 /* a file that does not belong to the migrations */
+
 typedef struct rb_layout_source {
     rb_repo *repo;
     const rb_tree_entries *entries;
-    size_t prefix;      /* length of the beginning of each path, up to the name in the folder */
-    bool *used;         /* for each entry, whether the layout used it */
-    size_t *bytes;      /* bytes of all files that were read */
-    const rb_oid *tree; /* tree that contains the folder */
-    const char *dir;    /* path of the folder; "" for the top */
-    const char *engine; /* "sqlite", "postgresql", or NULL for any engine */
+    size_t prefix;       /* length of the beginning of each path, up to the name in the folder */
+    unsigned char *used; /* for each entry, whether the layout used it */
+    size_t *bytes;       /* bytes of all files that were read */
+    const rb_oid *tree;  /* tree that contains the folder */
+    const char *dir;     /* path of the folder; "" for the top */
+    const char *engine;  /* "sqlite", "postgresql", or NULL for any engine */
 } rb_layout_source;
 
 /* How a tool marks the two directions in one file; see layout_sections.c. */
@@ -36,10 +38,14 @@ struct rb_layout {
     /* Compares in the order in which the tool applies migrations; ties are broken by path. */
     int (*compare)(const rb_migration *a, const rb_migration *b);
     const rb_section_form *sections; /* NULL: each file is one script */
+    /* Returns why a file, by its path below the folder, has a meaning for the tool and is not read;
+     * NULL if it has none. May be NULL. */
+    const char *(*why_unread)(const char *rest);
 };
 
 extern const rb_layout rb_layout_golang, rb_layout_diesel, rb_layout_dbmate, rb_layout_goose,
-    rb_layout_sql_migrate, rb_layout_node_pg_migrate, rb_layout_sqlx, rb_layout_flyway;
+    rb_layout_sql_migrate, rb_layout_node_pg_migrate, rb_layout_sqlx, rb_layout_flyway,
+    rb_layout_sqitch;
 
 /* Returns the path of entry i below the folder. */
 const char *rb_layout_rest(const rb_layout_source *source, size_t i);
@@ -92,9 +98,6 @@ bool rb_layout_ends_with(const char *text, size_t len, const char *suffix);
 int rb_flyway_compare(const char *a, const char *b);
 /* Returns Flyway's checksum of a script: the CRC-32 of its lines, as a signed number. */
 int32_t rb_flyway_checksum(const char *text, size_t len);
-/* Returns why Flyway gives a file a meaning that rbtool does not support, such as a callback; NULL
- * if it does not. */
-const char *rb_flyway_unsupported(const char *name);
 
 /* Returns diesel's version of a folder: its name up to the first "_", without dashes. */
 char *rb_diesel_version(const char *folder, size_t len);

@@ -143,4 +143,4 @@ static int compare(const rb_migration *a, const rb_migration *b)
     return strcmp(a->id, b->id);
 }
 
-const rb_layout rb_layout_diesel = {"diesel", detect, read, compare, NULL};
+const rb_layout rb_layout_diesel = {"diesel", detect, read, compare, NULL, NULL};

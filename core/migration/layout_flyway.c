@@ -101,8 +101,9 @@ int32_t rb_flyway_checksum(const char *text, size_t len)
     return (int32_t)crc;
 }
 
-const char *rb_flyway_unsupported(const char *name)
+static const char *why_unread(const char *rest)
 {
+    const char *name = base_name(rest);
     struct name parsed;
     size_t len = strlen(name), hook = strncmp(name, "before", 6) == 0  ? 6
                                       : strncmp(name, "after", 5) == 0 ? 5
@@ -338,4 +339,4 @@ static int compare(const rb_migration *a, const rb_migration *b)
     return rb_flyway_compare(a->id, b->id);
 }
 
-const rb_layout rb_layout_flyway = {"flyway", detect, read, compare, NULL};
+const rb_layout rb_layout_flyway = {"flyway", detect, read, compare, NULL, why_unread};

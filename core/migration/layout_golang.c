@@ -197,5 +197,5 @@ static enum rb_code read(rb_migrations *set, const rb_layout *layout,
     return rb_layout_read_numbered(set, source, rb_golang_parse, true, err);
 }
 
-const rb_layout rb_layout_golang = {"golang-migrate", detect, read, rb_layout_compare_numbered,
-                                    NULL};
+const rb_layout rb_layout_golang = {"golang-migrate",           detect, read,
+                                    rb_layout_compare_numbered, NULL,   NULL};

@@ -350,9 +350,9 @@ static int compare_node(const rb_migration *a, const rb_migration *b)
     return x != y ? (x < y ? -1 : 1) : strcmp(a->id, b->id);
 }
 
-const rb_layout rb_layout_dbmate = {"dbmate", detect, read, compare_paths, &dbmate};
-const rb_layout rb_layout_goose = {"goose", detect, read, rb_layout_compare_numbered, &goose};
-const rb_layout rb_layout_sql_migrate = {"sql-migrate", detect, read, compare_prefixes,
-                                         &sql_migrate};
-const rb_layout rb_layout_node_pg_migrate = {"node-pg-migrate", detect, read, compare_node,
-                                             &node_pg_migrate};
+const rb_layout rb_layout_dbmate = {"dbmate", detect, read, compare_paths, &dbmate, NULL};
+const rb_layout rb_layout_goose = {"goose", detect, read, rb_layout_compare_numbered, &goose, NULL};
+const rb_layout rb_layout_sql_migrate = {"sql-migrate",    detect,       read,
+                                         compare_prefixes, &sql_migrate, NULL};
+const rb_layout rb_layout_node_pg_migrate = {"node-pg-migrate", detect,           read,
+                                             compare_node,      &node_pg_migrate, NULL};

@@ -88,4 +88,4 @@ static enum rb_code read(rb_migrations *set, const rb_layout *layout,
     return rb_layout_read_numbered(set, source, parse, false, err);
 }
 
-const rb_layout rb_layout_sqlx = {"sqlx", detect, read, rb_layout_compare_numbered, NULL};
+const rb_layout rb_layout_sqlx = {"sqlx", detect, read, rb_layout_compare_numbered, NULL, NULL};

@@ -10,6 +10,7 @@
  *   node-pg-migrate NAME.sql with "-- Up Migration" and "-- Down Migration"
  *   sqlx            N_name.up.sql and N_name.down.sql, or N_name.sql, which has no down
  *   flyway          V1.2__name.sql and U1.2__name.sql, also in folders below
+ *   sqitch          sqitch.plan with deploy/NAME.sql and revert/NAME.sql
  *
  * "auto" detects the layout. Migrations are sorted as by the layout's tool, and its marker for "no
  * transaction" is obeyed. Variables in scripts are not expanded. Files that are not migrations are

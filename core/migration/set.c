@@ -10,8 +10,9 @@
 
 /* sqlx is last, because its file names are also valid in many other layouts. */
 static const rb_layout *const layouts[] = {
-    &rb_layout_golang,      &rb_layout_diesel,          &rb_layout_dbmate, &rb_layout_goose,
-    &rb_layout_sql_migrate, &rb_layout_node_pg_migrate, &rb_layout_flyway, &rb_layout_sqlx};
+    &rb_layout_golang, &rb_layout_diesel,      &rb_layout_dbmate,
+    &rb_layout_goose,  &rb_layout_sql_migrate, &rb_layout_node_pg_migrate,
+    &rb_layout_flyway, &rb_layout_sqitch,      &rb_layout_sqlx};
 
 #define LAYOUTS (sizeof layouts / sizeof *layouts)
 
@@ -303,7 +304,7 @@ static enum rb_code list(rb_tree_entries *entries, rb_repo *repo, const rb_oid *
 struct folder {
     char *dir;
     rb_tree_entries entries;
-    bool *used;
+    unsigned char *used;
 };
 
 static void folder_clear(struct folder *folder)
@@ -351,7 +352,7 @@ enum rb_code rb_migrations_unread(rb_unread *out, rb_repo *repo, const rb_oid *t
     if (code != RB_OK && !source.entries)
         return code;
     if (code == RB_OK)
-        rb_layout_unread(out, &source, set);
+        rb_layout_unread(out, &source, find_layout(set->layout), set);
     else if (detect(&detected, &source, folder.dir, RB_IGNORED) == RB_OK && detected)
         out->failed = rb_strdup(err->message);
     else

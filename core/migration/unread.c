@@ -21,7 +21,6 @@ static const struct marker {
     {"tern", ".sql", "---- create above / drop below ----"},
     {"MyBatis Migrations", ".sql", "//@UNDO"},
     {"Play evolutions", ".sql", "--- !Ups"},
-    {"Sqitch", "sqitch.plan", NULL},
     {"Atlas", "atlas.sum", NULL},
     {"Prisma", "/migration.sql", NULL},
     {"Drizzle", "_journal.json", NULL},
@@ -139,8 +138,6 @@ static const char *why_not(const rb_layout_source *source, const rb_migrations *
     rb_golang_name parsed;
     for (char *p = lower; *p; p++)
         *p = (char)tolower((unsigned char)*p);
-    if (strcmp(set->layout, rb_layout_flyway.name) == 0 && rb_flyway_unsupported(name))
-        return rb_flyway_unsupported(name);
     if (is_code(name))
         return "it is program code, which rbtool cannot run";
     if (is_template(name))
@@ -175,11 +172,19 @@ static const char *why_doubtful(const rb_layout_source *source, size_t i)
                : NULL;
 }
 
-void rb_layout_unread(rb_unread *out, const rb_layout_source *source, const rb_migrations *set)
+void rb_layout_unread(rb_unread *out, const rb_layout_source *source, const rb_layout *layout,
+                      const rb_migrations *set)
 {
     out->items = rb_calloc(source->entries->n + 1, sizeof *out->items);
     for (size_t i = 0; i < source->entries->n; i++) {
-        const char *why = source->used[i] ? why_doubtful(source, i) : why_not(source, set, i);
+        if (source->used[i] == RB_LAYOUT_FOREIGN)
+            continue;
+        const char *own = !source->used[i] && layout && layout->why_unread
+                              ? layout->why_unread(rb_layout_rest(source, i))
+                              : NULL;
+        const char *why = source->used[i] ? why_doubtful(source, i)
+                          : own           ? own
+                                          : why_not(source, set, i);
         if (why)
             out->items[out->n++] = (rb_unread_file){rb_strdup(source->entries->items[i].path), why};
     }

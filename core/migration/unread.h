@@ -37,6 +37,7 @@ enum rb_code rb_migrations_unread(rb_unread *out, rb_repo *repo, const rb_oid *t
  * NULL. */
 const char *rb_layout_looks_like(const rb_layout_source *source);
 /* For set.c: finds the files besides those that were read (used[]). */
-void rb_layout_unread(rb_unread *out, const rb_layout_source *source, const rb_migrations *set);
+void rb_layout_unread(rb_unread *out, const rb_layout_source *source, const rb_layout *layout,
+                      const rb_migrations *set);
 
 #endif

@@ -288,6 +288,11 @@ enum rb_code rb_plan_database_make(rb_plan *plan, rb_plan_database *d, const rb_
         return RB_OK;
     applied_drift(plan, d, &applied, from);
     changed_notes(plan, d);
+    if (d->step_count > 0 && rb_tracking_is_elsewhere(any->layout, any->engine))
+        rb_plan_note(plan,
+                     "database %s: %s keeps its record in a file of its own, which stays as it is; "
+                     "afterwards run its %s with --log-only",
+                     d->name, any->layout, d->steps[0].up ? "deploy" : "revert");
     rb_plan_gather_proofs(plan, d, rq);
     engine_note(plan, d, from, db);
     if (!d->create)

@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
-# Migrations of goose, sql-migrate, node-pg-migrate and Flyway: they are read as they are, and after
-# each transition the tool's own table says what is applied. Where the tool can be had, it is asked.
+# Migrations of goose, sql-migrate, node-pg-migrate, Flyway and Sqitch: they are read as they are, and
+# after each transition the tool's own table says what is applied. Where the tool can be had, it is asked.
 
 load lib
 load postgres
@@ -220,4 +220,118 @@ FLYWAY_ROWS='SELECT installed_rank, version, description, type, script, checksum
     rm rbtool.json
     run rbtool init
     [[ $output == *'db/R__v.sql: it is a repeatable migration of Flyway'* ]]
+}
+
+# A project of Sqitch at the top of the repository: two changes, a tag, and a rework.
+sqitch() { command sqitch --quiet "$@"; }
+
+sqitch_change() { # add|rework NAME DEPLOY REVERT [OPTIONS]
+    sqitch "$1" "$2" -n "change $2" "${@:5}" 2>/dev/null
+    printf 'BEGIN;\n%s\nCOMMIT;\n' "$3" >"deploy/$2.sql"
+    printf 'BEGIN;\n%s\nCOMMIT;\n' "$4" >"revert/$2.sql"
+}
+
+sqitch_project() { # ENGINE PROJECT-OPTIONS
+    command -v sqitch >/dev/null || skip "sqitch is not to be had"
+    export SQITCH_FULLNAME='Ada Lovelace' SQITCH_EMAIL=ada@example.com TZ=UTC
+    rmdir db
+    sqitch init shop --engine "$1" "${@:2}"
+    sed -i 's/"db"/"."/' rbtool.json
+    sqitch_change add users 'CREATE TABLE users (id integer PRIMARY KEY, name text NOT NULL);' 'DROP TABLE users;'
+    sqitch_change add names 'CREATE VIEW names AS SELECT name FROM users;' 'DROP VIEW names;' -r users
+    sqitch tag v1.0.0 -n 'the first'
+    release v1.0.0
+}
+
+sqitch_second_release() {
+    sqitch_change rework names 'DROP VIEW names; CREATE VIEW names AS SELECT id, name FROM users;' \
+        'DROP VIEW names; CREATE VIEW names AS SELECT name FROM users;'
+    sqitch_change add parts/mail 'ALTER TABLE users ADD COLUMN email text;' \
+        'ALTER TABLE users DROP COLUMN email;' -r users -r names@v1.0.0 --conflicts other:old
+    sqitch tag v1.1.0 -n 'the second'
+    release v1.1.0
+}
+
+@test "Sqitch on PostgreSQL: its own status, revert and deploy go on after rbtool's" {
+    pg_database
+    settings postgresql "$PGURL"
+    sqitch_project pg --uri https://example.com/shop/
+    local target="db:pg://postgres@/$PGNAME?host=$PGDIR"
+    sqitch deploy --to @v1.0.0 "$target"
+    pg "INSERT INTO users VALUES (1, 'Ada')"
+    sqitch_second_release
+    rbtool show v1.1.0 --json | jq -e '.predicate.databases[0] | .layout == "sqitch" and
+        [.migrations[].id] == ["users", "names", "names#2", "parts/mail"]'
+    rbtool deploy v1.1.0 --yes
+    command sqitch status "$target" | grep -F 'Nothing to deploy (up-to-date)'
+    sqitch check "$target"
+    sqitch revert --to @v1.0.0 -y "$target"
+    sqitch deploy "$target"
+    rbtool status --exit-code
+    rbtool revert v1.1.0 --to v1.0.0 --yes
+    rbtool status --exit-code
+    command sqitch status "$target" | grep -A 2 -F 'Undeployed changes:'
+    sqitch deploy "$target"
+    # Rows 3 and 4 are of rbtool's deploy, 9 and 10 of its revert; between them are Sqitch's own.
+    pg 'SELECT event, change, note, tags, requires, conflicts, planned_at, planner_name, planner_email
+        FROM sqitch.events ORDER BY committed_at' >events
+    diff <(sed -n 3,6p events) <(sed -n 7,10p events)
+    grep -F 'revert|parts/mail|change parts/mail|{@v1.1.0}|{users,names@v1.0.0}|{other:old}|' events
+    [[ $(pg 'SELECT * FROM users') == '1|Ada|' ]]
+    rbtool status | grep -F 'migration parts/mail'
+}
+
+@test "Sqitch on PostgreSQL: rbtool makes the registry, and its lock is taken" {
+    pg_database
+    settings postgresql "$PGURL"
+    sqitch_project pg
+    local target="db:pg://postgres@/$PGNAME?host=$PGDIR"
+    hold 'SELECT pg_advisory_lock(75474063)'
+    run rbtool deploy v1.0.0 --yes --lock-timeout 1s
+    [[ $status -ne 0 && $output == *sqitch* ]]
+    let_go
+    rbtool deploy v1.0.0 --yes
+    rbtool status --exit-code
+    command sqitch status "$target" | grep -F 'Nothing to deploy (up-to-date)'
+    sqitch_second_release
+    sqitch deploy "$target"
+    rbtool deploy v1.1.0 --yes --accept-drift
+    rbtool revert v1.1.0 --to v1.0.0 --yes
+    command sqitch status "$target" | grep -A 2 -F 'Undeployed changes:'
+    sqitch revert -y "$target"
+    [[ -z $(pg "SELECT 1 FROM pg_tables WHERE tablename = 'users'") ]]
+}
+
+@test "Sqitch on SQLite: the plan says that its registry is another file, and its --log-only goes on" {
+    settings sqlite "sqlite:$DB"
+    sqitch_project sqlite
+    run rbtool deploy v1.0.0 --yes
+    [[ $output == *'sqitch keeps its record in a file of its own, which stays as it is; afterwards run its deploy with --log-only'* ]]
+    sqitch deploy --log-only "db:sqlite:$DB"
+    sqitch_second_release
+    rbtool deploy v1.1.0 --yes
+    sqitch deploy --log-only "db:sqlite:$DB"
+    command sqitch status "db:sqlite:$DB" | grep -F 'Nothing to deploy (up-to-date)'
+    rbtool revert v1.1.0 --yes
+    sqitch revert --log-only --to @v1.0.0 -y "db:sqlite:$DB"
+    sqitch deploy "db:sqlite:$DB"
+    [[ $(sqlite3 "$DB" 'SELECT count(email) FROM users') == 0 ]]
+}
+
+@test "Sqitch: init finds the plan at the top, and lint names scripts that no change has" {
+    settings sqlite "sqlite:$DB"
+    sqitch_project sqlite
+    echo 'SELECT 1;' >deploy/stray.sql
+    echo 'SELECT 1; -- {{ }}' >report.sql
+    git add -A && git commit -qm more
+    run rbtool lint
+    [[ $status -eq 0 && $output == *'deploy/stray.sql: no change of sqitch.plan has this script'* ]]
+    [[ $output != *report.sql* ]]
+    rm rbtool.json
+    git rm -q --cached rbtool.json && git commit -qm 'no settings'
+    rbtool init
+    jq -e '.databases.main | .migrations == "." and .engine == "sqlite"' rbtool.json
+    printf '[core]\n\tengine = sqlite\n\tdeploy_dir = sql/up\n' >sqitch.conf
+    run release v1.1.0
+    [[ $status -eq 2 && $output == *'sqitch.conf: deploy_dir is sql/up, and only deploy is supported'* ]]
 }

@@ -83,7 +83,6 @@ looks_like() {
     printf '[dependencies]\nsqlx = "0.8"\n' >Cargo.toml
     looks_like tern 0001_a.sql 'SELECT 1;\n---- create above / drop below ----\nSELECT 2;\n'
     looks_like Liquibase a.sql '--liquibase formatted sql\n--changeset a:1\nSELECT 1;\n'
-    looks_like Sqitch sqitch.plan '%syntax-version=1.0.0\n'
     looks_like node-pg-migrate 1_a.js 'exports.up = (pgm) => {}\n'
     looks_like Prisma 20240101_a/migration.sql 'SELECT 1;\n'
     looks_like Rails 20240101_a.rb 'class A < ActiveRecord::Migration[7.0]\n'

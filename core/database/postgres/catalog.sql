@@ -27,7 +27,7 @@ WITH member AS MATERIALIZED ( -- of an extension
       AND objoid = ANY ({scope})
 ), schemas AS MATERIALIZED (
     SELECT n.oid, n.nspname AS schema FROM pg_namespace n
-    WHERE n.nspname !~ '^(pg_|rbtool_)' AND n.nspname <> 'information_schema'
+    WHERE n.nspname !~ '^(pg_|rbtool_|sqitch$)' AND n.nspname <> 'information_schema'
 ), relations AS MATERIALIZED (
     SELECT c.oid, s.schema, c.relname AS name, c.relkind AS kind, c.relispartition AS partition,
            c.reltype, c.reltoastrelid, c.relam, c.reloptions, c.relpersistence, c.reloftype,

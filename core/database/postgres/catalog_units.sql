@@ -109,7 +109,7 @@ UNION ALL -- pg_transform
     SELECT 'pg_transform'::regclass, oid, 1, xmin, NULL FROM pg_transform
 UNION ALL
     SELECT 'pg_namespace'::regclass, oid, 1, xmin, NULL FROM pg_namespace
-    WHERE nspname !~ '^(pg_|rbtool_)'
+    WHERE nspname !~ '^(pg_|rbtool_|sqitch$)'
 ) u
 WHERE u.n > 0 OR age(u.x) <= age({since}::xid)
 GROUP BY 1, 2

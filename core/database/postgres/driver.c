@@ -130,7 +130,8 @@ const rb_db_driver rb_postgres_driver = {
     .obstacles = rb_pg_obstacles,
     .recovery_point = rb_pg_recovery_point,
     .columns_sql = "SELECT lower(attname) FROM pg_catalog.pg_attribute WHERE attnum > 0"
-                   " AND NOT attisdropped AND attrelid = to_regclass(quote_ident($1))"
+                   " AND NOT attisdropped AND attrelid = to_regclass((SELECT string_agg("
+                   "quote_ident(part), '.') FROM unnest(string_to_array($1, '.')) part))"
                    " ORDER BY lower(attname) COLLATE \"C\"",
     .objects_sql = "SELECT relname, relkind IN ('r', 'p') FROM pg_catalog.pg_class c"
                    " WHERE relnamespace NOT IN (SELECT oid FROM pg_catalog.pg_namespace"

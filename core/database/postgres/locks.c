@@ -8,12 +8,13 @@
  * has read all of the table. */
 static const char tables_sql[] =
     "SELECT coalesce(json_object_agg(c.oid, json_build_object('table', " RB_PG_TABLE_NAME(
-        "n.nspname", "c.relname") ", 'node', pg_relation_filenode(c.oid), 'scans',"
-                                  " pg_stat_get_xact_numscans(c.oid))), '{}') FROM pg_class c"
-                                  " JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind "
-                                  "IN ('r','p','m')"
-                                  " AND c.relpersistence <> 't' AND n.nspname !~ '^(pg_|rbtool_)'"
-                                  " AND n.nspname <> 'information_schema'";
+        "n.nspname",
+        "c.relname") ", 'node', pg_relation_filenode(c.oid), 'scans',"
+                     " pg_stat_get_xact_numscans(c.oid))), '{}') FROM pg_class c"
+                     " JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind "
+                     "IN ('r','p','m')"
+                     " AND c.relpersistence <> 't' AND n.nspname !~ '^(pg_|rbtool_|sqitch$)'"
+                     " AND n.nspname <> 'information_schema'";
 
 /* $1: the object of tables_sql, from before the script. ACCESS SHARE is left out, since rbtool's
  * own statements take it, too. */

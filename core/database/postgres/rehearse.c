@@ -158,7 +158,8 @@ static enum rb_code copy_rows(rb_pg *to, rb_pg *from, bool own, rb_err *err)
     RB_TRY(rb_pg_json(
         &tables, from,
         "SELECT coalesce(json_agg(json_build_object('sql', format('%I.%I', n.nspname, c.relname),"
-        " 'name', c.relname, 'columns', (SELECT coalesce(string_agg(quote_ident(a.attname), ', '"
+        " 'name', c.relname, 'tool', n.nspname = 'sqitch', 'columns', (SELECT "
+        "coalesce(string_agg(quote_ident(a.attname), ', '"
         " ORDER BY a.attnum), '') FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND"
         " NOT a.attisdropped AND a.attgenerated = ''))), '[]') FROM pg_class c JOIN pg_namespace n"
         " ON n.oid = c.relnamespace WHERE c.relkind = 'r' AND c.relpersistence <> 't' AND n.nspname"
@@ -167,7 +168,8 @@ static enum rb_code copy_rows(rb_pg *to, rb_pg *from, bool own, rb_err *err)
         NULL, 0, err));
     rb_json_each (table, tables) {
         const char *name = rb_json_str(table, "name");
-        bool applied = rb_tracking_owns(name) && strcmp(name, "rbtool_journal") != 0;
+        bool applied = (rb_tracking_owns(name) && strcmp(name, "rbtool_journal") != 0) ||
+                       json_is_true(json_object_get(table, "tool"));
         if (!own || applied)
             RB_TRY(copy_table(to, from, table, err));
     }
