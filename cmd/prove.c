@@ -161,7 +161,7 @@ static bool *mark_new(const rb_migrations *set, const rb_released *before, size_
 /* Notes files that are not committed: a user might believe that they were proven. */
 static void note_uncommitted(const struct job *job, const rb_config_database *database)
 {
-    RB_AUTO(rb_free_str) char *spec = rb_format(":(top,literal)%s", database->migrations);
+    RB_AUTO(rb_free_str) char *spec = rb_repo_pathspec(database->migrations);
     const char *const args[] = {"-c",
                                 "core.fsmonitor=false",
                                 "--no-optional-locks",

@@ -311,6 +311,11 @@ const char *rb_repo_workdir(const rb_repo *repo)
     return repo->workdir;
 }
 
+char *rb_repo_pathspec(const char *path)
+{
+    return rb_format(":(top,literal)%s", strcmp(path, ".") == 0 ? "" : path);
+}
+
 bool rb_git_is_shallow(const rb_repo *repo)
 {
     return git_repository_is_shallow(repo->repo) == 1;

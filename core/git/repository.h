@@ -98,6 +98,10 @@ void rb_repo_work_tree_of(char **top, char **real, const rb_repo *repo, const ch
  * UTC. Returns INT64_MIN for NULL. */
 enum rb_code rb_repo_since(int64_t *out, const rb_repo *repo, const char *text, rb_err *err);
 
+/* Returns what git's commands call a literal path from the top of the tree; "." is all of it. A new
+ * string. */
+char *rb_repo_pathspec(const char *path);
+
 /* Runs `git -C DIR args...` (args ends with NULL). A non-zero status is an error with git's
  * stderr. */
 enum rb_code rb_repo_git(rb_buf *out, const rb_repo *repo, const char *const *args, rb_err *err);

@@ -40,7 +40,7 @@ void rb_tree_entries_clear(rb_tree_entries *entries);
 enum rb_code rb_tree_list(rb_tree_entries *out, rb_repo *repo, const rb_oid *tree,
                           const rb_strs *paths, rb_err *err);
 
-/* Finds one path; RB_FOUND if it does not exist. */
+/* Finds one path; RB_FOUND if it does not exist. "" and "." are the tree itself. */
 enum rb_code rb_tree_find(rb_tree_entry *out, rb_repo *repo, const rb_oid *tree, const char *path,
                           rb_err *err);
 void rb_tree_entry_clear(rb_tree_entry *entry);

@@ -50,17 +50,29 @@ static enum rb_code read_trailers(bool *found, char **wrong, rb_guard *guard, co
     return RB_OK;
 }
 
+/* Adds the files of a migrations folder. The top of the tree has others too, so only scripts and
+ * the list of Sqitch's changes count there. */
+static void add_specs(rb_strs *specs, const char *folder)
+{
+    if (strcmp(folder, ".") == 0) {
+        rb_strs_add(specs, ":(top,glob)**/*.sql");
+        rb_strs_add(specs, ":(top,literal)sqitch.plan");
+    } else {
+        rb_strs_take(specs, rb_repo_pathspec(folder));
+    }
+}
+
 /* Lists staged files in the folders `dirs` that differ from parent. NULL: from HEAD, or if there is
  * no commit yet, from nothing. */
 static enum rb_code list_staged(rb_strs *out, rb_guard *guard, const rb_config *settings,
                                 const char *parent, rb_err *err)
 {
-    const char **args = rb_calloc(settings->database_count + 12, sizeof *args);
+    const char **args = rb_calloc(2 * settings->database_count + 12, sizeof *args);
     RB_AUTO(rb_strs_clear) rb_strs specs = {0};
     RB_AUTO(rb_buf_clear) rb_buf text = {0};
     size_t n = 0;
     for (size_t i = 0; i < settings->database_count; i++)
-        rb_strs_take(&specs, rb_format(":(top,literal)%s", settings->databases[i].migrations));
+        add_specs(&specs, settings->databases[i].migrations);
     args[n++] = "diff";
     args[n++] = "--cached";
     args[n++] = "--name-only";

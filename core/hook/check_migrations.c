@@ -66,7 +66,7 @@ enum rb_code rb_guard_find_commit(char out[RB_OID_HEX], const rb_guard_search *s
     }
     rb_strs_add(&strings, "--");
     for (size_t i = 0; i < paths->n; i++)
-        rb_strs_take(&strings, rb_format(":(top,literal)%s", paths->items[i]));
+        rb_strs_take(&strings, rb_repo_pathspec(paths->items[i]));
     const char **args = rb_calloc(strings.n + 1, sizeof *args);
     for (size_t i = 0; i < strings.n; i++)
         args[i] = strings.items[i];

@@ -169,7 +169,8 @@ static rb_db_step *list_steps(size_t *n, size_t *old, const rb_proof_request *re
         for (size_t i = 0; i < set->n; i++)
             if (request->is_new[i] == (new_ones == 1))
                 steps[(*n)++] = (rb_db_step){.migration = &set->items[i], .up = true};
-        *old = new_ones ? *old : *n;
+        if (!new_ones)
+            *old = *n;
     }
     return steps;
 }

@@ -335,3 +335,22 @@ sqitch_second_release() {
     run release v1.1.0
     [[ $status -eq 2 && $output == *'sqitch.conf: deploy_dir is sql/up, and only deploy is supported'* ]]
 }
+
+@test "Sqitch at the top: hooks refuse an edited change, and ask how scripts go back, not other files" {
+    settings sqlite "sqlite:$DB"
+    sqitch_project sqlite
+    git init -q --bare "$BATS_TEST_TMPDIR/remote.git"
+    git remote add origin "$BATS_TEST_TMPDIR/remote.git"
+    rbtool init 2>/dev/null
+    git push -q origin main v1.0.0
+    echo text >README
+    git add README
+    git commit -qm 'a file that is no script'
+    git push -q origin main
+    echo 'SELECT 1;' >>deploy/users.sql
+    run git commit -qam edited
+    [[ $status -eq 1 && $output == *'this commit touches migrations (deploy/users.sql) without a trailer'* ]]
+    git commit -qam edited -m 'Rollback: reversible'
+    run git push -q origin main
+    [[ $status -eq 1 && $output == *'changes migration users, which was released with v1.0.0 (deploy/users.sql)'* ]]
+}

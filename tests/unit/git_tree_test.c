@@ -72,14 +72,15 @@ static void test_find(void **state)
         enum rb_mode mode;
     } present[] = {{"a", RB_MODE_TREE},       {"a/b/c", RB_MODE_TREE}, {"a/two", RB_MODE_EXEC},
                    {"a.c", RB_MODE_FILE},     {"link", RB_MODE_LINK},  {"sub", RB_MODE_GITLINK},
-                   {"n\377on", RB_MODE_FILE}, {"a/b/", RB_MODE_TREE},  {"", RB_MODE_TREE}};
+                   {"n\377on", RB_MODE_FILE}, {"a/b/", RB_MODE_TREE},  {"", RB_MODE_TREE},
+                   {".", RB_MODE_TREE}};
     for (size_t i = 0; i < sizeof present / sizeof *present; i++) {
         assert_ok(rb_tree_find(&entry, repo, &tree, present[i].path, &err));
         assert_int_equal(entry.mode, present[i].mode);
         rb_tree_entry_clear(&entry);
     }
-    static const char *const absent[] = {"A",    "a/c",       "a.c/x", "link/two", "sub/x", "/a",
-                                         "a//b", "../find/a", ".",     "a/.",      "empty"};
+    static const char *const absent[] = {"A",  "a/c",  "a.c/x",     "link/two", "sub/x",
+                                         "/a", "a//b", "../find/a", "a/.",      "empty"};
     for (size_t i = 0; i < sizeof absent / sizeof *absent; i++)
         assert_fails(rb_tree_find(&entry, repo, &tree, absent[i], &err), RB_FOUND, absent[i]);
     rb_strs paths = {0};
