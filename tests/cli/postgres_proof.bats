@@ -358,17 +358,17 @@ ALTER ROLE CURRENT_USER SET search_path = nowhere;\n"
     put migrations/3_note.down.sql 'ALTER TABLE users DROP COLUMN note;\n'
     commit
     run -0 rbtool prove --base HEAD~1
-    first=$(stat -c %i "$RBTOOL_SCRATCH_CACHE/postgresql")
+    first=$(stat -c "%i %w" "$RBTOOL_SCRATCH_CACHE/postgresql")
     [[ $(ls "$RBTOOL_SCRATCH_CACHE") == postgresql && $(cached_states) -ge 4 ]]
     # The setting of the script is not there for the next one, whose state is another.
     put migrations/4_more.up.sql 'CREATE TABLE more (id int);\n'
     put migrations/4_more.down.sql 'DROP TABLE more;\n'
     commit
     prove_cached HEAD~1
-    [[ $(stat -c %i "$RBTOOL_SCRATCH_CACHE/postgresql") == "$first" ]]
+    [[ $(stat -c "%i %w" "$RBTOOL_SCRATCH_CACHE/postgresql") == "$first" ]]
     truncate -s 100 "$RBTOOL_SCRATCH_CACHE/postgresql/global/pg_control"
     run -0 rbtool prove --base HEAD~1
-    [[ $(stat -c %i "$RBTOOL_SCRATCH_CACHE/postgresql") != "$first" ]]
+    [[ $(stat -c "%i %w" "$RBTOOL_SCRATCH_CACHE/postgresql") != "$first" ]]
     put migrations/5_slow.up.sql 'SELECT pg_sleep(5);\n'
     put migrations/5_slow.down.sql 'SELECT 1;\n'
     commit
