@@ -290,7 +290,7 @@ static enum rb_code add_tag(rb_sqitch_plan *plan, const struct line *line, const
 }
 
 /* Reads a line "%project=shop" of the beginning. */
-static void read_pragma(rb_sqitch_plan *plan, const char *p, const char *end)
+static void read_header(rb_sqitch_plan *plan, const char *p, const char *end)
 {
     const char *note = memchr(p, '#', (size_t)(end - p));
     const char *equals = memchr(p, '=', (size_t)(end - p));
@@ -338,7 +338,7 @@ enum rb_code rb_sqitch_plan_read(rb_sqitch_plan *out, const char *text, const ch
         if (line.len == 0 || *line.text == '#')
             continue;
         if (*line.text == '%' && plan.n == 0)
-            read_pragma(&plan, line.text + 1, line.text + line.len);
+            read_header(&plan, line.text + 1, line.text + line.len);
         else
             RB_TRY(read_line(&plan, line.text, line.text + line.len, number, path, err));
     }
