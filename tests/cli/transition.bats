@@ -554,7 +554,7 @@ runbook_commands() {
     [[ $output == *"Plan: application, 1 migration, 1 flag, 1 config file; no data at risk; duration unknown"* ]]
     [ "${lines[-1]}" = "next: \`rbtool revert v1.1.0 --env prod --yes\`" ] # no terminal asks
     run -0 --separate-stderr rbtool plan v1.1.0 --json
-    [ "$(jq -c '[.rehearsed, .next]' <<<"$output")" = '[true,"rbtool revert v1.1.0 --env prod"]' ]
+    [ "$(jq -c '[.rehearsed, .next]' <<<"$output")" = '[true,"rbtool revert v1.1.0 --env prod --yes"]' ]
     # At risk: with its digest nothing is left to decide.
     sql 'UPDATE orders SET discount = id WHERE id <= 7'
     run -5 --separate-stderr rbtool plan v1.1.0
