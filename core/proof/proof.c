@@ -82,9 +82,11 @@ static enum rb_code run_ups(rb_proving *p, rb_err *err)
     return count > 0 ? rb_proving_save(p, count, err) : RB_OK;
 }
 
-static enum rb_code try_ups(rb_proving *p, rb_err *err)
+/* The catalog is that of the empty tables: a trigger of a made-up row may create a table. */
+static enum rb_code try_ups(rb_proof *out, rb_proving *p, rb_err *err)
 {
     RB_TRY(run_ups(p, err));
+    RB_TRY(rb_db_catalog(&out->catalog, p->db, err));
     return rb_proving_start(p, 0, err);
 }
 
@@ -337,13 +339,12 @@ static enum rb_code prove_all(rb_proof *out, rb_proving *p, rb_err *err)
     RB_TRY(rb_proving_start(p, 0, err));
     find_literals(p);
     p->base = json_incref(p->catalog);
-    RB_TRY(try_ups(p, err));
+    RB_TRY(try_ups(out, p, err));
     out->state = p->states[1].bytes;
     p->states[1] = (rb_proving_state){0};
     for (size_t i = 0; i < p->set->n; i++)
         if (p->is_new[i])
             RB_TRY(rb_proof_try(p, &p->set->items[i], err));
-    out->catalog = json_incref(p->catalog);
     RB_TRY(rb_proving_add_rows(p, err));
     RB_TRY(check_seed(p, err));
     RB_TRY(lend(out, p, err));

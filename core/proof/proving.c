@@ -221,8 +221,9 @@ enum rb_code rb_proving_start(rb_proving *p, size_t count, rb_err *err)
     return rb_db_catalog(&p->catalog, p->db, err);
 }
 
-/* Forgets which tables have rows, if filling changed them. Triggers may have changed any table. */
-static void forget_filled(rb_proving *p, const json_t *before)
+/* Forgets which tables have rows, if filling changed them. Triggers may have changed any table, and
+ * the schema too. */
+static enum rb_code forget_filled(rb_proving *p, const json_t *before, rb_err *err)
 {
     const char *name;
     json_t *value;
@@ -236,9 +237,12 @@ static void forget_filled(rb_proving *p, const json_t *before)
     json_object_foreach (p->catalog, name, value) {
         if (any && rb_catalog_is(name, "trigger")) {
             json_object_clear(p->kept);
-            return;
+            json_decref(p->catalog);
+            p->catalog = NULL;
+            return rb_db_catalog(&p->catalog, p->db, err);
         }
     }
+    return RB_OK;
 }
 
 enum rb_code rb_proving_add_rows(rb_proving *p, rb_err *err)
@@ -259,8 +263,7 @@ enum rb_code rb_proving_add_rows(rb_proving *p, rb_err *err)
     }
     RB_AUTO(rb_json_freep) json_t *before = json_copy(p->filled);
     RB_TRY(p->db->driver->fill(p->filled, p->db, &p->samples, err));
-    forget_filled(p, before);
-    return RB_OK;
+    return forget_filled(p, before, err);
 }
 
 bool rb_proving_comes_back(const json_t *result)

@@ -101,3 +101,25 @@ SQL
     # shellcheck disable=SC2016 # the backquotes are the hint's
     jq -e '.decisions[0].hint | contains("`rbtool revert v1.1.0 --env prod --yes --scripts-from TAG`")' <<<"$output"
 }
+
+@test "tables that a trigger makes for each row are in no release's schema" {
+    cat >migrations/0003_pipelines.up.sql <<'SQL'
+CREATE TABLE pipelines (id serial PRIMARY KEY, name text);
+CREATE FUNCTION own_table() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    EXECUTE format('CREATE TABLE pipeline_%s () INHERITS (pipelines)', NEW.id);
+    RETURN NULL;
+END $$;
+CREATE TRIGGER own_table AFTER INSERT ON pipelines FOR EACH ROW EXECUTE FUNCTION own_table();
+SQL
+    printf 'DROP TABLE pipelines CASCADE;\nDROP FUNCTION own_table;\n' >migrations/0003_pipelines.down.sql
+    echo 'ALTER TABLE pipelines ADD COLUMN paused boolean;' >migrations/0004_paused.up.sql
+    echo 'ALTER TABLE pipelines DROP COLUMN paused;' >migrations/0004_paused.down.sql
+    release v1.1.0
+    [[ $(rbtool show v1.1.0 --json | jq -c '[.predicate.databases[0].proof.migrations[] | .restores]') == '["identical","identical"]' ]]
+    run -0 rbtool diff v1.0.0 v1.1.0
+    [[ $output == *'table pipelines'* && $output != *pipeline_* ]]
+    rbtool deploy v1.1.0 --yes
+    pg "INSERT INTO pipelines (name) VALUES ('nightly')"
+    [[ $(pg 'SELECT count(*) FROM pipeline_1') == 0 ]]
+}
