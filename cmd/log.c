@@ -94,7 +94,7 @@ static const struct fault {
 } faults[] = {{"approvals", "UNAPPROVED: ", "unapproved"},
               {"rule", "RULE BROKEN: ", "rule broken"},
               {"revoked", "REVOKED KEY: ", "revoked"},
-              {"time", "", "clock"}, /* a warning */
+              {"dated", "", "clock"}, /* a warning */
               {NULL, "", NULL}};
 
 /* Returns the first fault that the entry has, or the last item of the list. */

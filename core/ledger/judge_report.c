@@ -108,7 +108,7 @@ static void mark_times(rb_ledger *ledger)
                 newest = ledger->items[entry->parents[p]].at;
         if (entry->trust > RB_ENTRY_UNSIGNED || entry->at >= newest - CLOCKS)
             continue;
-        rb_problems_add(&entry->problems, "time", "", "", "",
+        rb_problems_add(&entry->problems, "dated", "", "", "",
                         "dated %lld seconds before the entry that it follows: the clock of one of "
                         "the writers is wrong",
                         (long long)(newest - entry->at));

@@ -33,7 +33,7 @@ setup() { ledger_shop; }
     tip "$(forge 'verdict v1.0.0 good' . "$FIRST")"
     run -0 rbtool log --verify
     [[ $output == *"clock: dated 3600 seconds before the entry that it follows: the clock of one of the writers is wrong"* ]]
-    rbtool log --json -n 1 | jq -e '.problems[0] | .code == "time" and .warning'
+    rbtool log --json -n 1 | jq -e '.problems[0] | .code == "dated" and .warning'
 }
 
 @test "a dry run writes no ledger entry, and a release reports its entry" {
