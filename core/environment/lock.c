@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -59,8 +60,8 @@ static enum rb_code take(rb_lock **out, const char *path, const char *does, rb_e
                              "cannot open the environment's lock %s\nrun rbtool as the user who "
                              "deploys there; `rbtool env check` shows what this user cannot write",
                              path);
-    if (fcntl(lock->fd, F_OFD_SETLK, &whole) != 0) {
-        if (errno != EAGAIN && errno != EACCES)
+    if (flock(lock->fd, LOCK_EX | LOCK_NB) != 0) {
+        if (errno != EWOULDBLOCK)
             return rb_fail_errno(err, RB_ERROR, "cannot lock %s", path);
         RB_AUTO(rb_free_str) char *holder = read_holder(lock->fd);
         return rb_fail(err, RB_BUSY,
@@ -68,6 +69,9 @@ static enum rb_code take(rb_lock **out, const char *path, const char *does, rb_e
                        "it does with `rbtool status`",
                        does, holder, path);
     }
+    /* A record lock too, which rb_lock_holder() can test. Testing flock(2) would mean to take it,
+     * and block others for a moment. */
+    (void)!fcntl(lock->fd, F_OFD_SETLK, &whole);
     /* readable whatever the umask is: `status` shows the holder to every user */
     (void)!fchmod(lock->fd, 0644);
     sign(lock->fd);

@@ -1,8 +1,7 @@
 /*
- * Allows one run at a time on a host, with a lock of the open file ROOT/.rbtool/lock (F_OFD_SETLK,
- * fcntl(2)). Unlike that of flock(2), it can be tested without taking it, which would block others
- * for a moment. The descriptor is close-on-exec, so that the lock is released when its holder dies,
- * even by kill -9.
+ * Allows one run at a time on a host, with flock(2) on ROOT/.rbtool/lock, so that scripts can hold
+ * the lock with flock(1). The descriptor is close-on-exec, so that the lock is released when its
+ * holder dies, even by kill -9.
  */
 #ifndef RB_ENVIRONMENT_LOCK_H
 #define RB_ENVIRONMENT_LOCK_H

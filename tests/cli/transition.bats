@@ -310,6 +310,8 @@ setup() {
     wait $first
     [ "$(rbtool status --json | jq .holder)" = null ]
     [ "$(readlink "$PROD/current")" = releases/v1.1.0 ]
+    # A script can hold the lock, too.
+    fails 4 "another run holds the environment" flock "$PROD/.rbtool/lock" rbtool revert v1.1.0 --yes
 }
 
 @test "revert without an environment writes a verified bundle" {
