@@ -66,14 +66,10 @@ static char *note_of(const char *p, const char *end)
     struct slice s = trimmed(p, end);
     rb_buf out = {0};
     for (size_t i = 0; i < s.len; i++) {
-        const char *escape = i + 1 < s.len && s.text[i] == '\\'
-                                 ? memchr("nr\\", s.text[i + 1], strlen("nr\\"))
-                                 : NULL;
-        rb_buf_addc(&out, !escape          ? s.text[i]
-                          : *escape == 'n' ? '\n'
-                          : *escape == 'r' ? '\r'
-                                           : '\\');
-        i += escape != NULL;
+        const char next = i + 1 < s.len && s.text[i] == '\\' ? s.text[i + 1] : '\0';
+        const bool escape = next == 'n' || next == 'r' || next == '\\';
+        rb_buf_addc(&out, !escape ? s.text[i] : next == 'n' ? '\n' : next == 'r' ? '\r' : '\\');
+        i += escape;
     }
     return rb_buf_detach(&out);
 }

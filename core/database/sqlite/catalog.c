@@ -174,7 +174,7 @@ static json_t *find_recent(const rb_buf *rows)
 {
     for (size_t i = 0; i < RECENT; i++)
         if (recent[i].catalog && recent[i].rows.len == rows->len &&
-            memcmp(rb_buf_str(rows), recent[i].rows.data, rows->len) == 0)
+            memcmp(rb_buf_str(rows), rb_buf_str(&recent[i].rows), rows->len) == 0)
             return json_incref(recent[i].catalog);
     return NULL;
 }
