@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/text.h"
 #include "env_session.h"
 #include "environment/checks.h"
 #include "transition/pause.h"
@@ -182,6 +183,8 @@ const char *rb_env_session_command(rb_env_session *site, const rb_options *o, co
     RB_AUTO(rb_buf_clear) rb_buf only = {0};
     for (size_t i = 0; i < o->only.n; i++)
         rb_buf_printf(&only, "%s%s", i > 0 ? "," : "", o->only.items[i]);
+    /* A runbook is for a person, who is asked at the terminal. */
+    const bool runbook = rb_text_same(o->format, "markdown");
     add_program(&words, site->cli);
     rb_strs_add(&words, kind);
     if (tag)
@@ -201,7 +204,7 @@ const char *rb_env_session_command(rb_env_session *site, const rb_options *o, co
                  {o->accept_reverted, "--accept-reverted"},
                  {o->no_backup, "--no-backup"},
                  {o->break_glass, "--break-glass"},
-                 {o->yes || !site->cli->interactive, "--yes"}};
+                 {o->yes || !(runbook || site->cli->interactive), "--yes"}};
     for (size_t i = 0; i < sizeof flags / sizeof *flags; i++)
         if (flags[i].given)
             rb_strs_add(&words, flags[i].name);

@@ -409,7 +409,7 @@ SH
         '[false,[["orders","note",3]],[["orders","note",3]]]' ]
     run -5 rbtool plan v1.1.0 --rehearse
     [[ $output == *"leaves the database: 3 values; does not come back by redeploying v1.1.0: 3 values"* ]]
-    [[ $output == *"rbtool revert v1.1.0 --env prod --rehearse --accept-data-loss "* ]]
+    [[ $output == *"rbtool revert v1.1.0 --env prod --rehearse --yes --accept-data-loss "* ]]
     move revert v1.1.0
     settled_at v1.0.0
 }
