@@ -40,10 +40,8 @@ static void begin(const char *id, const char *kind)
                              "steps", "id", "stage", "id", "commit", "id", "record");
     char from[] = "v1";
     char to[] = "v2";
-    char name[16];
-    char what[16];
-    strcpy(name, id);
-    strcpy(what, kind);
+    RB_AUTO(rb_free_str) char *name = rb_strdup(id);
+    RB_AUTO(rb_free_str) char *what = rb_strdup(kind);
     rb_transition_row row = {.id = name, .kind = what, .from = from, .to = to, .plan = plan};
     assert_int_equal(rb_state_begin(state, &row, &err), RB_OK);
 }
