@@ -90,9 +90,11 @@ static bool has_step(enum rb_step_kind kind, const bool parts[RB_PARTS])
     return true;
 }
 
-static void add_run(double *all, double *down, const rb_plan *plan, const json_t *run,
+/* Returns false if the run moved none of the parts. */
+static bool add_run(double *all, double *down, const rb_plan *plan, const json_t *run,
                     const bool parts[RB_PARTS])
 {
+    bool moved = false;
     size_t stop = position(plan, RB_DO_STOP);
     size_t start = position(plan, RB_DO_START);
     *all = *down = 0;
@@ -100,10 +102,13 @@ static void add_run(double *all, double *down, const rb_plan *plan, const json_t
         if (!has_step(plan->order[i - 1], parts))
             continue;
         double seconds = seconds_of(plan, run, i, i);
+        const bool any = plan->order[i - 1] == RB_DO_CHECKS || plan->order[i - 1] == RB_DO_RECORD;
+        moved |= !any && json_object_get(run, rb_step_kind_name(plan->order[i - 1]));
         *all += seconds;
         if (stop && start > stop && has_step(RB_DO_STOP, parts) && i >= stop && i <= start)
             *down += seconds;
     }
+    return moved;
 }
 
 /* Without an earlier revert, uses deploys: files take the same time in both directions. */
@@ -119,8 +124,7 @@ void rb_plan_time_of(json_t *way, const rb_plan *plan, const rb_plan_request *rq
         rb_err ignored; /* the plan then has no forecast */
         (void)!rb_state_times(&runs, rq->state, kinds[k], RUNS, &ignored);
         rb_json_each (run, runs) {
-            add_run(&all[n], &down[n], plan, run, parts);
-            n += all[n] > 0;
+            n += add_run(&all[n], &down[n], plan, run, parts);
         }
     }
     json_object_set_new(way, "seconds", n > 0 ? rounded(median(all, n)) : json_null());
