@@ -20,12 +20,11 @@ enum rb_code rb_state_backup_add(rb_state *state, const rb_backup_row *backup, r
 {
     RB_AUTO(rb_buf_clear) rb_buf items = {0};
     rb_json_canonical(&items, backup->items);
-    return rb_state_change(
-        state, err,
-        "REPLACE INTO backup(transition_id, database_name, file, sha256, items, bytes) VALUES "
-        "(?, ?, ?, ?, ?, ?)",
-        "[s,s,s,s,s,I]", backup->transition, backup->database, backup->file, backup->sha256,
-        rb_buf_str(&items), (json_int_t)backup->bytes);
+    return rb_state_change(state, err,
+                           "REPLACE INTO backup(transition_id, database_name, file, sha256, items, "
+                           "bytes) VALUES (?, ?, ?, ?, ?, ?)",
+                           "[s,s,s,s,s,I]", backup->transition, backup->database, backup->file,
+                           backup->sha256, rb_buf_str(&items), (json_int_t)backup->bytes);
 }
 
 static const rb_member members[] = {RB_MEMBER(UINT64, rb_backup_row, id, "id"),
@@ -66,21 +65,15 @@ enum rb_code rb_state_backups(rb_backup_rows *out, rb_state *state, const char *
         "b.bytes, 'pruned', b.pruned, 'kind', t.kind, 'from', t.from_tag, 'to', t.to_tag, 'at', "
         "t.started, 'scripts', json((SELECT d.value -> '$.scripts' FROM json_each(t.plan, "
         "'$.databases') d WHERE d.value ->> '$.name' = b.database_name LIMIT 1)), 'restored', "
-        "json((SELECT json_group_array(json_object('table', x.name, 'column', x.part, "
-        "'any', " RB_STATE_BOOL(
-            "x.any > 0") ")) FROM (SELECT json_extract(r.item, '$[0]') AS name, "
-                         "json_extract(r.item, '$[1]') AS part, max(coalesce(json_extract(r.item, "
-                         "'$[2]'), 1)) AS "
-                         "any FROM restored r LEFT JOIN transition_log t ON t.id = r.transition_id "
-                         "LEFT JOIN "
-                         "restore h ON h.id = r.transition_id WHERE r.backup_id = b.id AND "
-                         "r.transition_id IS NOT "
-                         "?2 AND json_valid(r.item) AND (h.committed = 1 OR (t.id IS NOT NULL "
-                         "AND " COMMITTED ")) "
-                         "GROUP BY 1, 2 ORDER BY min(r.rowid)) x))) FROM backup b JOIN "
-                         "transition_log t ON t.id = "
-                         "b.transition_id WHERE (?1 IS NULL OR b.database_name = ?1) AND t.id IS "
-                         "NOT ?2 AND " DESTROYED " ORDER BY b.id DESC",
+        "json((SELECT json_group_array(json_object('table', x.name, 'column', x.part, 'any', "
+        "json(iif(x.any > 0, 'true', 'false')))) FROM (SELECT json_extract(r.item, '$[0]') AS "
+        "name, json_extract(r.item, '$[1]') AS part, max(coalesce(json_extract(r.item, '$[2]'), "
+        "1)) AS any FROM restored r LEFT JOIN transition_log t ON t.id = r.transition_id LEFT JOIN "
+        "restore h ON h.id = r.transition_id WHERE r.backup_id = b.id AND r.transition_id IS NOT "
+        "?2 AND json_valid(r.item) AND (h.committed = 1 OR (t.id IS NOT NULL AND " COMMITTED
+        ")) GROUP BY 1, 2 ORDER BY min(r.rowid)) x))) FROM backup b JOIN transition_log t ON t.id "
+        "= b.transition_id WHERE (?1 IS NULL OR b.database_name = ?1) AND t.id IS NOT ?2 "
+        "AND " DESTROYED " ORDER BY b.id DESC",
         "[s?,s?]", database, asking));
     *out = (rb_backup_rows){.items = rb_calloc(json_array_size(list) + 1, sizeof *out->items)};
     rb_json_each (item, list) {
@@ -143,13 +136,11 @@ enum rb_code rb_state_restore_end(rb_state *state, const char *id, bool committe
 
 enum rb_code rb_state_restores(json_t **out, rb_state *state, rb_err *err)
 {
-    return rb_state_list(
-        out, state, &rb_state_restore_shape, "a restore", err,
-        "SELECT json_object('id', r.id, 'database', b.database_name, 'committed', " RB_STATE_BOOL(
-            "r.committed IS NOT NULL") ", 'detail', json(r.detail)) FROM restore r JOIN "
-                                       "backup b ON b.id = r.backup_id WHERE NOT ? AND r.host = ? "
-                                       "AND NOT EXISTS (SELECT 1 FROM "
-                                       "entry e WHERE e.transition_id = r.id AND e.kind = "
-                                       "'restore') ORDER BY r.rowid",
-        "[i,s]", (int)state->copy, state->host);
+    return rb_state_list(out, state, &rb_state_restore_shape, "a restore", err,
+                         "SELECT json_object('id', r.id, 'database', b.database_name, 'committed', "
+                         "json(iif(r.committed IS NOT NULL, 'true', 'false')), 'detail', "
+                         "json(r.detail)) FROM restore r JOIN backup b ON b.id = r.backup_id WHERE "
+                         "NOT ? AND r.host = ? AND NOT EXISTS (SELECT 1 FROM entry e WHERE "
+                         "e.transition_id = r.id AND e.kind = 'restore') ORDER BY r.rowid",
+                         "[i,s]", (int)state->copy, state->host);
 }

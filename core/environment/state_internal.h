@@ -41,8 +41,6 @@ const char *rb_state_cell(const json_t *row,
  * Fails with rb_state_damaged() if one does not fit the shape. what: for messages. */
 enum rb_code rb_state_list(json_t **out, const rb_state *state, const rb_shape *shape,
                            const char *what, rb_err *err, const char *sql, const char *format, ...);
-/* SQL: a condition as a value for json_object(). */
-#define RB_STATE_BOOL(condition) "json(iif(" condition ", 'true', 'false'))"
 
 /* Reads JSON and checks its shape. what: for messages. */
 enum rb_code rb_state_read_json(json_t **out, const rb_state *state, const json_t *cell,

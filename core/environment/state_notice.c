@@ -11,15 +11,10 @@ enum rb_code rb_state_happened(json_t **out, rb_state *state, rb_err *err)
         "'step', (SELECT s.step FROM step s WHERE s.transition_id = t.id ORDER BY s.at DESC, "
         "s.rowid DESC LIMIT 1), 'at', (SELECT max(s.at) FROM step s WHERE s.transition_id = t.id), "
         "'said', (SELECT d.message FROM said d WHERE d.transition_id = t.id ORDER BY d.rowid DESC "
-        "LIMIT 1), 'begun', " RB_STATE_BOOL("EXISTS (SELECT 1 FROM notice n WHERE n.id = t.id || "
-                                            "'-begun')") ", 'paused', json(t.plan -> '$.paused'), "
-                                                         "'watch', (SELECT "
-                                                         "json(w.detail) FROM watch w WHERE "
-                                                         "w.transition_id = t.id)) FROM (SELECT * "
-                                                         "FROM transition_log WHERE host = ? ORDER "
-                                                         "BY "
-                                                         "sequence DESC LIMIT 8) AS t ORDER BY "
-                                                         "t.sequence";
+        "LIMIT 1), 'begun', json(iif(EXISTS (SELECT 1 FROM notice n WHERE n.id = t.id || "
+        "'-begun'), 'true', 'false')), 'paused', json(t.plan -> '$.paused'), 'watch', (SELECT "
+        "json(w.detail) FROM watch w WHERE w.transition_id = t.id)) FROM (SELECT * FROM "
+        "transition_log WHERE host = ? ORDER BY sequence DESC LIMIT 8) AS t ORDER BY t.sequence";
     return rb_state_list(out, state, &rb_state_happened_shape, "a transition", err, sql, "[s]",
                          state->host);
 }
@@ -51,8 +46,8 @@ enum rb_code rb_state_notice_tried(rb_state *state, int64_t sequence, const char
                                    rb_err *err)
 {
     RB_TRY(rb_state_hold(state, err));
-    return rb_state_change(state, err,
-                           "UPDATE notice SET attempts = attempts + 1, error = ?, delivered = ? "
-                           "WHERE sequence = ?",
-                           "[s?,i,I]", error, error == NULL, (json_int_t)sequence);
+    return rb_state_change(
+        state, err,
+        "UPDATE notice SET attempts = attempts + 1, error = ?, delivered = ? WHERE sequence = ?",
+        "[s?,i,I]", error, error == NULL, (json_int_t)sequence);
 }

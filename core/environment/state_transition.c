@@ -43,15 +43,10 @@ static enum rb_code read_rows(rb_transition_rows *out, const rb_state *state, co
         "SELECT json_object('id', id, 'kind', kind, 'from', from_tag, 'fromObject', from_object, "
         "'to', to_tag, 'toObject', to_object, 'plan', %s, 'outcome', outcome, 'error', error, "
         "'started', started, 'finished', finished, 'entry', (SELECT e.id FROM entry e WHERE "
-        "e.transition_id = t.id AND e.kind = 'transition'), 'checked', " RB_STATE_BOOL(
-            "EXISTS (SELECT 1 FROM step s WHERE s.transition_id = t.id AND s.step = "
-            "'checks' AND s.state = 'done')") ", 'lacksVerdict', " RB_STATE_BOOL("%s") ") FROM "
-                                                                                       "transition_"
-                                                                                       "log AS t "
-                                                                                       "WHERE %s "
-                                                                                       "ORDER BY "
-                                                                                       "sequence "
-                                                                                       "%s",
+        "e.transition_id = t.id AND e.kind = 'transition'), 'checked', json(iif(EXISTS (SELECT 1 "
+        "FROM step s WHERE s.transition_id = t.id AND s.step = 'checks' AND s.state = 'done'), "
+        "'true', 'false')), 'lacksVerdict', json(iif(%s, 'true', 'false'))) FROM transition_log AS "
+        "t WHERE %s ORDER BY sequence %s",
         plan, verdict, where, order);
     *out = (rb_transition_rows){0};
     RB_TRY(rb_state_list(&list, state, &rb_state_row_shape, "a transition", err, sql, NULL));
@@ -74,11 +69,11 @@ enum rb_code rb_state_pending(rb_transition_row **out, rb_state *state, rb_err *
 
 enum rb_code rb_state_history(rb_transition_rows *out, rb_state *state, bool parts, rb_err *err)
 {
-    const char *plan = parts ? "json_object('only', json_extract(plan, '$.only'), "
-                               "'environment', json_extract(plan, '$.environment'), "
-                               "'marksBad', plan -> '$.marksBad', 'before', "
-                               "json_object('by', json_extract(plan, '$.before.by')))"
-                             : "NULL";
+    const char *plan =
+        parts ? "json_object('only', json_extract(plan, '$.only'), 'environment', "
+                "json_extract(plan, '$.environment'), 'marksBad', plan -> '$.marksBad', 'before', "
+                "json_object('by', json_extract(plan, '$.before.by')))"
+              : "NULL";
     return read_rows(out, state, plan, "0", "outcome IS NOT NULL", "DESC", err);
 }
 
@@ -193,16 +188,15 @@ enum rb_code rb_state_end(rb_state *state, const char *transition, const char *o
             "UPDATE transition_log SET outcome = ?1, error = ?2, finished = ?3 WHERE id = ?4",
             "[s,o,I,s]", outcome, rb_json_text(error), (json_int_t)time(NULL), transition);
     if (code == RB_OK && rb_outcome_reached(outcome))
-        code = rb_state_change(state, err,
-                               "UPDATE transition_log SET outcome = 'interrupted', finished = ? "
-                               "WHERE outcome IS NULL",
-                               "[I]", (json_int_t)time(NULL));
+        code = rb_state_change(
+            state, err,
+            "UPDATE transition_log SET outcome = 'interrupted', finished = ? WHERE outcome IS NULL",
+            "[I]", (json_int_t)time(NULL));
     if (code == RB_OK)
-        code =
-            rb_state_change(state, err,
-                            "UPDATE transition_log SET data = NULL WHERE outcome IS NOT NULL AND "
-                            "data IS NOT NULL",
-                            NULL);
+        code = rb_state_change(
+            state, err,
+            "UPDATE transition_log SET data = NULL WHERE outcome IS NOT NULL AND data IS NOT NULL",
+            NULL);
     bool written = code == RB_OK;
     code = rb_state_held(state, code, true, err);
     return code == RB_OK || (written && has_ended(state, transition, outcome)) ? RB_OK : code;
@@ -225,12 +219,11 @@ enum rb_code rb_state_step_ended(rb_state *state, const char *transition, const 
                                  enum rb_step_state now, int64_t milliseconds, rb_err *err)
 {
     RB_TRY(rb_state_hold(state, err));
-    enum rb_code code = rb_state_change(
-        state, err,
-        "UPDATE step SET state = ?1, outcome = ?1, at = ?2, milliseconds = ?3 WHERE transition_id "
-        "= ?4 AND step = ?5",
-        "[s,I,I,s,s]", step_states[now], (json_int_t)time(NULL), (json_int_t)milliseconds,
-        transition, step);
+    enum rb_code code = rb_state_change(state, err,
+                                        "UPDATE step SET state = ?1, outcome = ?1, at = ?2, "
+                                        "milliseconds = ?3 WHERE transition_id = ?4 AND step = ?5",
+                                        "[s,I,I,s,s]", step_states[now], (json_int_t)time(NULL),
+                                        (json_int_t)milliseconds, transition, step);
     return rb_state_held(state, code, false, err);
 }
 
