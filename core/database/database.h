@@ -299,7 +299,8 @@ enum rb_code rb_db_lock_tables(rb_db *db, const json_t *locks, rb_err *err);
  */
 enum rb_code rb_db_recovery_point(json_t **out, rb_db *db, const char *name, rb_err *err);
 
-/* Reads the schema of the database as a catalog (catalog/catalog.h). */
+/* Reads the schema of the database as a catalog (catalog/catalog.h). The object may be that of an
+ * earlier call: copy it before you change it. */
 enum rb_code rb_db_catalog(json_t **out, rb_db *db, rb_err *err);
 
 /* A catalog with its canonical text, which is read once and then compared and hashed several times.

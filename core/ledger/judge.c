@@ -10,8 +10,6 @@
 #define DAY 86400
 #define SLACK 3600 /* seconds that may pass between a plan and the start of its transition */
 
-#define CLOCKS 60 /* seconds by which the clocks of two hosts may differ */
-
 static const char *const evidence[] = {"drill", "backup", "review"}; /* keys of maxAge */
 #define EVIDENCE (sizeof evidence / sizeof *evidence)
 

@@ -9,11 +9,11 @@
 #include "base/version.h"
 #include "database/driver.h"
 #include "proof/confined.h"
+#include "proof/proving.h"
 
 #define CATALOG_LIMIT ((size_t)64 << 20) /* bytes */
 #define CACHED 64                        /* catalogs in the cache, at most */
 #define STATES 8                         /* databases in it, at most */
-#define STATE_LIMIT ((size_t)8 << 20)    /* bytes of one */
 
 static rb_db_limits script_limits = {.seconds = RB_DB_LIMITS_SECONDS,
                                      .memory = RB_DB_LIMITS_MEMORY,
@@ -166,7 +166,7 @@ void rb_db_rebuild_keep_state(const rb_buf *bytes, const char *engine, const rb_
     RB_AUTO(rb_free_str) char *path = cached_path(dir, engine, steps, n);
     RB_AUTO(rb_buf_clear) rb_buf file = {0};
     char digest[RB_SHA256_HEX];
-    if (!path || bytes->len > STATE_LIMIT)
+    if (!path || bytes->len > RB_PROVING_STATE)
         return;
     rb_sha256_hex_of(bytes->data, bytes->len, digest);
     rb_buf_puts(&file, digest);
@@ -181,7 +181,7 @@ void rb_db_rebuild_find_state(rb_buf *out, const char *engine, const rb_db_step 
     RB_AUTO(rb_buf_clear) rb_buf file = {0};
     const size_t head = RB_SHA256_HEX - 1;
     char digest[RB_SHA256_HEX];
-    if (!path || rb_file_read_own(&file, path, STATE_LIMIT + head, RB_IGNORED) != RB_OK ||
+    if (!path || rb_file_read_own(&file, path, RB_PROVING_STATE + head, RB_IGNORED) != RB_OK ||
         file.len <= head)
         return;
     rb_sha256_hex_of(file.data + head, file.len - head, digest);

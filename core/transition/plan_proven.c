@@ -219,7 +219,7 @@ enum rb_code rb_plan_use_proofs(rb_plan_database *d, const rb_plan_request *rq, 
     d->proven = effects != NULL;
     if (!d->proven)
         return RB_OK;
-    d->expected = json_incref(target);
+    d->expected = json_copy(target);
     d->leaving = json_incref(now->catalog);
     d->found = json_incref(now->catalog);
     return RB_OK;

@@ -37,6 +37,6 @@
 #define RB_PG_TABLES                                                                               \
     " FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind IN ('r', 'p'," \
     " 'S')"                                                                                        \
-    " AND c.relpersistence <> 't' AND n.nspname !~ '^(pg_|rbtool_|sqitch$|information_schema$)'"
+    " AND c.relpersistence <> 't' AND n.nspname !~ " RB_PG_OWN_SCHEMAS
 
 #endif

@@ -261,8 +261,8 @@ static enum rb_code read_locks(json_t **out, rb_pg *pg, const json_t *files, rb_
                                       "pg_catalog.current_database() AND l.locktype"
                                       " = 'relation') l ON l.relation = c.oid WHERE c.relkind IN "
                                       "('r', 'p', 'f') AND"
-                                      " c.relpersistence <> 't' AND n.nspname !~ "
-                                      "'^(pg_|rbtool_|sqitch$|information_schema$)' AND NOT"
+                                      " c.relpersistence <> 't' AND n.nspname !~ " RB_PG_OWN_SCHEMAS
+                                      " AND NOT"
                                       " c.relispartition AND (l.mode = 'RowExclusiveLock' OR "
                                       "(l.mode = 'AccessExclusiveLock' AND"
                                       " ($1::json ->> c.oid::text)::oid <> c.relfilenode))",

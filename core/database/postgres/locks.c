@@ -13,8 +13,7 @@ static const char tables_sql[] =
                      " pg_stat_get_xact_numscans(c.oid))), '{}') FROM pg_class c"
                      " JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind "
                      "IN ('r','p','m')"
-                     " AND c.relpersistence <> 't' AND n.nspname !~ '^(pg_|rbtool_|sqitch$)'"
-                     " AND n.nspname <> 'information_schema'";
+                     " AND c.relpersistence <> 't' AND n.nspname !~ " RB_PG_OWN_SCHEMAS;
 
 /* $1: the object of tables_sql, from before the script. ACCESS SHARE is left out, since rbtool's
  * own statements take it, too. */

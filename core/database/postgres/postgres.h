@@ -49,6 +49,10 @@ typedef struct rb_pg {
     bool unsettled;       /* the session has the settings of a script that ended */
 } rb_pg;
 
+/* SQL: the pattern of schemas that belong to the server, to rbtool or to Sqitch, not to the
+ * application. */
+#define RB_PG_OWN_SCHEMAS "'^(pg_|rbtool_|sqitch$|information_schema$)'"
+
 /* SQL: a table's name in the form of catalogs and effects, from two expressions of type name or
  * text: schema and name. Without the schema if that is public. */
 #define RB_PG_NAME_PART(text)                                                                      \

@@ -108,8 +108,7 @@ static const char tables_sql[] =
         "n.nspname", "c.relname") " AS name"
                                   "  FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
                                   "  WHERE c.relkind IN ('r','p') AND c.relpersistence <> 't' AND "
-                                  "n.nspname !~ '^(pg_|rbtool_|sqitch$)'"
-                                  "   AND n.nspname <> 'information_schema') t"
+                                  "n.nspname !~ " RB_PG_OWN_SCHEMAS ") t"
                                   " WHERE NOT $1::jsonb ? t.name";
 
 /* A table that is being filled. item: its row of tables_sql. */
