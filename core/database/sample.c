@@ -65,16 +65,6 @@ static bool is_true(const search *s, const rb_sample_row *r)
     return s->holds(s->context, r, s->check);
 }
 
-static char *quoted(const char *text)
-{
-    rb_buf out = {0};
-    rb_buf_addc(&out, '\'');
-    for (; *text; text++)
-        rb_buf_puts(&out, *text == '\'' ? "''" : (char[]){*text, '\0'});
-    rb_buf_addc(&out, '\'');
-    return rb_buf_detach(&out);
-}
-
 /* Returns a text that a LIKE or GLOB pattern matches, such as "ORD-a" for "ORD-%". It is up to
  * `len` bytes long if the pattern allows that. A new string. */
 static char *match_of(const char *pattern, bool glob, size_t len)
@@ -91,7 +81,7 @@ static char *match_of(const char *pattern, bool glob, size_t len)
             rb_buf_addc(&text, 'a');
         p = close ? close + 1 : p + 1;
     }
-    return quoted(rb_buf_str(&text));
+    return rb_sql_literal(rb_buf_str(&text));
 }
 
 /* Returns the number at i if it can be the length of a text, else 0. */

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "database/tracking_tools.h"
+#include "sql/token.h"
 
 /* Finds the next placeholder {NAME} of a statement. Returns where it begins, or the end of the
  * statement; *len is the length of NAME, or 0. */
@@ -45,14 +46,6 @@ char *rb_tracking_fill(json_t **params, const char *sql, const json_t *record)
     return rb_buf_detach(&out);
 }
 
-static void add_literal(rb_buf *out, const char *text)
-{
-    rb_buf_addc(out, '\'');
-    for (; *text; text++)
-        rb_buf_puts(out, *text == '\'' ? "''" : (char[]){*text, '\0'});
-    rb_buf_addc(out, '\'');
-}
-
 char *rb_tracking_literals(const char *const *statements, const json_t *record)
 {
     RB_AUTO(rb_buf_clear) rb_buf out = {0};
@@ -66,12 +59,12 @@ char *rb_tracking_literals(const char *const *statements, const json_t *record)
             if (len > 0 && !json_object_get(record, name))
                 return NULL;
             RB_AUTO(rb_json_freep) json_t *value = len > 0 ? value_of(record, name, len) : NULL;
+            RB_AUTO(rb_free_str)
+            char *text = json_is_string(value) ? rb_sql_literal(json_string_value(value)) : NULL;
             if (json_is_integer(value))
                 rb_buf_printf(&out, "%lld", (long long)json_integer_value(value));
-            else if (json_is_string(value))
-                add_literal(&out, json_string_value(value));
             else
-                rb_buf_puts(&out, len > 0 ? "NULL" : "");
+                rb_buf_puts(&out, text ? text : len > 0 ? "NULL" : "");
             p = len > 0 ? at + len + 2 : at;
         }
     }

@@ -49,6 +49,8 @@ extern const rb_layout rb_layout_golang, rb_layout_diesel, rb_layout_dbmate, rb_
 
 /* Returns the path of entry i below the folder. */
 const char *rb_layout_rest(const rb_layout_source *source, size_t i);
+/* True for an entry that is a file, executable or not; a link is not. */
+bool rb_layout_is_regular(const rb_layout_source *source, size_t i);
 /* True if entry i is a regular file directly in the folder. */
 bool rb_layout_is_file(const rb_layout_source *source, size_t i);
 

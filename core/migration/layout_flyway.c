@@ -14,6 +14,7 @@
 
 #include "base/text.h"
 #include "migration/layout.h"
+#include "sql/statement.h"
 
 #define CONF_LIMIT (64u << 10)
 #define VERSION_LIMIT 50 /* bytes, of the column in Flyway's table */
@@ -66,12 +67,6 @@ static bool parse(struct name *out, const char *file)
     for (char *p = out->version; *p; p++)
         *p = *p == '_' ? '.' : *p;
     return true;
-}
-
-static bool is_regular(const rb_layout_source *source, size_t i)
-{
-    enum rb_mode mode = source->entries->items[i].mode;
-    return mode == RB_MODE_FILE || mode == RB_MODE_EXEC;
 }
 
 int rb_flyway_compare(const char *a, const char *b)
@@ -131,7 +126,7 @@ static enum rb_code detect(bool *out, const rb_layout *layout, const rb_layout_s
         const char *file = base_name(rb_layout_rest(source, i));
         struct name name = {0};
         rb_golang_name other;
-        *out = is_regular(source, i) && strstr(file, "__") && parse(&name, file) &&
+        *out = rb_layout_is_regular(source, i) && strstr(file, "__") && parse(&name, file) &&
                strchr("VR", name.kind) && !rb_golang_parse(&other, file);
         free(name.version);
     }
@@ -214,18 +209,17 @@ static enum rb_code read_comments(struct conf *conf, const rb_script *script, rb
 static enum rb_code refuse_placeholder(const rb_script *script, rb_err *err)
 {
     const char *at = strstr(script->text, "${"), *end = at ? strchr(at, '}') : NULL;
-    size_t line = script->line;
     if (!end)
         return RB_OK;
-    for (const char *p = script->text; p < at; p++)
-        line += *p == '\n';
     RB_AUTO(rb_free_str) char *raw = rb_strndup(at, end - at < 60 ? (size_t)(end - at) + 1 : 60);
     RB_AUTO(rb_free_str) char *shown = rb_safe(raw);
     return rb_fail(err, RB_ERROR,
                    "reading migration %s, line %zu: it has the placeholder %s, which Flyway "
                    "replaces and rbtool does not\nwrite its value into the script, or add %s.conf "
                    "with placeholderReplacement=false if it is meant as it is",
-                   script->path, line, shown, base_name(script->path));
+                   script->path,
+                   script->line + rb_sql_line(script->text, (size_t)(at - script->text)) - 1, shown,
+                   base_name(script->path));
 }
 
 static enum rb_code load(rb_script *out, const rb_layout_source *source, size_t i, rb_err *err)
@@ -297,7 +291,7 @@ static enum rb_code list(struct file *files, size_t *n, const rb_layout_source *
     for (size_t i = 0; i < source->entries->n; i++) {
         const char *rest = rb_layout_rest(source, i);
         struct name name;
-        if (!is_regular(source, i) || !parse(&name, base_name(rest)))
+        if (!rb_layout_is_regular(source, i) || !parse(&name, base_name(rest)))
             continue;
         files[*n] = (struct file){name, i};
         *n += name.kind == 'V' || name.kind == 'U';

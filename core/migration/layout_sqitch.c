@@ -39,9 +39,8 @@ static size_t find_entry(const rb_layout_source *source, const char *rest)
     while (low < high) {
         size_t middle = low + (high - low) / 2;
         int order = strcmp(rb_layout_rest(source, middle), rest);
-        enum rb_mode mode = source->entries->items[middle].mode;
         if (order == 0)
-            return mode == RB_MODE_FILE || mode == RB_MODE_EXEC ? middle : SIZE_MAX;
+            return rb_layout_is_regular(source, middle) ? middle : SIZE_MAX;
         low = order < 0 ? middle + 1 : low;
         high = order < 0 ? high : middle;
     }

@@ -71,11 +71,15 @@ const char *rb_layout_rest(const rb_layout_source *source, size_t i)
     return source->entries->items[i].path + source->prefix;
 }
 
-bool rb_layout_is_file(const rb_layout_source *source, size_t i)
+bool rb_layout_is_regular(const rb_layout_source *source, size_t i)
 {
     enum rb_mode mode = source->entries->items[i].mode;
-    return (mode == RB_MODE_FILE || mode == RB_MODE_EXEC) &&
-           !strchr(rb_layout_rest(source, i), '/');
+    return mode == RB_MODE_FILE || mode == RB_MODE_EXEC;
+}
+
+bool rb_layout_is_file(const rb_layout_source *source, size_t i)
+{
+    return rb_layout_is_regular(source, i) && !strchr(rb_layout_rest(source, i), '/');
 }
 
 rb_migration *rb_layout_add(rb_migrations *set, const char *id, size_t id_len, const char *name,

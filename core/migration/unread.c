@@ -76,17 +76,11 @@ static bool has_text(const rb_layout_source *source, size_t i, const char *text)
            read.len > 0 && memmem(read.data, read.len, text, strlen(text)) != NULL;
 }
 
-static bool is_regular(const rb_layout_source *source, size_t i)
-{
-    enum rb_mode mode = source->entries->items[i].mode;
-    return mode == RB_MODE_FILE || mode == RB_MODE_EXEC;
-}
-
 const char *rb_layout_looks_like(const rb_layout_source *source)
 {
     for (size_t i = 0; i < source->entries->n && i < LOOKED_AT; i++) {
         const char *path = source->entries->items[i].path;
-        if (!is_regular(source, i))
+        if (!rb_layout_is_regular(source, i))
             continue;
         for (size_t j = 0; j < sizeof markers / sizeof *markers; j++)
             if (ends_with(path, markers[j].ending) &&

@@ -277,6 +277,16 @@ bool rb_token_is(const rb_token *token, const char *word)
            strlen(word) == token->len && strncasecmp(token->text, word, token->len) == 0;
 }
 
+char *rb_sql_literal(const char *text)
+{
+    rb_buf out = {0};
+    rb_buf_addc(&out, '\'');
+    for (; *text; text++)
+        rb_buf_puts(&out, *text == '\'' ? "''" : (char[]){*text, '\0'});
+    rb_buf_addc(&out, '\'');
+    return rb_buf_detach(&out);
+}
+
 char *rb_token_name(const rb_token *token)
 {
     if (token->kind != RB_TOKEN_QUOTED && token->kind != RB_TOKEN_STRING)

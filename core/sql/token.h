@@ -85,6 +85,8 @@ char *rb_token_name(const rb_token *token);
 /* Same as rb_token_name(), with a bare name in lower case; NULL if the token is neither a name nor
  * a string. */
 char *rb_token_folded(const rb_token *token);
+/* Returns a text as a string of SQL: 'it''s'. A new string. */
+char *rb_sql_literal(const char *text);
 
 /* Returns the end of the word that starts at p. A word consists of letters, digits, _, $ and bytes
  * above 127. */
