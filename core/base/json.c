@@ -13,18 +13,12 @@ static bool too_deep(const json_t *json, int depth)
 {
     if (depth > MAX_DEPTH)
         return true;
-    const char *key;
-    json_t *value;
-    size_t i;
-    if (json_is_object(json)) {
-        json_object_foreach ((json_t *)json, key, value)
-            if (too_deep(value, depth + 1))
-                return true;
-    } else if (json_is_array(json)) {
-        json_array_foreach (json, i, value)
-            if (too_deep(value, depth + 1))
-                return true;
-    }
+    rb_json_each_member (key, value, json)
+        if (too_deep(value, depth + 1))
+            return true;
+    rb_json_each (value, json)
+        if (too_deep(value, depth + 1))
+            return true;
     return false;
 }
 

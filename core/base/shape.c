@@ -234,18 +234,12 @@ static bool array_fits(const rb_shape *shape, const json_t *json, const place *a
  * documents must not contain any. */
 static bool has_real(const json_t *json)
 {
-    const char *key;
-    json_t *value;
-    size_t i;
-    if (json_is_object(json)) {
-        json_object_foreach ((json_t *)json, key, value)
-            if (has_real(value))
-                return true;
-    } else if (json_is_array(json)) {
-        json_array_foreach (json, i, value)
-            if (has_real(value))
-                return true;
-    }
+    rb_json_each_member (key, value, json)
+        if (has_real(value))
+            return true;
+    rb_json_each (value, json)
+        if (has_real(value))
+            return true;
     return json_is_real(json);
 }
 

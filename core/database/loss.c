@@ -20,9 +20,7 @@ void rb_db_losses_clear(rb_db_losses *losses)
 
 static bool any_column(const json_t *effect, const char *how)
 {
-    const char *key;
-    json_t *value;
-    json_object_foreach (json_object_get(effect, "columns"), key, value)
+    rb_json_each_member (key, value, json_object_get(effect, "columns"))
         if (strcmp(json_string_value(value), how) == 0)
             return true;
     return false;
@@ -93,11 +91,9 @@ typedef struct bounding {
 /* True if a column was renamed, so that later effects on it are under another name. */
 static bool is_unclear(const json_t *effect, const json_t *columns)
 {
-    const char *key;
-    json_t *how;
     if (!any_column(effect, "rename"))
         return false;
-    json_object_foreach (json_object_get(effect, "columns"), key, how) {
+    rb_json_each_member (key, how, json_object_get(effect, "columns")) {
         bool found = strcmp(json_string_value(how), "rename") == 0;
         rb_json_each (name, columns) {
             RB_AUTO(rb_free_str) char *own = rb_loss_key(json_string_value(name));
@@ -315,9 +311,7 @@ static void split(rb_db_losses *out, const json_t *found, const json_t *effects)
 json_t *rb_loss_touched(const json_t *catalog, const json_t *effects, const json_t *back_effects)
 {
     json_t *out = json_array();
-    const char *key;
-    json_t *entry;
-    json_object_foreach ((json_t *)catalog, key, entry) {
+    rb_json_each_member (key, entry, catalog) {
         RB_AUTO(rb_catalog_name_clear) rb_catalog_name name = {0};
         if (!rb_catalog_is(key, "table") || !rb_catalog_name_parse(&name, key) ||
             (!rb_loss__effect_on(effects, name.name) &&

@@ -90,9 +90,7 @@ static void complete_columns(const json_t *before, const json_t *after, const ch
 
 void rb_loss_complete(json_t *effects, const json_t *before, const json_t *after)
 {
-    const char *key;
-    json_t *entry;
-    json_object_foreach ((json_t *)before, key, entry) {
+    rb_json_each_member (key, entry, before) {
         RB_AUTO(rb_catalog_name_clear) rb_catalog_name name = {0};
         const bool sequence = rb_loss__is_sequence(key, entry);
         if ((!sequence && !rb_catalog_is(key, "table")) || !rb_catalog_name_parse(&name, key) ||
@@ -110,9 +108,7 @@ void rb_loss_complete(json_t *effects, const json_t *before, const json_t *after
 
 void rb_loss_add(json_t *effects, const json_t *later)
 {
-    const char *key;
-    json_t *effect;
-    json_object_foreach (effects, key, effect)
+    rb_json_each_member (key, effect, effects)
         if (json_object_get(later, RB_LOSS_ANY) && strcmp(key, RB_LOSS_ANY) != 0)
             json_object_set_new(effect, "rows", json_true());
     (void)json_object_update_recursive(effects, (json_t *)later);
@@ -121,9 +117,7 @@ void rb_loss_add(json_t *effects, const json_t *later)
 json_t *rb_loss_left(const json_t *before, const json_t *effects)
 {
     json_t *left = json_copy((json_t *)before);
-    const char *key;
-    json_t *entry;
-    json_object_foreach ((json_t *)before, key, entry) {
+    rb_json_each_member (key, entry, before) {
         RB_AUTO(rb_catalog_name_clear) rb_catalog_name name = {0};
         if (!rb_catalog_name_parse(&name, key))
             continue;

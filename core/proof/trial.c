@@ -136,9 +136,7 @@ static void add_discards(trial *t)
 static void add_unfilled(trial *t)
 {
     RB_AUTO(rb_strs_clear) rb_strs names = {0};
-    const char *name;
-    json_t *filled;
-    json_object_foreach (t->p->filled, name, filled) {
+    rb_json_each_member (name, filled, t->p->filled) {
         if (json_is_false(filled) && is_touched(t, name) && has_table(t->catalog[0], name))
             rb_strs_take(&names, rb_safe(name));
     }
@@ -245,9 +243,7 @@ static char *name_in(const json_t *catalog, const char *table, const char *colum
 {
     RB_AUTO(rb_free_str) char *wanted = rb_catalog_place_key(table, column);
     RB_AUTO(rb_catalog_name_clear) rb_catalog_name found = {0};
-    const char *key;
-    json_t *value;
-    json_object_foreach ((json_t *)catalog, key, value)
+    rb_json_each_member (key, value, catalog)
         if (strcasecmp(key, wanted) == 0 && rb_catalog_name_parse(&found, key))
             return rb_strdup(found.name);
     return rb_safe(column ? column : table);
@@ -280,10 +276,8 @@ static enum rb_code check_references(trial *t, rb_err *err)
 {
     rb_db *db = t->p->db;
     RB_AUTO(rb_json_freep) json_t *after = NULL;
-    const char *key;
-    json_t *entry;
     RB_TRY(rb_run_violations(&after, db, NULL, err));
-    json_object_foreach (after, key, entry) {
+    rb_json_each_member (key, entry, after) {
         const json_t *example;
         if (rb_run_new_references(&example, json_object_get(t->violations, key), entry) == 0)
             continue;
@@ -314,10 +308,8 @@ static void compare_catalogs(trial *t)
 static enum rb_code compare_settings(trial *t, rb_err *err)
 {
     RB_AUTO(rb_json_freep) json_t *after = NULL;
-    const char *name;
-    json_t *value;
     RB_TRY(t->p->db->driver->settings(&after, t->p->db, err));
-    json_object_foreach (after, name, value) {
+    rb_json_each_member (name, value, after) {
         if (json_equal(value, json_object_get(t->settings, name)))
             continue;
         RB_AUTO(rb_free_str) char *object = rb_catalog_key("setting", NULL, name);
@@ -376,9 +368,7 @@ static enum rb_code go_back(trial *t, rb_err *err)
 static void add_mismatches(trial *t)
 {
     json_t *after = rb_run_mismatches(t->p->db);
-    const char *name;
-    json_t *value;
-    json_object_foreach (after, name, value) {
+    rb_json_each_member (name, value, after) {
         if (json_object_get(t->p->mismatches, name))
             continue;
         RB_AUTO(rb_free_str)

@@ -171,9 +171,7 @@ static void count_transition(json_t *counts, json_t *lost, const rb_entry *entry
 
 static void add_counts(json_t *metrics, const json_t *counts, const json_t *lost)
 {
-    const char *key;
-    json_t *value;
-    json_object_foreach ((json_t *)counts, key, value) {
+    rb_json_each_member (key, value, counts) {
         RB_AUTO(rb_free_str) char *words = rb_strdup(key);
         char *kind = strchr(words, '\n');
         char *outcome = strchr(kind + 1, '\n');
@@ -181,7 +179,7 @@ static void add_counts(json_t *metrics, const json_t *counts, const json_t *lost
         add(metrics, TRANSITIONS, (double)json_integer_value(value), "environment", words, "kind",
             kind + 1, "outcome", outcome + 1);
     }
-    json_object_foreach ((json_t *)lost, key, value)
+    rb_json_each_member (key, value, lost)
         add(metrics, LOST, (double)json_integer_value(value), "environment", key);
 }
 
@@ -225,8 +223,6 @@ static void add_watches(json_t *metrics, const rb_ledger *ledger, const char *en
     } durations[] = {{"millisecondsToDetect", DETECT}, {"millisecondsToRestore", WATCH_RESTORE}};
     RB_AUTO(rb_json_freep) json_t *counts = json_object();
     RB_AUTO(rb_json_freep) json_t *seen = json_object();
-    const char *key;
-    json_t *value;
     for (size_t i = ledger->n; i > 0; i--) {
         const rb_entry *entry = &ledger->items[i - 1];
         if (entry->kind != RB_ENTRY_WATCH || entry->trust > RB_ENTRY_UNSIGNED ||
@@ -247,7 +243,7 @@ static void add_watches(json_t *metrics, const rb_ledger *ledger, const char *en
                 "environment", name);
         }
     }
-    json_object_foreach (counts, key, value) {
+    rb_json_each_member (key, value, counts) {
         const size_t len = strcspn(key, "\n");
         RB_AUTO(rb_free_str) char *name = rb_strndup(key, len);
         add(metrics, WATCHES, (double)json_integer_value(value), "environment", name, "outcome",
@@ -259,8 +255,6 @@ static void add_watches(json_t *metrics, const rb_ledger *ledger, const char *en
 static void add_approvals(json_t *metrics, rb_session *session, const json_t *environments)
 {
     const rb_ledger *ledger = session->ledger;
-    const char *name;
-    json_t *ignored;
     size_t i = ledger->n;
     RB_AUTO(rb_release_freep) rb_release *release = NULL;
     rb_err none;
@@ -271,7 +265,7 @@ static void add_approvals(json_t *metrics, rb_session *session, const json_t *en
         rb_session_release(&release, session, ledger->items[i - 1].tag, ledger->items[i - 1].object,
                            &none) != RB_OK)
         return;
-    json_object_foreach ((json_t *)environments, name, ignored) {
+    rb_json_each_member (name, ignored, environments) {
         RB_AUTO(rb_approvals_clear) rb_approvals now = {0};
         rb_approvals_count(&now, session->policy, release, name, "deploy");
         add(metrics, APPROVALS, now.needed > now.given ? now.needed - now.given : 0, "environment",
@@ -340,8 +334,6 @@ static void add_pending(json_t *metrics, const char *environment, rb_state *stat
 static void add_health(json_t *metrics, const char *environment, rb_state *state)
 {
     RB_AUTO(rb_json_freep) json_t *health = NULL;
-    const char *name;
-    json_t *value;
     rb_err none;
     if (rb_state_health(&health, state, &none) != RB_OK || !health)
         return;
@@ -350,7 +342,7 @@ static void add_health(json_t *metrics, const char *environment, rb_state *state
     if (rb_json_int(health, "at", 0) > 0)
         add(metrics, CHECKED, (double)rb_json_int(health, "at", 0), "environment", environment,
             NULL);
-    json_object_foreach (json_object_get(health, "values"), name, value)
+    rb_json_each_member (name, value, json_object_get(health, "values"))
         add(metrics, CHECK_VALUE, json_number_value(value), "environment", environment, "check",
             name);
 }

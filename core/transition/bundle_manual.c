@@ -210,9 +210,7 @@ static void add_script(rb_buf *out, const rb_release *from, const rb_release *to
 /* Lists secrets whose version differs, since revert.sh does not restore them. */
 static void add_secrets(rb_buf *out, const rb_release *from, const rb_release *to)
 {
-    const char *name;
-    json_t *version;
-    json_object_foreach (to->manifest->secrets, name, version)
+    rb_json_each_member (name, version, to->manifest->secrets)
         if (!rb_json_same(version, json_object_get(from->manifest->secrets, name)))
             rb_buf_printf(out,
                           "\n**Secret %s**: %s needs version %s. Make it live by hand before START "

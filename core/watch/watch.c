@@ -34,9 +34,7 @@ static void add_point(json_t *series, int64_t count, int64_t at, json_t *value)
 
 void rb_watch_add_values(json_t *values, const json_t *round, int64_t at)
 {
-    const char *name;
-    json_t *number;
-    json_object_foreach ((json_t *)round, name, number) {
+    rb_json_each_member (name, number, round) {
         const double value = json_number_value(number);
         json_t *series = json_object_get(values, name);
         if (!series) {

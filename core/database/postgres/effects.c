@@ -315,8 +315,6 @@ enum rb_code rb_pg_effects_finish(json_t *effects, rb_pg *pg, rb_err *err)
     RB_AUTO(rb_json_freep) json_t *locked = NULL;
     RB_AUTO(rb_json_freep) json_t *seen = json_object();
     rb_pg_reading r = {pg, effects, seen};
-    const char *name;
-    json_t *oid;
     if (!pg->written)
         return RB_OK;
     if (rb_pg_effects_plain(pg))
@@ -327,7 +325,7 @@ enum rb_code rb_pg_effects_finish(json_t *effects, rb_pg *pg, rb_err *err)
     if (opaque)
         json_object_set_new(rb_loss_effect(effects, RB_LOSS_ANY), "rows", json_true());
     RB_TRY(read_locks(&locked, pg, json_object_get(pg->written, "files"), err));
-    json_object_foreach (locked, name, oid) {
+    rb_json_each_member (name, oid, locked) {
         RB_AUTO(rb_free_str) char *key = rb_loss_key(name);
         bool own = json_object_get(json_object_get(pg->written, "locked"), name) != NULL;
         bool known = json_object_get(effects, key) || json_object_get(explained, name);
