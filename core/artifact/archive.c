@@ -133,8 +133,7 @@ void rb_archive_close(rb_archive *archive)
             ECANCELED;
         archive->lib->archive_write_free(archive->handle);
     }
-    if (archive->fd >= 0)
-        close(archive->fd);
+    rb_close(&archive->fd);
     if (archive->utf8)
         freelocale(archive->utf8);
     free(archive->path);

@@ -40,9 +40,7 @@ static int open_parent(const rb_folder *folder, const char *path, const char **n
     while (at >= 0 && (slash = strchr(path, '/'))) {
         RB_AUTO(rb_free_str) char *part = rb_strndup(path, (size_t)(slash - path));
         int next = openat(at, part, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-        int saved = errno;
-        close(at);
-        errno = saved;
+        rb_close(&at);
         at = next;
         path = slash + 1;
     }
@@ -53,16 +51,10 @@ static int open_parent(const rb_folder *folder, const char *path, const char **n
 static enum rb_code make_folder(const rb_folder *folder, const char *path, rb_err *err)
 {
     const char *name = NULL;
-    int at = open_parent(folder, path, &name);
-    if (at < 0)
+    RB_AUTO(rb_close) int at = open_parent(folder, path, &name);
+    if (at < 0 || mkdirat(at, name, 0755) != 0 || fchmodat(at, name, 0755, 0) != 0)
         return explain(folder, path, err);
-    int result = mkdirat(at, name, 0755);
-    if (result == 0)
-        result = fchmodat(at, name, 0755, 0);
-    int saved = errno;
-    close(at);
-    errno = saved;
-    return result == 0 ? RB_OK : explain(folder, path, err);
+    return RB_OK;
 }
 
 /* Creates the folders of all entries. Because entries are sorted by path, the first entry of a
@@ -108,8 +100,7 @@ void rb_folder_close(rb_folder *folder)
 {
     if (!folder)
         return;
-    if (folder->fd >= 0)
-        close(folder->fd);
+    rb_close(&folder->fd);
     free(folder->path);
     free(folder);
 }
@@ -118,22 +109,14 @@ enum rb_code rb_folder_create(int *fd, const rb_folder *folder, const char *path
                               rb_err *err)
 {
     const char *name = NULL;
-    int at = open_parent(folder, path, &name);
-    if (at < 0)
-        return explain(folder, path, err);
+    RB_AUTO(rb_close) int at = open_parent(folder, path, &name);
     mode_t mode = executable ? 0755 : 0644;
-    int file = openat(at, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
-    int saved = errno;
-    close(at);
-    errno = saved;
-    if (file < 0)
+    RB_AUTO(rb_close) int file = -1;
+    if (at >= 0)
+        file = openat(at, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
+    if (file < 0 || fchmod(file, mode) != 0)
         return explain(folder, path, err);
-    if (fchmod(file, mode) != 0) {
-        enum rb_code code = explain(folder, path, err);
-        close(file);
-        return code;
-    }
-    *fd = file;
+    *fd = rb_take_fd(&file);
     return RB_OK;
 }
 
@@ -160,14 +143,10 @@ enum rb_code rb_folder_link(const rb_folder *folder, const char *path, const cha
                             rb_err *err)
 {
     const char *name = NULL;
-    int at = open_parent(folder, path, &name);
-    if (at < 0)
+    RB_AUTO(rb_close) int at = open_parent(folder, path, &name);
+    if (at < 0 || symlinkat(target, at, name) != 0)
         return explain(folder, path, err);
-    int result = symlinkat(target, at, name);
-    int saved = errno;
-    close(at);
-    errno = saved;
-    return result == 0 ? RB_OK : explain(folder, path, err);
+    return RB_OK;
 }
 
 enum rb_code rb_folder_sync(const rb_folder *folder, rb_err *err)

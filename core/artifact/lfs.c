@@ -161,17 +161,12 @@ enum rb_code rb_lfs_content(rb_lfs *lfs, const rb_lfs_pointer *pointer, const ch
     RB_AUTO(rb_free_str)
     char *file = rb_format("%s/%.2s/%.2s/%s", store, pointer->oid, pointer->oid + 2, pointer->oid);
     RB_AUTO(rb_free_str) char *safe = rb_safe(path);
-    int fd = open(file, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    RB_AUTO(rb_close) int fd = open(file, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     struct stat st;
-    if (fd < 0 || fstat(fd, &st) != 0 || !S_ISREG(st.st_mode)) {
-        if (fd >= 0)
-            close(fd);
+    if (fd < 0 || fstat(fd, &st) != 0 || !S_ISREG(st.st_mode))
         return rb_fail(err, RB_ERROR,
                        "cannot read the LFS content of %s: %s is not in the LFS store\nrun git lfs "
                        "fetch origin with this release's tag",
                        safe, pointer->oid);
-    }
-    enum rb_code code = pour(fd, pointer, safe, sink, context, err);
-    close(fd);
-    return code;
+    return pour(fd, pointer, safe, sink, context, err);
 }

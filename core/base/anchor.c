@@ -10,6 +10,22 @@
 #include "base/buf.h"
 #include "base/text.h"
 
+void rb_close(int *fd)
+{
+    int saved = errno;
+    if (*fd >= 0)
+        close(*fd);
+    *fd = -1;
+    errno = saved;
+}
+
+int rb_take_fd(int *fd)
+{
+    int taken = *fd;
+    *fd = -1;
+    return taken;
+}
+
 #define LINKS 40 /* the kernel's limit of symlinks in one path */
 
 typedef struct anchor {
@@ -50,12 +66,9 @@ static enum rb_code check(int fd, const char *path, rb_err *err)
 static enum rb_code open_folder(int *out, const char *path, rb_err *err)
 {
     RB_AUTO(rb_free_str) char *name = NULL;
-    int dir;
+    RB_AUTO(rb_close) int dir = -1;
     RB_TRY(rb_file_folder(&dir, &name, path, false, err));
     *out = openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    int saved = errno;
-    close(dir);
-    errno = saved;
     if (*out < 0 && (errno == ELOOP || errno == ENOTDIR))
         return rb_fail(err, RB_ERROR,
                        "%s is not a folder, or is a symlink and could lead anywhere; nothing was "
@@ -67,18 +80,14 @@ static enum rb_code open_folder(int *out, const char *path, rb_err *err)
 enum rb_code rb_anchor_hold(const char *path, rb_err *err)
 {
     const char *rest;
-    int fd = -1;
+    RB_AUTO(rb_close) int fd = -1;
     if (find(&rest, path))
         return RB_OK;
     RB_TRY(open_folder(&fd, path, err));
-    enum rb_code code = check(fd, path, err);
-    if (code != RB_OK) {
-        close(fd);
-        return code;
-    }
+    RB_TRY(check(fd, path, err));
     size_t size = strlen(path) + 1;
     anchor *a = rb_malloc(sizeof *a + size);
-    a->fd = fd;
+    a->fd = rb_take_fd(&fd);
     a->next = anchors;
     memcpy(a->path, path, size);
     anchors = a;
@@ -118,9 +127,7 @@ static int go_below(const anchor *a, const char *rest, char **name)
             errno = EINVAL;
         else
             next = openat(dir, part, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-        int saved = errno;
-        close(dir);
-        errno = saved;
+        rb_close(&dir);
         dir = next;
     }
     return -1;
@@ -140,12 +147,9 @@ bool rb_at_find(rb_at *out, const char *path)
 
 void rb_at_leave(rb_at *at)
 {
-    int saved = errno;
-    if (at->dir >= 0)
-        close(at->dir);
+    rb_close(&at->dir);
     free(at->name);
     *at = (rb_at){.dir = AT_FDCWD};
-    errno = saved;
 }
 
 int rb_at_open(const char *path, int flags, mode_t mode)
@@ -192,8 +196,7 @@ static enum rb_code go_to(walk *w, int dir, rb_err *err)
 {
     if (dir < 0)
         return fail_at(w, err);
-    if (w->dir >= 0)
-        close(w->dir);
+    rb_close(&w->dir);
     w->dir = dir;
     return RB_OK;
 }
@@ -248,23 +251,19 @@ static enum rb_code one(walk *w, const char *name, bool *there, bool through, rb
 {
     struct stat st;
     bool last = !*w->left;
+    RB_AUTO(rb_close)
     int fd = !last || through ? openat(w->dir, name, O_PATH | O_NOFOLLOW | O_CLOEXEC) : -1;
     *there = last && (!through || (fd < 0 && errno == ENOENT));
     if (*there)
         return RB_OK;
-    bool known = fd >= 0 && fstat(fd, &st) == 0;
-    if (known && !S_ISLNK(st.st_mode) && !last)
-        return go_to(w, fd, err);
-    enum rb_code code = RB_OK;
-    if (!known)
-        code = fail_at(w, err);
-    else if (S_ISLNK(st.st_mode))
-        code = follow(w, fd, &st, err);
-    else
-        *there = true;
-    if (fd >= 0)
-        close(fd);
-    return code;
+    if (fd < 0 || fstat(fd, &st) != 0)
+        return fail_at(w, err);
+    if (S_ISLNK(st.st_mode))
+        return follow(w, fd, &st, err);
+    *there = last;
+    if (last)
+        return RB_OK;
+    return go_to(w, rb_take_fd(&fd), err);
 }
 
 /* Same as rb_file_folder() for a path below an anchor. Follows no symlink: one at the path itself
@@ -305,8 +304,7 @@ enum rb_code rb_file_folder(int *dir, char **name, const char *path, bool throug
         *dir = openat(w.dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (code == RB_OK && *dir < 0)
         code = fail_at(&w, err);
-    if (w.dir >= 0)
-        close(w.dir);
+    rb_close(&w.dir);
     free(w.left);
     *name = code == RB_OK ? part : NULL;
     if (code != RB_OK)
@@ -319,19 +317,14 @@ enum rb_code rb_link_read_own(char **out, const char *path, rb_err *err)
     const walk w = {.path = path};
     RB_AUTO(rb_free_str) char *name = NULL;
     struct stat st;
-    int dir = -1;
+    RB_AUTO(rb_close) int dir = -1;
     *out = NULL;
     if (rb_at_look(&st, path) != 0 && (errno == ENOENT || errno == ENOTDIR))
         return RB_OK;
     RB_TRY(rb_file_folder(&dir, &name, path, false, err));
+    RB_AUTO(rb_close)
     int fd = name ? openat(dir, name, O_PATH | O_NOFOLLOW | O_CLOEXEC) : -1;
-    enum rb_code code = RB_OK;
     if (fd < 0 ? errno != ENOENT : fstat(fd, &st) != 0)
-        code = fail_at(&w, err);
-    else if (fd >= 0 && S_ISLNK(st.st_mode))
-        code = target_of(out, &w, fd, &st, err);
-    if (fd >= 0)
-        close(fd);
-    close(dir);
-    return code;
+        return fail_at(&w, err);
+    return fd >= 0 && S_ISLNK(st.st_mode) ? target_of(out, &w, fd, &st, err) : RB_OK;
 }

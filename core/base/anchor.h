@@ -73,4 +73,9 @@ enum rb_code rb_file_folder(int *dir, char **name, const char *path, bool throug
  * a symlink. Fails with RB_ERROR if the symlink belongs to another user. */
 enum rb_code rb_link_read_own(char **out, const char *path, rb_err *err);
 
+/* Closes a descriptor and sets it to -1, unless it is negative. Keeps errno. For RB_AUTO. */
+void rb_close(int *fd);
+/* Sets *fd to -1, and returns the descriptor for the caller to close later. */
+int rb_take_fd(int *fd);
+
 #endif

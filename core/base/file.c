@@ -49,32 +49,24 @@ static enum rb_code read_all(rb_buf *out, int fd, const char *path, size_t limit
 
 enum rb_code rb_file_read(rb_buf *out, const char *path, size_t limit, rb_err *err)
 {
-    int fd = rb_at_open(path, O_RDONLY | O_NONBLOCK, 0);
+    RB_AUTO(rb_close) int fd = rb_at_open(path, O_RDONLY | O_NONBLOCK, 0);
     if (fd < 0)
         return rb_fail_errno(err, RB_ERROR, "cannot read %s", path);
-    enum rb_code code = read_all(out, fd, path, limit, err);
-    close(fd);
-    return code;
+    return read_all(out, fd, path, limit, err);
 }
 
 enum rb_code rb_file_read_own(rb_buf *out, const char *path, size_t limit, rb_err *err)
 {
     struct stat st;
-    int fd = rb_at_open(path, O_RDONLY | O_NONBLOCK | O_NOFOLLOW, 0);
-    if (fd < 0 || fstat(fd, &st) != 0) {
-        enum rb_code code = rb_fail_errno(err, RB_ERROR, "cannot read %s", path);
-        if (fd >= 0)
-            close(fd);
-        return code;
-    }
-    enum rb_code code = rb_file_is_own(&st)
-                            ? read_all(out, fd, path, limit, err)
-                            : rb_fail(err, RB_ERROR,
-                                      "%s is not used: it belongs to user %ld, who could have "
-                                      "written anything there\nlook at it, and move it away",
-                                      path, (long)st.st_uid);
-    close(fd);
-    return code;
+    RB_AUTO(rb_close) int fd = rb_at_open(path, O_RDONLY | O_NONBLOCK | O_NOFOLLOW, 0);
+    if (fd < 0 || fstat(fd, &st) != 0)
+        return rb_fail_errno(err, RB_ERROR, "cannot read %s", path);
+    if (!rb_file_is_own(&st))
+        return rb_fail(err, RB_ERROR,
+                       "%s is not used: it belongs to user %ld, who could have written anything "
+                       "there\nlook at it, and move it away",
+                       path, (long)st.st_uid);
+    return read_all(out, fd, path, limit, err);
 }
 
 bool rb_file_write_all(int fd, const void *data, size_t len)
@@ -137,13 +129,10 @@ void rb_dir_tidy(const char *path)
         RB_AUTO(rb_free_str) char *file = rb_path_join(path, name);
         struct stat st;
         RB_AUTO(rb_at_leave) rb_at at = RB_AT_NONE;
-        int fd = rb_at_open(file, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0);
-        if (fd < 0)
-            continue;
-        if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && flock(fd, LOCK_EX | LOCK_NB) == 0 &&
-            rb_at_find(&at, file))
+        RB_AUTO(rb_close) int fd = rb_at_open(file, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0);
+        if (fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode) &&
+            flock(fd, LOCK_EX | LOCK_NB) == 0 && rb_at_find(&at, file))
             unlinkat(at.dir, at.name, 0);
-        close(fd);
     }
 }
 
@@ -156,8 +145,7 @@ typedef struct place {
 
 static void leave(place *at)
 {
-    if (at->dir >= 0)
-        close(at->dir);
+    rb_close(&at->dir);
     free(at->name);
 }
 
@@ -239,15 +227,13 @@ enum rb_code rb_file_load(rb_buf *out, struct stat *st, const char *path, size_t
     }
     *st = (struct stat){0};
     RB_TRY(rb_file_folder(&at.dir, &at.name, path, true, err));
+    RB_AUTO(rb_close)
     int fd = openat(at.dir, at.name, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW);
     if (fd < 0 && errno == ENOENT)
         return RB_OK;
-    enum rb_code code = fd >= 0 && fstat(fd, st) == 0
-                            ? read_all(out, fd, path, limit, err)
-                            : rb_fail_errno(err, RB_ERROR, "cannot read %s", path);
-    if (fd >= 0)
-        close(fd);
-    return code;
+    if (fd < 0 || fstat(fd, st) != 0)
+        return rb_fail_errno(err, RB_ERROR, "cannot read %s", path);
+    return read_all(out, fd, path, limit, err);
 }
 
 /* True if the file contains exactly these bytes. Then also syncs it to disk. */
@@ -271,11 +257,10 @@ enum rb_code rb_file_deliver(const char *path, const void *data, size_t len, mod
     if (fstatat(at.dir, at.name, &st, AT_SYMLINK_NOFOLLOW) != 0)
         return errno == ENOENT ? write_at(&at, data, len, fixed ? fixed : fresh, NULL, err)
                                : rb_fail_errno(err, RB_ERROR, "cannot write %s", path);
+    RB_AUTO(rb_close)
     int fd = openat(at.dir, at.name, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW);
     mode_t mode = fixed ? fixed : st.st_mode & 07777;
     bool same = fd >= 0 && (st.st_mode & 07777) == mode && holds(&at, fd, data, len);
-    if (fd >= 0)
-        close(fd);
     return same ? RB_OK : write_at(&at, data, len, mode, is_us(&st) ? NULL : &st, err);
 }
 
@@ -333,12 +318,11 @@ enum rb_code rb_dir_make_as(const char *path, mode_t mode, rb_err *err)
         if (kept == '\0')
             break;
     }
-    int fd = rb_at_open(path, O_PATH | O_DIRECTORY, 0);
+    RB_AUTO(rb_close) int fd = rb_at_open(path, O_PATH | O_DIRECTORY, 0);
     if (fd < 0 && errno == ENOTDIR)
         return rb_fail(err, RB_ERROR, "cannot create folder %s: a file is in its place", path);
     if (fd < 0)
         return rb_fail_errno(err, RB_ERROR, "cannot create folder %s", path);
-    close(fd);
     return RB_OK;
 }
 
@@ -385,12 +369,10 @@ bool rb_dir_remove_empty(const char *path)
 
 enum rb_code rb_dir_sync(const char *path, rb_err *err)
 {
-    int fd = rb_at_open(path, O_RDONLY | O_DIRECTORY, 0);
+    RB_AUTO(rb_close) int fd = rb_at_open(path, O_RDONLY | O_DIRECTORY, 0);
     if (fd < 0)
         return rb_fail_errno(err, RB_ERROR, "cannot open folder %s", path);
-    enum rb_code code = sync_folder(fd, path, err);
-    close(fd);
-    return code;
+    return sync_folder(fd, path, err);
 }
 
 enum rb_code rb_dir_list(rb_strs *out, const char *path, rb_err *err)
@@ -401,8 +383,7 @@ enum rb_code rb_dir_list(rb_strs *out, const char *path, rb_err *err)
     DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
     if (!dir) {
         enum rb_code code = rb_fail_errno(err, RB_ERROR, "cannot list %s", path);
-        if (fd >= 0)
-            close(fd);
+        rb_close(&fd);
         return code;
     }
     struct dirent *entry;

@@ -111,25 +111,19 @@ enum rb_code rb_sha256_file(char out[RB_SHA256_HEX], const char *path, rb_err *e
 {
     /* O_NONBLOCK: the path may lead to a FIFO or device by now, where open() or read() would not
      * end. */
-    int fd = rb_at_open(path, O_RDONLY | O_NONBLOCK, 0);
+    RB_AUTO(rb_close) int fd = rb_at_open(path, O_RDONLY | O_NONBLOCK, 0);
     struct stat st;
     if (fd < 0)
         return rb_fail_errno(err, RB_ERROR, "cannot read %s", path);
-    if (fstat(fd, &st) == 0 && !S_ISREG(st.st_mode)) {
-        close(fd);
+    if (fstat(fd, &st) == 0 && !S_ISREG(st.st_mode))
         return rb_fail(err, RB_ERROR, "cannot read %s: it is not a regular file", path);
-    }
     RB_AUTO(rb_sha256_freep) rb_sha256 *hash = rb_sha256_new();
     char chunk[65536];
     ssize_t n;
     while ((n = read(fd, chunk, sizeof chunk)) > 0)
         rb_sha256_add(hash, chunk, (size_t)n);
-    if (n < 0) {
-        (void)rb_fail_errno(err, RB_ERROR, "cannot read %s", path);
-        close(fd);
-        return RB_ERROR;
-    }
-    close(fd);
+    if (n < 0)
+        return rb_fail_errno(err, RB_ERROR, "cannot read %s", path);
     unsigned char digest[RB_SHA256_SIZE];
     rb_sha256_end(hash, digest);
     rb_hex_encode(digest, sizeof digest, out);

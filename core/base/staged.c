@@ -19,8 +19,7 @@ typedef struct beside {
 
 static void leave(beside *at)
 {
-    if (at->dir >= 0)
-        close(at->dir);
+    rb_close(&at->dir);
     free(at->name);
     free(at->staged);
 }
@@ -81,6 +80,7 @@ enum rb_code rb_file_stage(const char *path, const void *data, size_t len,
 static bool is_staged(const beside *at, const void *data, size_t len)
 {
     struct stat st;
+    RB_AUTO(rb_close)
     int fd = openat(at->dir, at->staged, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
     if (fd < 0)
         return false;
@@ -93,7 +93,6 @@ static bool is_staged(const beside *at, const void *data, size_t len)
         same = n > 0;
         found.len += n > 0 ? (size_t)n : 0;
     }
-    close(fd);
     return same && memcmp(found.data, data, len) == 0;
 }
 

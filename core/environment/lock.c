@@ -31,13 +31,9 @@ char *rb_lock_holder(const char *root)
 {
     RB_AUTO(rb_free_str) char *path = rb_format("%s/.rbtool/lock", root);
     struct flock whole = {.l_type = F_RDLCK, .l_whence = SEEK_SET};
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-    if (fd < 0)
-        return NULL;
-    bool held = fcntl(fd, F_OFD_GETLK, &whole) == 0 && whole.l_type != F_UNLCK;
-    char *holder = held ? read_holder(fd) : NULL;
-    close(fd);
-    return holder;
+    RB_AUTO(rb_close) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    bool held = fd >= 0 && fcntl(fd, F_OFD_GETLK, &whole) == 0 && whole.l_type != F_UNLCK;
+    return held ? read_holder(fd) : NULL;
 }
 
 /* Writes the holder into the file, for messages. */
@@ -98,8 +94,7 @@ void rb_lock_release(rb_lock *lock)
 {
     if (!lock)
         return;
-    if (lock->fd >= 0)
-        close(lock->fd);
+    rb_close(&lock->fd);
     if (lock->root)
         rb_root_drop(lock->root);
     free(lock->root);

@@ -163,11 +163,9 @@ static enum rb_code find_home(struct home *home, const char *root, rb_err *err)
     RB_AUTO(rb_free_str) char *dir = rb_path_join(root, ".rbtool");
     RB_AUTO(rb_free_str) char *path = rb_path_resolve(root, NULL, NULL);
     struct statx st = {0};
-    int fd = rb_at_open(dir, O_PATH | O_DIRECTORY, 0);
+    RB_AUTO(rb_close) int fd = rb_at_open(dir, O_PATH | O_DIRECTORY, 0);
     if (fd < 0 || statx(fd, "", AT_EMPTY_PATH, STATX_INO | STATX_BTIME, &st) != 0)
         st = (struct statx){0};
-    if (fd >= 0)
-        close(fd);
     /* Without the device number: with LVM, btrfs and NFS it can change when the host boots. */
     home->folder = rb_format("%llu:%lld.%u", (unsigned long long)st.stx_ino,
                              (long long)st.stx_btime.tv_sec, st.stx_btime.tv_nsec);
@@ -238,11 +236,9 @@ enum rb_code rb_state_take_over(rb_state *state, const char *root, rb_err *err)
  * gives its journal files the mode of the database. */
 static void create_readable(const char *path)
 {
-    int fd = rb_at_open(path, O_WRONLY | O_CREAT | O_EXCL, 0644);
-    if (fd < 0)
-        return;
-    (void)!fchmod(fd, 0644);
-    close(fd);
+    RB_AUTO(rb_close) int fd = rb_at_open(path, O_WRONLY | O_CREAT | O_EXCL, 0644);
+    if (fd >= 0)
+        (void)!fchmod(fd, 0644);
 }
 
 enum rb_code rb_state_copy(const char *root, const char *from, rb_err *err)

@@ -29,12 +29,6 @@ static void receipts_clear(struct receipts *w)
     free(w->path);
 }
 
-static void close_file(int *fd)
-{
-    if (*fd >= 0)
-        close(*fd);
-}
-
 /* Stores a receipt, a line "SECONDS OBJECT TAG": a tag's name contains no space and no line
  * break. */
 static enum rb_code wait_for_ledger(struct receipts *w, const rb_tag *tag, rb_err *err)
@@ -43,7 +37,7 @@ static enum rb_code wait_for_ledger(struct receipts *w, const rb_tag *tag, rb_er
     struct stat st;
     RB_AUTO(rb_free_str) char *dir = rb_path_dir(w->path);
     RB_TRY(rb_dir_make(dir, err));
-    RB_AUTO(close_file)
+    RB_AUTO(rb_close)
     int fd = open(w->path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666);
     rb_oid_hex(&tag->object, hex);
     RB_AUTO(rb_free_str)
@@ -105,7 +99,7 @@ static enum rb_code write_line(struct receipts *w, const char *line, rb_err *err
 static enum rb_code write_waiting(struct receipts *w, rb_err *err)
 {
     struct stat st;
-    RB_AUTO(close_file) int fd = open(w->path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+    RB_AUTO(rb_close) int fd = open(w->path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
     if (fd < 0 || flock(fd, LOCK_EX) != 0 || fstat(fd, &st) != 0 || st.st_size == 0)
         return RB_OK;
     RB_AUTO(rb_buf_clear) rb_buf text = {0};

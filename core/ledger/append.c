@@ -28,12 +28,6 @@ static void sleep_milliseconds(long n)
     nanosleep(&t, NULL);
 }
 
-static void give_back(int *fd)
-{
-    if (*fd >= 0)
-        close(*fd);
-}
-
 /* Takes the lock for writers of this host, so that they do not repeat signatures because of each
  * other. It only saves work: no entry can be lost without it, because the ref is moved from a known
  * value. */
@@ -376,7 +370,7 @@ static enum rb_code try_append(rb_oid *out, rb_ref *ref, rb_repo *repo, const rb
 enum rb_code rb_ledger_append_all(rb_oid *out, rb_repo *repo, const rb_draft *drafts, size_t n,
                                   rb_err *err)
 {
-    RB_AUTO(give_back) int turn = take_turn(repo);
+    RB_AUTO(rb_close) int turn = take_turn(repo);
     (void)turn; /* the lock is released at the end of this function */
     rb_ref last = {0};
     rb_ref ref = {0};

@@ -60,8 +60,8 @@ static enum rb_code make_folder(rb_drill *drill, rb_err *err)
                        drill->dir);
     if (flock(drill->lock, LOCK_EX | LOCK_NB) == 0)
         return clear_folder(drill->dir, err);
-    close(drill->lock);
-    drill->lock = -1; /* so that rb_drill_end() does not remove the folder of the other drill */
+    rb_close(
+        &drill->lock); /* so that rb_drill_end() does not remove the folder of the other drill */
     return rb_fail(err, RB_BUSY,
                    "another drill of %s is running\nwait until it has ended; its copies are in %s",
                    drill->env->name, drill->dir);
@@ -366,8 +366,7 @@ void rb_drill_end(rb_drill *drill)
     drill->not_tried = NULL;
     if (drill->dir && drill->lock >= 0)
         (void)!rb_dir_remove(drill->dir, RB_IGNORED);
-    if (drill->lock >= 0)
-        close(drill->lock);
+    rb_close(&drill->lock);
     rb_free_str(&drill->dir);
     rb_free_str(&drill->backup_id);
     rb_free_str(&drill->backup_from);

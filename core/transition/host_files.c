@@ -68,15 +68,13 @@ static enum rb_code look_at_way(const char *path, rb_err *err)
     RB_AUTO(rb_free_str) char *standing = rb_strdup(path);
     RB_AUTO(rb_free_str) char *above = rb_path_dir(path);
     RB_AUTO(rb_free_str) char *name = NULL;
-    int dir;
+    RB_AUTO(rb_close) int dir = -1;
     while (!rb_file_exists(above)) {
         free(standing);
         standing = above;
         above = rb_path_dir(standing);
     }
-    RB_TRY(rb_file_folder(&dir, &name, standing, true, err));
-    close(dir);
-    return RB_OK;
+    return rb_file_folder(&dir, &name, standing, true, err);
 }
 
 enum rb_code rb_host_files_observe(rb_plan *plan, json_t *taken, const rb_plan_request *rq,

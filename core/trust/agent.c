@@ -8,6 +8,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "base/anchor.h"
+
 enum message {
     REQUEST_IDENTITIES = 11,
     IDENTITIES_ANSWER = 12,
@@ -18,12 +20,6 @@ enum message {
 #define FLAG_RSA_SHA2_256 2
 #define FLAG_RSA_SHA2_512 4
 #define IDENTITIES_LIMIT 2048
-
-static void close_socket(int *fd)
-{
-    if (*fd >= 0)
-        close(*fd);
-}
 
 /* Connects to the agent; -1 if none answers. */
 static int connect_agent(void)
@@ -132,7 +128,7 @@ enum rb_code rb_agent_sign(rb_buf *out, bool *held, const rb_key *key, bool sha2
                            const void *data, size_t len, rb_err *err)
 {
     *held = false;
-    RB_AUTO(close_socket) int fd = connect_agent();
+    RB_AUTO(rb_close) int fd = connect_agent();
     const rb_buf *blob = fd < 0 ? NULL : find_held(fd, key);
     if (!blob)
         return RB_OK;

@@ -6,6 +6,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "base/anchor.h"
 #include "base/hash.h"
 #include "base/process.h"
 
@@ -49,8 +50,7 @@ void rb_revoked_free(rb_revoked *revoked)
     for (size_t i = 0; i < revoked->n; i++)
         rb_buf_clear(&revoked->known[i].blob);
     free(revoked->known);
-    if (revoked->krl >= 0)
-        close(revoked->krl);
+    rb_close(&revoked->krl);
     free(revoked->path);
     pthread_mutex_destroy(&revoked->lock);
     free(revoked);

@@ -447,13 +447,8 @@ static enum rb_code complete(backup_file *f, const json_t *about, rb_err *err)
     RB_TRY(rb_sqlite_each(f->own, "COMMIT", NULL, NULL, NULL, err));
     rb_sqlite_close(f->own);
     f->own = NULL;
-    int fd = rb_at_open(f->base.path, O_RDONLY, 0);
-    int synced = fd < 0 ? -1 : fsync(fd);
-    int saved = errno;
-    if (fd >= 0)
-        close(fd);
-    errno = saved;
-    if (synced != 0)
+    RB_AUTO(rb_close) int fd = rb_at_open(f->base.path, O_RDONLY, 0);
+    if (fd < 0 || fsync(fd) != 0)
         return rb_fail_errno(err, RB_ERROR, "the backup %s cannot be written", f->base.path);
     RB_AUTO(rb_free_str) char *dir = rb_path_dir(f->base.path);
     return rb_dir_sync(dir, err);

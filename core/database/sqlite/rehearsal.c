@@ -93,9 +93,7 @@ static void drop_file(int *fd, char **name)
     if (*name)
         (void)!rb_file_remove(*name, RB_IGNORED);
     rb_free_str(name);
-    if (*fd >= 0)
-        close(*fd);
-    *fd = -1;
+    rb_close(fd);
 }
 
 void rb_sqlite_drop_before(rb_sqlite_state *state)
