@@ -119,15 +119,32 @@ static void stuck_clear(stuck *s)
     s->differences = NULL;
 }
 
+/* Returns the catalog before the new migration with this index. */
+static json_t *catalog_before(const rb_proving *p, size_t index)
+{
+    json_t *catalog = json_copy(p->before);
+    for (size_t i = json_array_size(p->undo) - 1; i > index; i--) {
+        rb_json_each_member (key, entry, json_array_get(p->undo, i)) {
+            if (json_is_null(entry))
+                json_object_del(catalog, key);
+            else
+                json_object_set_nocheck(catalog, key, entry);
+        }
+    }
+    return catalog;
+}
+
 static enum rb_code look_behind(stuck *out, rb_proving *p, size_t index, rb_err *err)
 {
+    RB_AUTO(rb_json_freep) json_t *before = NULL;
     RB_AUTO(rb_json_freep) json_t *now = NULL;
     RB_AUTO(rb_json_freep) json_t *order = NULL;
     json_t *result = json_array_get(p->results, index);
     if (out->blamed || !rb_proving_comes_back(result))
         return RB_OK;
     RB_TRY(rb_db_catalog(&now, p->db, err));
-    rb_catalog_compare(&out->differences, &order, json_array_get(p->befores, index), now);
+    before = catalog_before(p, index);
+    rb_catalog_compare(&out->differences, &order, before, now);
     if (json_array_size(out->differences) > 0)
         out->blamed = result;
     else
@@ -230,10 +247,11 @@ static bool all_come_back(const rb_proving *p)
 /* Lists how the schema differs from the one before the new migration with this index. */
 static enum rb_code compare_end(json_t **differences, rb_proving *p, size_t index, rb_err *err)
 {
+    RB_AUTO(rb_json_freep) json_t *before = catalog_before(p, index);
     RB_AUTO(rb_json_freep) json_t *end = NULL;
     RB_AUTO(rb_json_freep) json_t *order = NULL;
     RB_TRY(rb_db_catalog(&end, p->db, err));
-    rb_catalog_compare(differences, &order, json_array_get(p->befores, index), end);
+    rb_catalog_compare(differences, &order, before, end);
     return RB_OK;
 }
 
@@ -395,7 +413,7 @@ enum rb_code rb_proof_make_here(rb_proof *out, const rb_proof_request *request, 
     p.kept = json_object();
     p.results = json_array();
     p.notes = json_array();
-    p.befores = json_array();
+    p.undo = json_array();
     if (request->state) {
         for (size_t i = 0; i < p.set->n; i++)
             p.states[0].count += !p.is_new[i];
@@ -413,7 +431,8 @@ enum rb_code rb_proof_make_here(rb_proof *out, const rb_proof_request *request, 
     json_decref(p.results);
     json_decref(p.notes);
     json_decref(p.mismatches);
-    json_decref(p.befores);
+    json_decref(p.before);
+    json_decref(p.undo);
     json_decref(p.catalog);
     json_decref(p.base);
     for (size_t i = 0; i < sizeof p.states / sizeof *p.states; i++)

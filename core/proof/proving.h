@@ -42,8 +42,11 @@ typedef struct rb_proving {
     json_t *results; /* a result for each new migration */
     json_t *notes;
     json_t *mismatches; /* foreign keys that the engine cannot check, as keys of an object */
-    json_t *befores;    /* catalog before each new migration */
-    bool lend;          /* as in rb_proof_request */
+    json_t *before;     /* catalog before the last new migration that was tried */
+    json_t
+        *undo; /* for each new migration: what turns the catalog before it back into the one
+                  before the previous one, {key: entry, or null}. Whole catalogs are too large. */
+    bool lend; /* as in rb_proof_request */
     const char *folder;
 } rb_proving;
 

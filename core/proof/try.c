@@ -97,11 +97,26 @@ static enum rb_code try_locks(json_t *result, rb_proving *p, const rb_migration 
     return rb_proving_back(p, err);
 }
 
+/* Records the catalog before the next migration. */
+static void note_catalog(rb_proving *p)
+{
+    json_t *undo = json_object();
+    rb_json_each_member (key, entry, p->before)
+        if (!json_equal(entry, json_object_get(p->catalog, key)))
+            json_object_set_nocheck(undo, key, entry);
+    rb_json_each_member (key, entry, p->catalog)
+        if (!json_object_get(p->before, key))
+            json_object_set_new_nocheck(undo, key, json_null());
+    json_array_append_new(p->undo, undo);
+    json_decref(p->before);
+    p->before = json_incref(p->catalog);
+}
+
 enum rb_code rb_proof_try(rb_proving *p, const rb_migration *m, rb_err *err)
 {
     trials all = {.index = json_array_size(p->results)};
     rb_tried *chosen = NULL;
-    json_array_append(p->befores, p->catalog);
+    note_catalog(p);
     enum rb_code code = try_all(&chosen, &all, p, m, err);
     if (code == RB_OK) {
         const char *why = rb_json_str(p->on_empty, m->id);
