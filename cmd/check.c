@@ -146,12 +146,13 @@ static enum rb_code check(rb_cli *cli, const rb_env_session *site, rb_err *err)
     RB_AUTO(rb_json_freep) json_t *secrets = NULL;
     RB_TRY(run_all(failures, values, &secrets, cli, site, tag, err));
     size_t failed = json_array_size(failures);
-    const char *health = env->check_count == 0 ? "unchecked" : failed ? "unhealthy" : "healthy";
+    const size_t count = rb_checks_count(env, NULL);
+    const char *health = count == 0 ? "unchecked" : failed ? "unhealthy" : "healthy";
     rb_err why = {0};
     bool well = true;
     bool down = false;
-    bool stored = env->check_count > 0 && tag &&
-                  store(site, failures, values, tag, row, &well, &down, &why) == RB_OK;
+    bool stored =
+        count > 0 && tag && store(site, failures, values, tag, row, &well, &down, &why) == RB_OK;
     if (cli->json) {
         json_t *doc = document(env, tag, health, stored, failures, values);
         json_object_set(doc, "secrets", secrets);
@@ -161,7 +162,9 @@ static enum rb_code check(rb_cli *cli, const rb_env_session *site, rb_err *err)
         rb_json_each_member (name, version, secrets)
             rb_ui_line("secret  %s is at version %s", name, json_string_value(version));
         rb_ui_line("%s: %s, %s%s", env->name, tag ? tag : "nothing is live", health,
-                   env->check_count == 0 ? ": no check is configured" : "");
+                   count > 0               ? ""
+                   : env->check_count == 0 ? ": no check is configured"
+                                           : ": its checks run only after a transition");
     }
     if (why.message[0])
         rb_ui_note(cli, "the result is not recorded: %s", rb_err_line(&why));
@@ -179,8 +182,8 @@ static enum rb_code check(rb_cli *cli, const rb_env_session *site, rb_err *err)
                                  tag, env->name, tag, env->name)
                  : tag ? rb_format("go back with `rbtool revert %s --env %s`", tag, env->name)
                        : rb_format("see what is live with `rbtool status --env %s`", env->name);
-    return rb_fail(err, RB_FOUND, "%zu of %zu checks of %s failed\n%s", failed, env->check_count,
-                   env->name, next);
+    return rb_fail(err, RB_FOUND, "%zu of %zu checks of %s failed\n%s", failed, count, env->name,
+                   next);
 }
 
 static enum rb_code run(rb_cli *cli, rb_options *o, rb_err *err)

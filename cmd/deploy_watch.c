@@ -37,7 +37,7 @@ enum rb_code rb_deploy_watch_prepare(rb_env_session *site, int64_t seconds, cons
     RB_AUTO(rb_release_freep) rb_release *release = NULL;
     site->watch = seconds * 1000;
     RB_TRY(rb_session_release(&release, site->session, tag, NULL, err));
-    if (site->env->check_count + release->manifest->check_count > 0)
+    if (rb_checks_count(site->env, NULL) + release->manifest->check_count > 0)
         return RB_OK;
     return rb_fail(err, RB_ERROR,
                    "there is nothing to watch: %s has no checks, and %s has no SQL checks\nadd one "
@@ -114,7 +114,7 @@ static void write_down(watching *w, int tries)
     if (!enter(site, tries))
         return;
     enum rb_code code = rb_state_watch(&stored, &over, site->state, RB_IGNORED);
-    if (code == RB_OK && !over && site->env->check_count > 0)
+    if (code == RB_OK && !over && rb_checks_count(site->env, NULL) > 0)
         code = rb_state_health_set(site->state, health, RB_IGNORED);
     if (code == RB_OK)
         code = rb_state_watch_set(site->state, w->watch, RB_IGNORED);

@@ -130,8 +130,24 @@ enum rb_code rb_env_session_lock(rb_env_session *site, rb_err *err)
     return RB_BUSY;
 }
 
-/* Returns text with the options -C and --config added to each rbtool command in backquotes, as they
- * were given, so that it can be pasted. Leaves commands that have them already. */
+/* True if the command, which ends at its backquote, would ask, since no option answers. */
+static bool asks(const char *command)
+{
+    static const char *const verbs[] = {"deploy ",  "revert ", "resume ",   "abort ",
+                                        "restore ", "adopt ",  "env trust "};
+    static const char *const answers[] = {" --yes", " -n", " --dry-run", " -o "};
+    RB_AUTO(rb_free_str) char *words = rb_strndup(command, strcspn(command, "`"));
+    bool found = false;
+    for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++)
+        found = found || strncmp(words, verbs[i], strlen(verbs[i])) == 0;
+    for (size_t i = 0; i < sizeof answers / sizeof *answers; i++)
+        found = found && !strstr(words, answers[i]);
+    return found;
+}
+
+/* Returns text whose rbtool commands in backquotes can be pasted: with the options -C and --config
+ * as they were given, and with --yes where a command asks and there is no terminal. Leaves what a
+ * command has already. */
 char *rb_env_session_commands(const rb_cli *cli, const char *text)
 {
     static const char start[] = "`rbtool ";
@@ -143,6 +159,12 @@ char *rb_env_session_commands(const rb_cli *cli, const char *text)
         if (strncmp(at, "-C ", 3) != 0 && strncmp(at, "--config ", 9) != 0 &&
             strlen(program) > strlen("rbtool"))
             rb_buf_printf(&out, "%s ", program + strlen("rbtool "));
+        if (cli->interactive || !asks(at))
+            continue;
+        const size_t len = strcspn(at, "`");
+        rb_buf_add(&out, at, len);
+        rb_buf_puts(&out, " --yes");
+        at += len;
     }
     rb_buf_puts(&out, text);
     return rb_buf_detach(&out);

@@ -53,6 +53,10 @@ typedef struct rb_checking {
     void *context;
 } rb_checking;
 
+/* Returns how many of the environment's checks run at the end of a transition of that kind; NULL:
+ * in `check` and in a watch. */
+size_t rb_checks_count(const rb_env *env, const char *kind);
+
 /* Runs every check command, in order, and collects failures: [{"name","message","output"}], output
  * NULL if the command printed nothing. Ends early at a signal to rbtool. */
 void rb_checks_run(json_t *failures, const rb_checking *checking);

@@ -16,9 +16,11 @@ static void detection(rb_buf *out, const rb_env *env, const char *program)
                   "`unhealthy` or `DOWN`, by the checks that ran last.\n",
                   program, env->name, program, env->name);
     for (size_t i = 0; i < env->check_count; i++) {
-        RB_AUTO(rb_free_str) char *command = rb_check_line(&env->checks[i]);
-        rb_buf_printf(out, "- check **%s**: `%s` fails, or does not pass within %d s\n",
-                      env->checks[i].name, command, env->checks[i].timeout);
+        const rb_env_check *check = &env->checks[i];
+        RB_AUTO(rb_free_str) char *command = rb_check_line(check);
+        rb_buf_printf(out, "- check **%s**%s%s: `%s` fails, or does not pass within %d s\n",
+                      check->name, check->after ? ", at the end of a " : "",
+                      check->after ? check->after : "", command, check->timeout);
     }
     rb_buf_puts(out, "\n");
 }
@@ -186,7 +188,7 @@ static void verification(rb_buf *out, const rb_plan *plan, const rb_env *env, co
                   "and exits with %s.\n- `git verify-tag %s` accepts the release's signature.\n",
                   program, env->name, env->name, where,
                   apart ? "1, since its parts are at different releases" : "0", to);
-    if (env->check_count > 0)
+    if (rb_checks_count(env, NULL) > 0)
         rb_buf_printf(out, "- `%s check --env %s` exits with 0.\n", program, env->name);
     rb_json_each (item, json_object_get(plan->json, "recovery"))
         rb_template_add(out,

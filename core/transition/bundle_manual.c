@@ -97,14 +97,26 @@ static const char HEAD[] = "set -eu\n"
 static const char FUNCTIONS[] =
     "[ -n \"$ROOT\" ] || { echo 'set ROOT, and what README.md lists' >&2 && exit 2; }\n"
     "saved=$ROOT/manual-$(date -u +%Y%m%dT%H%M%SZ)\n"
-    "mkdir -p \"$saved\" \"$ROOT/releases\"\n"
+    "mkdir -p \"$ROOT/releases\"\n"
+    "(umask 077 && mkdir -p \"$saved\")\n"
     "step() { echo \"== $*\"; }\n"
-    "# put FILE TARGET: what is there keeps its owner and mode\n"
+    "# put FILE TARGET UMASK [MODE]: what is there keeps its owner, and its mode without MODE\n"
     "put() {\n"
     "    [ -n \"$2\" ] || return 0\n"
-    "    [ ! -e \"$2\" ] || cp -p \"$2\" \"$saved/\"\n"
-    "    cat \"$1\" >\"$2\"\n"
+    "    mkdir -p \"$saved/$(dirname \"$1\")\"\n"
+    "    [ ! -e \"$2\" ] || cp -p \"$2\" \"$saved/$1\"\n"
+    "    (umask \"$3\" && cat \"$1\" >\"$2\")\n"
+    "    [ -z \"${4:-}\" ] || chmod \"$4\" \"$2\"\n"
     "}\n";
+
+/* Returns the environment's setting of a config file, or NULL. */
+static const rb_env_pair *config_of(const rb_env *env, const char *path)
+{
+    for (size_t i = 0; env && i < env->config_count; i++)
+        if (strcmp(env->config[i].name, path) == 0)
+            return &env->config[i];
+    return NULL;
+}
 
 static void add_defaults(rb_buf *out, const rb_release *to, const json_t *databases,
                          const rb_env *env)
@@ -120,11 +132,8 @@ static void add_defaults(rb_buf *out, const rb_release *to, const json_t *databa
         const char *path = to->manifest->config[i].path;
         RB_AUTO(rb_free_str) char *name = rb_format("CONFIG_%zu", i + 1);
         RB_AUTO(rb_free_str) char *what = rb_format("the config file %s", path);
-        const char *target = NULL;
-        for (size_t k = 0; env && k < env->config_count; k++)
-            if (strcmp(env->config[k].name, path) == 0)
-                target = env->config[k].value;
-        add_variable(out, name, target, what);
+        const rb_env_pair *setting = config_of(env, path);
+        add_variable(out, name, setting ? setting->value : NULL, what);
     }
     rb_json_each (item, databases) {
         const char *database = rb_json_str(item, "name");
@@ -185,19 +194,22 @@ static void add_script(rb_buf *out, const rb_release *from, const rb_release *to
     if (m->flags_path) {
         rb_buf_puts(out, "\nstep flags\nput 'flags/'");
         rb_text_quote(out, m->flags_path);
-        rb_buf_puts(out, " \"$FLAGS\"\n");
+        rb_buf_puts(out, " \"$FLAGS\" 022\n");
     }
     rb_buf_puts(out, "\nif [ -n \"$STOP\" ]; then step stop && sh -c \"$STOP\"; fi\n");
     rb_json_each (item, databases)
         add_database(out, item, item_at + 1);
     rb_buf_printf(out,
-                  "\nstep switch\nln -s 'releases/%s' \"$ROOT/current.new\"\n"
+                  "\nstep switch\nln -sfn 'releases/%s' \"$ROOT/current.new\"\n"
                   "mv -T \"$ROOT/current.new\" \"$ROOT/current\"\n",
                   to->tag);
     for (size_t i = 0; i < m->config_count; i++) {
         rb_buf_puts(out, i ? "put 'config/'" : "\nstep config\nput 'config/'");
         rb_text_quote(out, m->config[i].path);
-        rb_buf_printf(out, " \"$CONFIG_%zu\"\n", i + 1);
+        const rb_env_pair *setting = config_of(env, m->config[i].path);
+        RB_AUTO(rb_free_str)
+        char *mode = setting && setting->mode ? rb_format(" %04o", (unsigned)setting->mode) : NULL;
+        rb_buf_printf(out, " \"$CONFIG_%zu\" 077%s\n", i + 1, mode ? mode : "");
     }
     rb_buf_printf(out,
                   "\nif [ -n \"$START\" ]; then step start && sh -c \"$START\"; fi\n"
@@ -263,8 +275,9 @@ static void add_readme(rb_buf *out, const rb_release *from, const rb_release *to
                   "had changed.\n\n## After\n\n- Check the service, and compare the schema with "
                   "what %s expects.\n- Where rbtool runs again, `rbtool status` shows its old "
                   "record. Move `ROOT/.rbtool/state.db` away and record what is live with `rbtool "
-                  "adopt %s`, then `rbtool sync`.\n",
-                  to->tag, to->tag);
+                  "adopt %s`. Then mark the release that was undone with `rbtool mark %s bad -m "
+                  "WHY`, as a revert does, and `rbtool sync`.\n",
+                  to->tag, to->tag, from->tag);
 }
 
 static enum rb_code add_sums(rb_buf *out, const char *root, const char *below, rb_err *err)

@@ -181,7 +181,7 @@ static bool has_work(const rb_plan *plan, const rb_plan_request *rq, enum rb_ste
     case RB_DO_COMMIT:
         return plan->database_count > 0;
     case RB_DO_CHECKS:
-        return rq->env->check_count > 0;
+        return rb_checks_count(rq->env, rq->kind) > 0;
     case RB_DO_RECORD:
     case RB_STEP_KINDS:
         break;
@@ -286,7 +286,8 @@ static char *describe(const rb_plan *plan, const rb_plan_request *rq, enum rb_st
     case RB_DO_START:
         return describe_command("start", &rq->env->start);
     case RB_DO_CHECKS:
-        return rb_format("run %zu check%s", rq->env->check_count, rb_text_s(rq->env->check_count));
+        return rb_format("run %zu check%s", rb_checks_count(rq->env, rq->kind),
+                         rb_text_s(rb_checks_count(rq->env, rq->kind)));
     case RB_DO_RECORD:
     case RB_STEP_KINDS:
         break;

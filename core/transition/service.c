@@ -62,7 +62,7 @@ enum rb_code rb_service_checks(rb_run *run, rb_err *err)
     const char *first = rb_json_str(json_array_get(run->failures, 0), "message");
     return failed == 1 ? rb_fail(err, RB_FOUND, "%s", first)
                        : rb_fail(err, RB_FOUND, "%zu of %zu checks fail, the first: %s", failed,
-                                 env->check_count, first);
+                                 rb_checks_count(env, checking.kind), first);
 }
 
 /* Runs an inverse's command in the same way as a step's command. */
@@ -154,7 +154,7 @@ static json_t *health(bool down, const char *release, const char *message, const
 
 json_t *rb_service_health(const rb_run *run, const rb_err *unhealthy)
 {
-    if (!unhealthy && run->request->env->check_count == 0)
+    if (!unhealthy && rb_checks_count(run->request->env, run->request->kind) == 0)
         return NULL;
     return health(run->down, run->request->to->tag, unhealthy ? unhealthy->message : NULL,
                   run->down ? run->start_output : NULL, run->failures, run->values);

@@ -379,7 +379,7 @@ $(stat -c %d:%i "$BATS_TEST_TMPDIR/copy.db")" ]
     fails 2 "there are several environments (prod, demo); name one of them, for example \`rbtool deploy v1.1.0 --yes --env prod\`" \
         rbtool deploy v1.1.0 --yes
     fails 2 "\`rbtool deploy 'it'\\''s' -n --env prod\`" rbtool deploy "it's" -n
-    fails 2 "\`rbtool env trust --env prod\`" rbtool env trust
+    fails 2 "\`rbtool env trust --env prod --yes\`" rbtool env trust
     RBTOOL_ENV=demo rbtool deploy v1.0.0 --only app --yes
 }
 

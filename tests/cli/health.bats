@@ -95,11 +95,11 @@ last' ]
     [ "$(jq -r '.outcome, (.steps[] | select(.id == "start") | .output)' <<<"$output")" = 'down
 first: port 18080 is in use
 second' ]
-    [[ $stderr == *'v1.1.0 is live in prod and the service is DOWN: starting the service'*'`rbtool revert v1.1.0 --env prod`'* ]]
+    [[ $stderr == *'v1.1.0 is live in prod and the service is DOWN: starting the service'*'`rbtool revert v1.1.0 --env prod --yes`'* ]]
     run -1 rbtool status --exit-code
     [ "${lines[0]}" = 'prod: v1.1.0, DOWN' ]
     [[ $output == *'| first: port 18080 is in use'* ]]
-    fails 1 'start the service again with `rbtool deploy v1.1.0 --env prod`' rbtool check
+    fails 1 'start the service again with `rbtool deploy v1.1.0 --env prod --yes`' rbtool check
     [ "$(rbtool list --json | jq -r '.releases[] | select(.tag == "v1.1.0") | .verdict')" = null ]
     rm "$BATS_TEST_TMPDIR/stopped"
     touch "$BATS_TEST_TMPDIR/free"
@@ -124,7 +124,7 @@ checks' ]
     fails 1 'and unhealthy' rbtool deploy v1.0.0 --yes
     touch "$BATS_TEST_TMPDIR/up"
     run -0 --separate-stderr rbtool check
-    [[ $stderr == *'record that it is well now with `rbtool deploy v1.0.0 --env prod`'* ]]
+    [[ $stderr == *'record that it is well now with `rbtool deploy v1.0.0 --env prod --yes`'* ]]
     run -0 --separate-stderr rbtool deploy v1.0.0 --env prod --yes --json
     [ "$(jq -r '.outcome, .steps[].id' <<<"$output")" = 'done
 checks' ]
@@ -156,7 +156,7 @@ checks' ]
     run -1 --separate-stderr rbtool check --json
     schema check <<<"$(head -n 1 <<<"$output")"
     [ "$(head -n 1 <<<"$output" | jq -c '[.health, .stored, .checks[0].passed]')" = '["unhealthy",true,false]' ]
-    fails 1 '1 of 1 checks of prod failed; go back with `rbtool revert v1.0.0 --env prod`' rbtool check
+    fails 1 '1 of 1 checks of prod failed; go back with `rbtool revert v1.0.0 --env prod --yes`' rbtool check
     fails 1 'prod: v1.0.0, unhealthy' rbtool status --exit-code
     rm "$BATS_TEST_TMPDIR/broken"
     rbtool check | grep -q '^prod: v1.0.0, healthy$'
@@ -172,6 +172,19 @@ checks' ]
     [ "$(cat "$BATS_TEST_TMPDIR/ran")" = 'deployed
 deployed
 reverted' ]
+}
+
+@test "where all checks are for the end of other transitions, none has passed" {
+    prod '{checks: [{name: "partner-back", after: "revert", command: ["true"]}]}'
+    rbtool deploy v1.0.0 --yes
+    rbtool deploy v1.1.0 --yes
+    [ "$(rbtool status --json | jq -r '.health, .verdict')" = 'unchecked
+null' ]
+    rbtool check | grep -qx 'prod: v1.1.0, unchecked: its checks run only after a transition'
+    rbtool plan v1.1.0 | grep -q 'checks    run 1 check$'
+    rbtool plan --deploy v1.0.0 --json | jq -e '[.steps[] | .id] | index("checks") == null'
+    rbtool revert v1.1.0 --yes
+    [ "$(rbtool status --json | jq -r .health)" = healthy ]
 }
 
 @test "check reports a running transition and records nothing" {
@@ -286,7 +299,7 @@ reverted' ]
     killed_by start
     run rbtool --config "$BATS_TEST_TMPDIR/killing.json" revert v1.1.0 --yes
     run -3 rbtool status --exit-code
-    [[ ${lines[0]} == 'prod: v1.0.0, not finished: revert from v1.1.0 stopped in step start; database and files are at v1.0.0. Finish: `rbtool resume --env prod`. Undo: `rbtool abort --env prod`' ]]
+    [[ ${lines[0]} == 'prod: v1.0.0, not finished: revert from v1.1.0 stopped in step start; database and files are at v1.0.0. Finish: `rbtool resume --env prod --yes`. Undo: `rbtool abort --env prod --yes`' ]]
     [[ $output != *drift* && $output != *good* ]]
     rbtool status --json | schema status
 }
@@ -300,7 +313,7 @@ reverted' ]
     run rbtool --config "$BATS_TEST_TMPDIR/killing.json" abort --yes
     [ "$(readlink "$PROD/current")" = releases/v1.1.0 ]
     run -3 rbtool status --exit-code
-    [[ ${lines[0]} == 'prod: v1.1.0, not finished: the abort that goes back to v1.0.0 stopped in step stop, before its commit. Finish: `rbtool resume --env prod`. Undo: `rbtool abort --env prod`' ]]
+    [[ ${lines[0]} == 'prod: v1.1.0, not finished: the abort that goes back to v1.0.0 stopped in step stop, before its commit. Finish: `rbtool resume --env prod --yes`. Undo: `rbtool abort --env prod --yes`' ]]
     [[ $output != *drift* && $output != *since* ]]
     rbtool status --json | schema status
     [ "$(rbtool status --json | jq -c '[.release, .state, .since, .drift, .parts[0].release]')" = \

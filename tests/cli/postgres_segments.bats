@@ -190,7 +190,7 @@ rows_at_risk() {
     [[ $output == *'the sky falls'*'what was committed is undone'*'destroyed is in backup'* ]]
     [[ $(rows_at_risk) != "$before" ]]
     id=$(rbtool backups --json | jq -r '.backups[0].id')
-    [[ $output == *"hint: restore it with \`rbtool restore $id --env prod\`"* ]]
+    [[ $output == *"hint: restore it with \`rbtool restore $id --env prod --yes\`"* ]]
     settled_at v1.2.0
     rbtool restore "$id" --yes
     [[ $(rows_at_risk) == "$before" ]]

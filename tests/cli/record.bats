@@ -319,7 +319,7 @@ revert v1.1.0 v1.0.0 done" ]
     fails 5 "no release before v1.2.0 is known good here; these verify: v1.1.0 (no verdict), v1.0.0 (no verdict)" \
         rbtool revert v1.2.0 --yes
     rbtool mark v1.1.0 bad -m 'slow'
-    fails 5 "these verify: v1.0.0 (no verdict); bad is v1.1.0 (marked bad by alice@example.com: slow); choose one with \`rbtool revert v1.2.0 --to v1.0.0 --env prod\`" \
+    fails 5 "these verify: v1.0.0 (no verdict); bad is v1.1.0 (marked bad by alice@example.com: slow); choose one with \`rbtool revert v1.2.0 --to v1.0.0 --env prod --yes\`" \
         rbtool plan v1.2.0
     fails 5 "is bad (marked bad by alice@example.com: slow)" rbtool revert v1.2.0 --to v1.1.0 --yes
     rbtool mark v1.0.0 good -m 'ran for a year'

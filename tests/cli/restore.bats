@@ -64,9 +64,9 @@ report() { # [TABLE,COLUMN,RESTORED,MISSING] of all, of a document
     rbtool deploy v1.1.0 --accept-reverted --yes
     sql "UPDATE orders SET note = NULL; CREATE UNIQUE INDEX one ON orders (substr(note, 1, 1))"
     run -1 --separate-stderr rbtool restore "$id" --yes
-    [[ $stderr == *"\`rbtool restore $id --overwrite --env prod\`"* ]]
+    [[ $stderr == *"\`rbtool restore $id --overwrite --env prod --yes\`"* ]]
     run -1 --separate-stderr rbtool restore "$id" --yes --overwrite
-    [[ $stderr == *"\`rbtool restore $id --overwrite --deleted --env prod\`"* ]]
+    [[ $stderr == *"\`rbtool restore $id --overwrite --deleted --env prod --yes\`"* ]]
     run -1 --separate-stderr rbtool restore "$id" --yes --overwrite --deleted
     [[ $stderr == *"copy them by hand from the backup"* && $stderr != *'`rbtool restore'* ]]
 }

@@ -337,10 +337,14 @@ setup() {
     two_releases
     rbtool deploy v1.1.0 --yes
     sql 'UPDATE orders SET discount = 5'
+    jq '.environments.prod.config["config/app.toml"] |= {path: ., mode: "0640"}' rbtool.json >new.json && mv new.json rbtool.json
+    rbtool env trust --env prod --yes
+    rm "$PROD/etc/flags.json"
     cp -a "$PROD" "$BATS_TEST_TMPDIR/copy"
     rbtool revert v1.1.0 --env prod -o "$BATS_TEST_TMPDIR/bundle"
-    rbtool revert v1.1.0 --yes --accept-data-loss "$(digest v1.1.0)"
+    rbtool revert v1.1.0 --yes --accept-drift --accept-data-loss "$(digest v1.1.0)"
     picture >"$BATS_TEST_TMPDIR/expected"
+    modes=$(stat -c '%a %n' "$PROD"/etc/*)
     sql 'SELECT id FROM rbtool_applied; SELECT * FROM schema_migrations' >>"$BATS_TEST_TMPDIR/expected"
     rm -rf "$PROD" && mv "$BATS_TEST_TMPDIR/copy" "$PROD"
     # A host with sqlite3 and without rbtool.
@@ -348,6 +352,10 @@ setup() {
     { picture && sql 'SELECT id FROM rbtool_applied; SELECT * FROM schema_migrations'; } >"$BATS_TEST_TMPDIR/found"
     diff "$BATS_TEST_TMPDIR/expected" "$BATS_TEST_TMPDIR/found"
     [ "$(sqlite3 "$PROD"/manual-*/main.sqlite 'SELECT sum(discount) FROM orders')" = 50 ]
+    # What did not exist has rbtool's modes, and the copy of the database is for its owner alone.
+    [ "$(stat -c '%a %n' "$PROD"/etc/*)" = "$modes" ]
+    [ "$(stat -c %a "$PROD"/manual-*)" = 700 ]
+    cmp "$PROD"/manual-*/config/config/app.toml <(git show v1.1.0:config/app.toml)
     rm "$PROD"/.rbtool/state.db*
     rbtool adopt v1.0.0 --yes
     settled_at v1.0.0
