@@ -29,6 +29,7 @@ typedef struct writer {
     const rb_backup_spec *spec;
     json_t *wanted; /* [{"name","whole","atRisk","columns","automatic","fresh","rows","values"}] */
     json_t *left_out;
+    json_t *keyless;    /* names of tables */
     rb_backup_rows out; /* without a file, only the size is estimated */
 } writer;
 
@@ -93,6 +94,7 @@ static void writer_init(writer *w, rb_db *db, const rb_backup_spec *spec)
     *w = (writer){.spec = spec,
                   .wanted = json_array(),
                   .left_out = json_array(),
+                  .keyless = json_array(),
                   .out = {.db = db, .tables = json_array(), .references = json_array()}};
     for (size_t k = 0; k < 2; k++) {
         rb_json_each (item, lists[k])
@@ -104,6 +106,7 @@ static void writer_clear(writer *w)
 {
     json_decref(w->wanted);
     json_decref(w->left_out);
+    json_decref(w->keyless);
     json_decref(w->out.tables);
     json_decref(w->out.references);
 }
@@ -111,6 +114,21 @@ static void writer_clear(writer *w)
 static bool is_whole(const json_t *wanted)
 {
     return json_is_true(json_object_get(wanted, "whole"));
+}
+
+/* True if nothing says which row of the table a value belongs to. */
+static bool is_keyless(const json_t *shape)
+{
+    return json_array_size(json_object_get(shape, "key")) == 0 && !rb_json_str(shape, "rowid") &&
+           !json_is_true(json_object_get(shape, "sequence"));
+}
+
+enum rb_code rb_db_is_keyless(bool *out, rb_db *db, const char *table, rb_err *err)
+{
+    RB_AUTO(rb_json_freep) json_t *shape = NULL;
+    RB_TRY(db->driver->table(&shape, db, table, err));
+    *out = shape && is_keyless(shape);
+    return RB_OK;
 }
 
 /* Returns a condition for the rows whose columns differ from the value that the inverse scripts
@@ -139,7 +157,7 @@ static json_t *describe_wanted(const json_t *wanted, const json_t *shape)
     const json_t *key = json_object_get(shape, "key");
     const json_t *automatic = json_object_get(wanted, "automatic");
     const char *name = rb_json_str(wanted, "name");
-    bool whole = is_whole(wanted);
+    bool whole = is_whole(wanted) || is_keyless(shape); /* a value alone would be of no use */
     RB_AUTO(rb_json_freep)
     json_t *named = whole ? json_copy((json_t *)all)
                           : rb_names_of(all, json_object_get(wanted, "columns"), true);
@@ -231,6 +249,9 @@ static enum rb_code each_table(int64_t *bytes, writer *w, rb_err *err)
         int64_t size = 0;
         const json_t *instead = json_object_get(shape, "instead");
         RB_AUTO(rb_json_freep) json_t *t = describe_wanted(wanted, shape);
+        if (is_keyless(shape) && !is_whole(wanted) &&
+            json_is_true(json_object_get(wanted, "atRisk")))
+            json_array_append(w->keyless, json_object_get(wanted, "name"));
         if (json_array_size(instead) == 0)
             RB_TRY(estimate(&size, w, wanted, t, shape, err));
         if (!json_is_true(json_object_get(wanted, "atRisk")) && *bytes + size > w->spec->limit) {
@@ -308,14 +329,16 @@ enum rb_code rb_db_backup(json_t **left_out, rb_db *db, const rb_backup_spec *sp
     return code;
 }
 
-enum rb_code rb_db_backup_size(int64_t *bytes, json_t **left_out, rb_db *db,
+enum rb_code rb_db_backup_size(int64_t *bytes, json_t **left_out, json_t **keyless, rb_db *db,
                                const rb_backup_spec *spec, rb_err *err)
 {
     writer w;
     writer_init(&w, db, spec);
     enum rb_code code = each_table(bytes, &w, err);
-    if (code == RB_OK)
+    if (code == RB_OK) {
         *left_out = json_incref(w.left_out);
+        *keyless = json_incref(w.keyless);
+    }
     writer_clear(&w);
     return code;
 }

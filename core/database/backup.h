@@ -20,7 +20,8 @@
  * "parentColumns"}]}
  *
  * before: the tables that existed. kind: rows (whole rows), values (of some columns), referenced
- * (rows that others refer to). child, parent: indexes in the list of tables.
+ * (rows that others refer to). Of a table without a key and a rowid, whole rows are copied: values
+ * alone could not be told apart. child, parent: indexes in the list of tables.
  *
  * A row has rbtool_row (a number from 1), its key (without one: rbtool_rowid), its columns, and
  * what became of it: rbtool_state is "kept", "changed" by the scripts, "moved" (to another key, or
@@ -63,9 +64,13 @@ enum rb_code rb_db_backup(json_t **left_out, rb_db *db, const rb_backup_spec *sp
 /* Records what the scripts did to each row of the backup: compares it with the database now. */
 enum rb_code rb_db_backup_finish(rb_db *db, const rb_backup_spec *spec, rb_err *err);
 /* Estimates the bytes of the file that rb_db_backup() would write; does not use spec->path.
- * *left_out: as for rb_db_backup(). */
-enum rb_code rb_db_backup_size(int64_t *bytes, json_t **left_out, rb_db *db,
+ * *left_out: as for rb_db_backup(). *keyless: names of the tables without a key whose values are at
+ * risk: they are not restored without a person, because nothing says which row they belong to. */
+enum rb_code rb_db_backup_size(int64_t *bytes, json_t **left_out, json_t **keyless, rb_db *db,
                                const rb_backup_spec *spec, rb_err *err);
+
+/* Sets *out if values of the table are not restored: nothing says which row they belong to. */
+enum rb_code rb_db_is_keyless(bool *out, rb_db *db, const char *table, rb_err *err);
 
 /* Checks that a document has what this module uses of it, before anything is used. For drivers. */
 enum rb_code rb_backup_document_check(const json_t *about, const char *path, rb_err *err);

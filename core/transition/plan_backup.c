@@ -16,11 +16,12 @@ static enum rb_code add_backup(rb_plan *plan, const rb_plan_database *d, const r
 {
     int64_t bytes;
     RB_AUTO(rb_json_freep) json_t *left_out = NULL;
+    RB_AUTO(rb_json_freep) json_t *keyless = NULL;
     RB_AUTO(rb_free_str) char *file = rb_plan_backup(plan, d);
     RB_AUTO(rb_free_str) char *path = rb_path_join(rq->env->root, file);
     const rb_backup_spec spec = {
         .items = d->backed_up, .at_risk = d->at_risk, .limit = rq->env->backup_limit};
-    RB_TRY(rb_db_backup_size(&bytes, &left_out, db, &spec, err));
+    RB_TRY(rb_db_backup_size(&bytes, &left_out, &keyless, db, &spec, err));
     if (json_array_size(left_out) > 0) {
         RB_AUTO(rb_free_str) char *names = rb_backup_names(left_out);
         rb_plan_note(plan,
@@ -28,23 +29,35 @@ static enum rb_code add_backup(rb_plan *plan, const rb_plan_database *d, const r
                      "and are not at risk",
                      d->name, names);
     }
-    json_array_append_new(
-        json_object_get(plan->json, "backups"),
-        rb_json_make("database:s path:t bytes:i leftOut:J", d->name, path, bytes, left_out));
+    json_array_append_new(json_object_get(plan->json, "backups"),
+                          rb_json_make("database:s path:t bytes:i leftOut:J keyless:J", d->name,
+                                       path, bytes, left_out, keyless));
     return RB_OK;
 }
 
-static void add_restores(rb_plan *plan, const rb_plan_database *d, const rb_backup_row *row)
+static enum rb_code add_restores(rb_plan *plan, const rb_plan_database *d, const rb_backup_row *row,
+                                 rb_db *db, rb_err *err)
 {
     rb_json_each (item, row->items) {
-        const char *count = rb_json_str(item, "column") ? "values" : "rows";
-        if (rb_backup_waits(row, item))
-            json_array_append_new(
-                json_object_get(plan->json, "restores"),
-                rb_json_make("database:s backup:s table:J column:J upTo:i", d->name,
-                             row->transition, json_object_get(item, "table"),
-                             json_object_get(item, "column"), rb_json_int(item, count, 0)));
+        const char *column = rb_json_str(item, "column");
+        const char *table = rb_json_str(item, "table");
+        bool keyless = false;
+        if (!rb_backup_waits(row, item))
+            continue;
+        if (column)
+            RB_TRY(rb_db_is_keyless(&keyless, db, table, err));
+        if (keyless)
+            rb_plan_note(plan,
+                         "database %s: %s.%s is not restored from backup %s: the table has no key "
+                         "to find its rows by",
+                         d->name, table, column, row->transition);
+        else
+            json_array_append_new(json_object_get(plan->json, "restores"),
+                                  rb_json_make("database:s backup:s table:s column:s upTo:i",
+                                               d->name, row->transition, table, column,
+                                               rb_json_int(item, column ? "values" : "rows", 0)));
     }
+    return RB_OK;
 }
 
 /* Finds what will be restored from the backups of transitions that this one undoes. */
@@ -57,7 +70,7 @@ static enum rb_code find_restores(rb_plan *plan, const rb_plan_database *d,
         if (!row->pruned)
             RB_TRY(rb_db_restore_expected(&undone, db, row->scripts, d->steps, d->step_count, err));
         if (undone)
-            add_restores(plan, d, row);
+            RB_TRY(add_restores(plan, d, row, db, err));
     }
     return RB_OK;
 }

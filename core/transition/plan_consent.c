@@ -40,6 +40,16 @@ static bool way_back_fails(const rb_plan *plan)
     return false;
 }
 
+/* Returns the tables whose values come back only by hand, separated by commas; or NULL. */
+static char *keyless_of(const rb_plan *plan)
+{
+    RB_AUTO(rb_strs_clear) rb_strs names = {0};
+    rb_json_each (backup, json_object_get(plan->json, "backups"))
+        rb_json_each (name, json_object_get(backup, "keyless"))
+            rb_strs_add(&names, json_string_value(name));
+    return names.n > 0 ? rb_strs_join(&names, LISTED) : NULL;
+}
+
 /* Returns what the user has to agree to with the digest. */
 static char *at_stake(const rb_plan *plan)
 {
@@ -61,9 +71,11 @@ static char *at_stake(const rb_plan *plan)
         return rb_format("the plan loses data: %s; it is backed up below %s first, and comes back "
                          "only by hand, with `rbtool restore`, since the way back is known to fail",
                          list, plan->backups);
+    RB_AUTO(rb_free_str) char *keyless = keyless_of(plan);
     return rb_format("the plan loses data: %s; it is backed up below %s first, and is restored "
-                     "where the transition is undone and nobody changed it",
-                     list, plan->backups);
+                     "where the transition is undone and nobody changed it%s%s",
+                     list, plan->backups, keyless ? ", except in tables without a key: " : "",
+                     keyless ? keyless : "");
 }
 
 /* Refuses drift. asked: the digest must be given, too. */

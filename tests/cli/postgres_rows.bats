@@ -235,3 +235,24 @@ written() {
     move revert v1.1.0
     settled_at v1.0.0
 }
+
+@test "values of a table without a key are backed up as whole rows, and the revert names them" {
+    printf '%s\n' 'CREATE TABLE files (path text, kind text);' \
+        "CREATE TABLE tags (id text GENERATED ALWAYS AS (name || ':' || kind) STORED PRIMARY KEY, name text, kind text);" \
+        >>migrations/0001_orders.up.sql
+    printf 'DROP TABLE files;\nDROP TABLE tags;\n' >>migrations/0001_orders.down.sql
+    on_top "UPDATE files SET kind = 'ebook' WHERE kind = 'book'; UPDATE tags SET kind = 'ebook' WHERE kind = 'book';" \
+        "UPDATE files SET kind = 'book' WHERE kind = 'ebook'; UPDATE tags SET kind = 'book' WHERE kind = 'ebook';"
+    pg "INSERT INTO files VALUES ('a', 'book'), ('b', 'ebook'), ('c', 'film')" \
+        "INSERT INTO tags (name, kind) SELECT path, kind FROM files"
+    fails 5 'and nobody changed it, except in tables without a key: files, tags; nothing' rbtool deploy v1.1.0 --yes
+    move deploy v1.1.0
+    grep -q $'\tb\tebook\t' "$(backup)"
+    run -5 rbtool plan v1.1.0
+    [[ $output == *'files.kind is not restored from backup '*': the table has no key to find its rows by'* ]]
+    [[ $output != *'restores from backup'* ]]
+    move revert v1.1.0
+    [ "$(put_back)" = '[["files",null,0,1],["tags",null,0,1]]' ]
+    [[ $(jq -r '.putBack[0].reason' <<<"$document") == 'the table has no key and is not empty' ]]
+    [ "$(pg "SELECT string_agg(kind, ',' ORDER BY path) FROM files")" = book,book,film ]
+}

@@ -362,6 +362,7 @@ static void test_limit(void **state)
     rb_backup_spec spec = {.path = path, .items = items, .at_risk = at_risk, .limit = 4096};
     rb_db *db = NULL;
     json_t *left_out = NULL;
+    json_t *keyless = NULL;
     int64_t bytes = 0;
     const script_pair pair = {"1",
                               "ALTER TABLE t DROP COLUMN c; ALTER TABLE t DROP COLUMN d; DELETE"
@@ -374,13 +375,15 @@ static void test_limit(void **state)
                   "CREATE TABLE big(id INTEGER PRIMARY KEY, x); INSERT INTO big"
                   " VALUES(1, zeroblob(10000));");
     help_ok(rb_db_begin(db, &err), &err);
-    help_ok(rb_db_backup_size(&bytes, &left_out, db, &spec, &err), &err);
+    help_ok(rb_db_backup_size(&bytes, &left_out, &keyless, db, &spec, &err), &err);
     rb_db_rollback(db);
     char *text = help_json(left_out);
     assert_string_equal(text, "[{\"column\":\"x\",\"table\":\"big\"}]");
     assert_in_range(bytes, 1, 4096);
+    assert_int_equal(json_array_size(keyless), 0);
     free(text);
     json_decref(left_out);
+    json_decref(keyless);
     destroy(db, set, &spec);
     json_t *report = undo(db, set, path);
     text = shorten(report);
