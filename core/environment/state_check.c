@@ -66,6 +66,11 @@ static const rb_shape recovery_point =
     OBJECT({"database", &text, false}, {"restorePoint", &text_or_null, true}, {"lsn", &text, true},
            {"timeline", &number, true}, {"system", &text, true});
 static const rb_shape recovery_points = LIST_OF(recovery_point);
+static const rb_shape put_back = OBJECT(
+    {"database", &text, false}, {"from", &text, false}, {"table", &text, false},
+    {"column", &text_or_null, true}, {"restored", &number, false}, {"missingCount", &number, false},
+    {"reason", &text_or_null, true}, {"copy", &text_or_null, true});
+static const rb_shape all_put_back = LIST_OF(put_back);
 static const rb_shape secret =
     OBJECT({"name", &text, false}, {"from", &text_or_null, false}, {"to", &text, false});
 static const rb_shape secrets = LIST_OF(secret);
@@ -85,7 +90,7 @@ static const rb_shape plan = {
         {"accepted", &accepted, true}, {"rule", &text_or_null, true},
         {"scriptsFrom", &text_or_null, true}, {"digest", &text_or_null, true},
         {"app", &text_or_null, true}, {"parts", &moves, true}, {"values", &values, true},
-        {"paused", &pause_member, true})};
+        {"paused", &pause_member, true}, {"putBack", &all_put_back, true})};
 
 /* The members of what carrying out a plan needs (transition/plan_store.c). */
 static const char *const file_part_words[] = {"flags", "config", NULL};

@@ -283,6 +283,14 @@ static enum rb_code run_one(bool *begun, rb_run *run, size_t index, rb_err *err)
                              &known, pins, err);
 }
 
+/* Forgets what was restored in a database whose transaction was rolled back. */
+static void forget_restored(rb_run *run, const char *database)
+{
+    for (size_t i = json_array_size(run->put_back); i > 0; i--)
+        if (rb_text_same(rb_json_str(json_array_get(run->put_back, i - 1), "database"), database))
+            json_array_remove(run->put_back, i - 1);
+}
+
 /* Runs the scripts of one database. If another session holds a lock that they need, or waits for
  * one that they hold, rolls back and tries again from the beginning. */
 static enum rb_code run_patiently(rb_run *run, size_t index, rb_err *err)
@@ -304,7 +312,7 @@ static enum rb_code run_patiently(rb_run *run, size_t index, rb_err *err)
         rb_db_close(run->dbs[index]);
         run->dbs[index] = NULL;
         rb_db_outcome_clear(&run->outcomes[index]);
-        json_array_clear(run->put_back);
+        forget_restored(run, run->plan->databases[index].name);
         RB_AUTO(rb_free_str) char *text = rb_format("%s; trying again", err->message);
         if (run->progress)
             run->progress(run->context, "database", text);
@@ -358,6 +366,8 @@ static enum rb_code commit_one(rb_run *run, size_t index, rb_err *err)
 enum rb_code rb_databases_commit(rb_run *run, rb_err *err)
 {
     RB_TRY(rb_recovery_points_create(run, err));
+    if (json_array_size(run->put_back) > 0) /* `resume` reports it if this process is killed */
+        RB_TRY(rb_state_plan_set(run->state, run->plan->id, "putBack", run->put_back, err));
     for (size_t i = 0; i < run->plan->database_count; i++) {
         if (run->committed[i])
             continue;

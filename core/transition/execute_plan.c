@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/process.h"
+#include "base/text.h"
 #include "database/url.h"
 #include "transition/backups.h"
 #include "transition/host_file_backup.h"
@@ -120,6 +121,10 @@ static enum rb_code look(rb_run *run, rb_err *err)
     for (size_t i = 0; i < run->plan->database_count; i++) {
         run->committed[i] = run->plan->databases[i].committed;
         run->past = run->past || run->committed[i];
+        rb_json_each (item, json_object_get(run->plan->json, "putBack"))
+            if (run->committed[i] &&
+                rb_text_same(rb_json_str(item, "database"), run->plan->databases[i].name))
+                json_array_append(run->put_back, item);
     }
     enum rb_step_state switched;
     RB_TRY(rb_state_step_get(&switched, run->state, run->plan->id, rb_step_kind_name(RB_DO_SWITCH),
@@ -204,6 +209,9 @@ static char *way_out(const rb_run *run)
     RB_AUTO(rb_free_str)
     char *back = rq->from && strcmp(rq->from->tag, to) != 0 && strcmp(rq->kind, "deploy") == 0
                      ? rb_format("go back with `rbtool revert %s --env %s`, or ", to, env)
+                 : rq->from && json_array_size(json_object_get(run->plan->json, "only")) < RB_PARTS
+                     ? rb_format("see the other ways back with `rbtool plan %s --env %s`, or ",
+                                 rq->from->tag, env)
                      : rb_strdup("");
     return run->down ? rb_format("%stry again with `rbtool deploy %s --env %s`", back, to, env)
                      : rb_format("%scheck again with `rbtool check --env %s`", back, env);

@@ -50,6 +50,19 @@ setup() {
     [ "$(sql 'SELECT sum(total) FROM orders')" = 5500 ]
 }
 
+@test "resume after a kill behind the commit names what was restored and what was not" {
+    on_top 'UPDATE orders SET total = 0;' 'SELECT 1;'
+    move deploy v1.1.0
+    sql 'UPDATE orders SET total = 7 WHERE id = 3'
+    killed_by start
+    run -137 rbtool --config "$BATS_TEST_TMPDIR/killing.json" revert v1.1.0 --yes \
+        --accept-data-loss "$(rbtool --config "$BATS_TEST_TMPDIR/killing.json" plan v1.1.0 --json | jq -r .digest)"
+    run -0 --separate-stderr rbtool --config "$BATS_TEST_TMPDIR/killing.json" resume --yes --json
+    document=$output
+    [ "$(put_back)" = '[["orders","total",9,1]]' ]
+    [ "$(sql 'SELECT total FROM orders WHERE id < 4')" = 100$'\n'200$'\n'7 ]
+}
+
 @test "the next deploy restores rows that a down deleted" {
     on_top "INSERT INTO orders VALUES (50, 1), (51, 1);" 'DELETE FROM orders WHERE id >= 50 OR id = 1;'
     move deploy v1.1.0 # the row of id 1 does not come back when this is undone
