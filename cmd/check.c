@@ -6,6 +6,7 @@
 #include "environment/checks.h"
 #include "status.h"
 #include "transition/known_good.h"
+#include "transition/pause.h"
 #include "transition/secrets.h"
 #include "transition/service.h"
 #include "ui.h"
@@ -141,8 +142,8 @@ static enum rb_code check(rb_cli *cli, const rb_env_session *site, rb_err *err)
                    "another run holds the environment (%s): the checks run in the middle of it",
                    holder);
     else if (row)
-        rb_ui_note(cli, "the %s of %s to %s stopped half-way (transition %s)", row->kind, env->name,
-                   row->to, row->id);
+        rb_ui_note(cli, "the %s of %s to %s %s (transition %s)", row->kind, env->name, row->to,
+                   rb_paused(row->plan) ? "is paused" : "stopped half-way", row->id);
     RB_AUTO(rb_json_freep) json_t *secrets = NULL;
     RB_TRY(run_all(failures, values, &secrets, cli, site, tag, err));
     size_t failed = json_array_size(failures);
@@ -176,7 +177,10 @@ static enum rb_code check(rb_cli *cli, const rb_env_session *site, rb_err *err)
     if (failed == 0)
         return RB_OK;
     RB_AUTO(rb_free_str)
-    char *next = tag && down
+    char *next = row ? rb_format("continue the %s with `rbtool resume --env %s`, or go back with "
+                                 "`rbtool abort --env %s`",
+                                 row->kind, env->name, env->name)
+                 : tag && down
                      ? rb_format("start the service again with `rbtool deploy %s --env %s`, or "
                                  "go back with `rbtool revert %s --env %s`",
                                  tag, env->name, tag, env->name)

@@ -311,7 +311,7 @@ static enum rb_code act(watching *w, rb_err *err)
         return RB_OK;
     }
     rb_ui_progress_end(w->cli);
-    rb_ui_note(w->cli, "watch: %s has failed its checks: going back to %s", w->release->tag,
+    rb_ui_note(w->cli, "watch: %s has failed its checks; trying to go back to %s", w->release->tag,
                text_of(w, "from"));
     rb_env_session_uncatch();
     enum rb_code code = go_back(w, &ran, err);

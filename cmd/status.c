@@ -178,6 +178,10 @@ static void show_health(const rb_cli *cli, const rb_status *st)
             rb_ui_line("checks      %s", one);
         rb_ui_output(NULL, "            ", rb_json_str(item, "output"));
     }
+    RB_AUTO(rb_free_str) char *program = rb_env_session_program(cli);
+    if (message && st->tag && !st->row)
+        rb_ui_line("next        `%s plan %s --env %s` lists the ways back", program, st->tag,
+                   st->name);
 }
 
 static void show_watch(const rb_status *st)

@@ -214,7 +214,7 @@ static void look_at_history(rb_status *st)
         const rb_transition_row *row = &rows.items[i];
         if (!rb_known_reached(row))
             continue;
-        if (!rb_text_same(row->to, st->tag))
+        if (!rb_text_same(row->to, st->tag) || (st->since > 0 && !rb_known_whole(&rows, i)))
             break;
         const char *by = rb_json_str(json_object_get(row->plan, "before"), "by");
         st->since = row->finished;

@@ -225,9 +225,10 @@ static void among_live(rb_known_good *out, const rb_transition_rows *rows,
         rb_release *release = rb_session_release_is(rq->session, tag, row->to_object);
         if (!release || !allowed(rq, release))
             continue;
-        size_t last = 0; /* index of its last run here */
+        size_t last = 0; /* index of its last run here, which parts of it alone are not */
         while (last < i && !(rb_known_reached(&rows->items[last]) &&
-                             rb_text_same(rows->items[last].to_object, row->to_object)))
+                             rb_text_same(rows->items[last].to_object, row->to_object) &&
+                             live_together(rows, last, rq->parts)))
             last++;
         bool passed =
             rb_text_same(rows->items[last].outcome, "done") && summary.verdict != RB_VERDICT_BAD;

@@ -31,6 +31,15 @@ Alice <alice@example.com>" ]
 database' ]
     paused database v1.0.0
     fails 3 'is paused (transition' rbtool revert v1.0.0 --yes
+    # Every command that it prints works where nobody can be asked.
+    [[ $output == *'`rbtool resume --env prod --yes`, or go back with `rbtool abort --env prod --yes`'* ]]
+    jq '.environments.prod.checks = [{name: "no", command: ["false"], timeout: 1}]' rbtool.json >failing.json
+    rbtool --config failing.json env trust --env prod --yes
+    fails 1 'continue the deploy with `rbtool --config failing.json resume --env prod --yes`' \
+        rbtool --config failing.json check
+    [[ $output == *'the deploy of prod to v1.1.0 is paused (transition '* ]]
+    rbtool env trust --env prod --yes
+    rm failing.json
     rbtool resume --yes
     settled_at v1.1.0
     [ "$(sql 'SELECT count(discount) FROM orders')" = 0 ]

@@ -1,6 +1,8 @@
 # Which release a revert goes to, which stay on disk, and names and places that are out of the
 # ordinary.
 
+bats_require_minimum_version 1.5.0
+
 setup() {
     load lib
     load transition
@@ -32,6 +34,24 @@ next() { # TAG: a release that differs in its files alone
     rbtool revert v1.2.0 --yes --only app
     rbtool revert v1.2.0 --yes
     settled_at v1.1.0
+}
+
+@test "a part that went back and whose checks failed is not a run of that release" {
+    two_releases
+    rbtool deploy v1.0.0 --yes
+    rbtool deploy v1.1.0 --yes
+    settings '.environments.prod.checks = [{name: "x", command: ["test", "-e", "'"$BATS_TEST_TMPDIR"'/well"], timeout: 1}]'
+    fails 1 'see the other ways back with `rbtool --config '"$SETTINGS"' plan v1.1.0 --env prod`, or check again' \
+        rbtool --config "$SETTINGS" revert v1.1.0 --yes --only flags --to v1.0.0
+    run -1 rbtool --config "$SETTINGS" status --exit-code
+    [[ $output == *'next        `rbtool --config '"$SETTINGS"' plan v1.1.0 --env prod` lists the ways back'* ]]
+    [ "$(rbtool plan v1.1.0 --json | jq -r '.to, .rule')" = 'v1.0.0
+the newest release that was live here as a whole and is not bad (nothing was checked)' ]
+    touch "$BATS_TEST_TMPDIR/well"
+    sleep 1.1
+    rbtool --config "$SETTINGS" revert v1.1.0 --yes
+    # It is live since it is live as a whole.
+    [ "$(rbtool status --json | jq '.since | fromdate')" = "$(rbtool log --json --kind transition -n 1 | jq .entry.transition.finished)" ]
 }
 
 @test "pruning keeps the live release and the target of the next revert" {
