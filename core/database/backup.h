@@ -20,8 +20,8 @@
  * "parentColumns"}]}
  *
  * before: the tables that existed. kind: rows (whole rows), values (of some columns), referenced
- * (rows that others refer to). Of a table without a key and a rowid, whole rows are copied: values
- * alone could not be told apart. child, parent: indexes in the list of tables.
+ * (rows that others refer to). Of a table without a key and a rowid, whole rows are copied: nothing
+ * says which row a value belongs to. child, parent: indexes in the list of tables.
  *
  * A row has rbtool_row (a number from 1), its key (without one: rbtool_rowid), its columns, and
  * what became of it: rbtool_state is "kept", "changed" by the scripts, "moved" (to another key, or

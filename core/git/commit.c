@@ -1,8 +1,11 @@
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/text.h"
 #include "git/internal.h"
+
+#define DAY (24 * 60 * 60) /* seconds */
 
 static enum rb_code no_commit(const rb_repo *repo, const char *spec, const char *safe,
                               const char *said, rb_err *err)
@@ -237,8 +240,14 @@ enum rb_code rb_repo_since(int64_t *out, const rb_repo *repo, const char *text, 
 {
     static const char prefix[] = "--max-age=";
     *out = INT64_MIN;
-    /* git takes a date alone with the current time of day, and ignores years after 2099. */
-    if (!text || (strlen(text) == strlen("YYYY-MM-DD") && rb_text_day(out, text)))
+    /* git takes a date alone, "today" and "yesterday" with the current time of day, and ignores
+     * years after 2099. */
+    const int64_t now = (int64_t)time(NULL);
+    const bool today = text && strcmp(text, "today") == 0;
+    if (today || (text && strcmp(text, "yesterday") == 0))
+        *out = now - now % DAY - (today ? 0 : DAY);
+    if (!text || *out != INT64_MIN ||
+        (strlen(text) == strlen("YYYY-MM-DD") && rb_text_day(out, text)))
         return RB_OK;
     RB_AUTO(rb_buf_clear) rb_buf said = {0};
     RB_AUTO(rb_free_str) char *asked = rb_format("--since=%s", text);

@@ -94,8 +94,8 @@ enum rb_code rb_repo_committer(char **out, rb_repo *repo, rb_err *err);
  */
 void rb_repo_work_tree_of(char **top, char **real, const rb_repo *repo, const char *path);
 
-/* Parses a date like `git log --since` ("yesterday", "2 weeks ago"). YYYY-MM-DD alone is midnight
- * UTC. Returns INT64_MIN for NULL. */
+/* Parses a date like `git log --since` ("yesterday", "2 weeks ago"). YYYY-MM-DD alone, today
+ * and yesterday are midnight UTC. Returns INT64_MIN for NULL. */
 enum rb_code rb_repo_since(int64_t *out, const rb_repo *repo, const char *text, rb_err *err);
 
 /* Returns what git's commands call a literal path from the top of the tree; "." is all of it. A new

@@ -89,6 +89,8 @@ unused() {
     # The day that the first entry was written, whatever the time is.
     today=$(git log --max-parents=0 -1 --format=%cd --date=format-local:%F refs/rbtool/ledger)
     [ "$(rbtool log --since "$today" --json | wc -l)" = "$(rbtool log --json | wc -l)" ]
+    [ "$(rbtool log --since today --json | wc -l)" = "$(rbtool log --since "$(date -u +%F)" --json | wc -l)" ]
+    [ "$(rbtool log --since yesterday --json | wc -l)" = "$(rbtool log --json | wc -l)" ]
     [ "$(rbtool log --since 1900-01-01 --json | wc -l)" = "$(rbtool log --json | wc -l)" ]
     fails 2 'missing' rbtool adopt v1.0.0 --env missing --yes
     run rbtool adopt v1.0.0 --env prod -n
