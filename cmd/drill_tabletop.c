@@ -66,12 +66,7 @@ static enum rb_code walk_section(tabletop *t, const char *title, const char *tex
                                  rb_err *err)
 {
     RB_AUTO(rb_buf_clear) rb_buf shown = {0};
-    for (const char *p = text; p < text + len;) {
-        const size_t line = strcspn(p, "\n");
-        rb_buf_add_safe(&shown, p, line);
-        rb_buf_addc(&shown, '\n');
-        p += line + 1;
-    }
+    rb_buf_add_safe_lines(&shown, text, len);
     rb_ui_text(t->cli, &shown, t->cli->json);
     const double began = rb_clock_seconds();
     RB_AUTO(rb_free_str) char *answer = ask(t, question_of(title));

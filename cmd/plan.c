@@ -30,10 +30,7 @@ static enum rb_code print(rb_cli *cli, const rb_plan *plan, const rb_env_session
         RB_AUTO(rb_buf_clear) rb_buf safe = {0};
         RB_AUTO(rb_free_str) char *program = rb_env_session_program(cli);
         rb_runbook_write(&text, plan, site->env, cli->session.policy, program);
-        for (const char *p = text.data; *p; p += strcspn(p, "\n") + 1) {
-            rb_buf_add_safe(&safe, p, strcspn(p, "\n"));
-            rb_buf_addc(&safe, '\n');
-        }
+        rb_buf_add_safe_lines(&safe, text.data, text.len);
         fputs(safe.data, stdout);
     } else if (cli->json) {
         rb_ui_json(cli, plan->json);

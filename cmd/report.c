@@ -53,12 +53,7 @@ static char *find_signers(rb_cli *cli)
             RB_OK ||
         !path || rb_file_read(&text, path, SIGNERS_LIMIT, RB_IGNORED) != RB_OK)
         return NULL;
-    for (const char *line = rb_buf_str(&text); *line; line += *line == '\n') {
-        const size_t len = strcspn(line, "\n");
-        rb_buf_add_safe(&safe, line, len);
-        rb_buf_addc(&safe, '\n');
-        line += len;
-    }
+    rb_buf_add_safe_lines(&safe, rb_buf_str(&text), text.len);
     return rb_buf_detach(&safe);
 }
 

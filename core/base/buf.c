@@ -202,6 +202,18 @@ void rb_strs_sort(rb_strs *strs)
         qsort(strs->items, strs->n, sizeof *strs->items, compare);
 }
 
+void rb_strs_add_lines(rb_strs *strs, const char *text, size_t len)
+{
+    while (len > 0) {
+        const char *end = memchr(text, '\n', len);
+        size_t line = end ? (size_t)(end - text) : len;
+        rb_strs_take(strs, rb_strndup(text, line));
+        line += end != NULL;
+        text += line;
+        len -= line;
+    }
+}
+
 char *rb_strs_join(const rb_strs *strs, size_t most)
 {
     rb_buf out = {0};
@@ -258,6 +270,19 @@ void rb_buf_add_safe(rb_buf *buf, const char *text, size_t len)
         }
         p += n;
         len -= n;
+    }
+}
+
+void rb_buf_add_safe_lines(rb_buf *buf, const char *text, size_t len)
+{
+    while (len > 0) {
+        const char *end = memchr(text, '\n', len);
+        size_t line = end ? (size_t)(end - text) : len;
+        rb_buf_add_safe(buf, text, line);
+        rb_buf_add(buf, "\n", end != NULL);
+        line += end != NULL;
+        text += line;
+        len -= line;
     }
 }
 

@@ -55,6 +55,7 @@ bool rb_strs_has(const rb_strs *strs, const char *s);
 bool rb_strs_has_name(const rb_strs *strs,
                       const char *name); /* compares ASCII letters without case, like SQL names */
 void rb_strs_sort(rb_strs *strs);        /* sorts by bytes */
+void rb_strs_add_lines(rb_strs *strs, const char *text, size_t len); /* without line feeds */
 /* Joins the strings for a message: "a, b and 3 more". Lists at most `most` of them, or all if it is
  * 0. The caller owns the result. */
 char *rb_strs_join(const rb_strs *strs, size_t most);
@@ -67,6 +68,8 @@ size_t rb_utf8_length(const char *text, size_t len);
  * or message that comes from a repository or a database.
  */
 void rb_buf_add_safe(rb_buf *buf, const char *text, size_t len);
+/* Same as rb_buf_add_safe(), but keeps line feeds. */
+void rb_buf_add_safe_lines(rb_buf *buf, const char *text, size_t len);
 char *rb_safe(const char *text); /* same as rb_buf_add_safe(), to a new string */
 
 #endif

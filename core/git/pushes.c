@@ -76,15 +76,14 @@ static enum rb_code read_received(rb_pushes *out, char *line, rb_err *err)
 enum rb_code rb_pushes_read(rb_pushes *out, rb_repo *repo, bool sent, const char *lines, size_t len,
                             rb_err *err)
 {
-    for (size_t i = 0; i < len;) {
-        const char *end = memchr(lines + i, '\n', len - i);
-        size_t n = end ? (size_t)(end - (lines + i)) : len - i;
-        RB_AUTO(rb_free_str) char *line = rb_strndup(lines + i, n);
+    RB_AUTO(rb_strs_clear) rb_strs split = {0};
+    rb_strs_add_lines(&split, lines, len);
+    for (size_t i = 0; i < split.n; i++) {
+        char *line = split.items[i];
         RB_TRY(sent ? read_sent(out, line, err) : read_received(out, line, err));
         rb_pushed *pushed = &out->items[out->n - 1];
         if (!rb_oid_is_zero(&pushed->local))
             pushed->has_commit = rb_object_commit(&pushed->commit, repo, &pushed->local);
-        i += n + 1;
     }
     return RB_OK;
 }

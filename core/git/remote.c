@@ -9,11 +9,7 @@ static enum rb_code list_remotes(rb_strs *out, rb_repo *repo, rb_err *err)
 {
     RB_AUTO(rb_buf_clear) rb_buf text = {0};
     RB_TRY(rb_repo_git(&text, repo, (const char *const[]){"remote", NULL}, err));
-    for (const char *line = rb_buf_str(&text); *line;) {
-        size_t len = strcspn(line, "\n");
-        rb_strs_take(out, rb_strndup(line, len));
-        line += len + (line[len] == '\n');
-    }
+    rb_strs_add_lines(out, text.data, text.len);
     return RB_OK;
 }
 

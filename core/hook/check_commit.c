@@ -34,18 +34,16 @@ static enum rb_code read_trailers(bool *found, char **wrong, rb_guard *guard, co
     RB_AUTO(rb_buf_clear) rb_buf text = {0};
     RB_TRY(rb_repo_git(&text, guard->repo, args, err));
     *found = false;
-    for (const char *line = rb_buf_str(&text); *line;) {
-        size_t len = strcspn(line, "\n");
-        if (len >= strlen(key) && strncasecmp(line, key, strlen(key)) == 0) {
-            const char *start = line + strlen(key);
-            start += strspn(start, " \t");
-            RB_AUTO(rb_free_str)
-            char *value = rb_strndup(start, len - (size_t)(start - line));
-            *found = *found || is_way_back(value);
-            if (!is_way_back(value) && !*wrong)
-                *wrong = rb_strdup(value);
-        }
-        line += len + (line[len] == '\n');
+    RB_AUTO(rb_strs_clear) rb_strs lines = {0};
+    rb_strs_add_lines(&lines, text.data, text.len);
+    for (size_t i = 0; i < lines.n; i++) {
+        if (strncasecmp(lines.items[i], key, strlen(key)) != 0)
+            continue;
+        const char *value = lines.items[i] + strlen(key);
+        value += strspn(value, " \t");
+        *found = *found || is_way_back(value);
+        if (!is_way_back(value) && !*wrong)
+            *wrong = rb_strdup(value);
     }
     return RB_OK;
 }
@@ -104,12 +102,11 @@ static enum rb_code list_merged(rb_strs *out, rb_guard *guard, rb_err *err)
     if (!rb_file_exists(rb_buf_str(&path)))
         return RB_OK;
     RB_TRY(rb_file_read(&text, rb_buf_str(&path), MESSAGE_LIMIT, err));
-    for (const char *line = rb_buf_str(&text); *line;) {
-        size_t len = strcspn(line, "\n");
-        if (len == RB_OID_HEX - 1)
-            rb_strs_take(out, rb_strndup(line, len));
-        line += len + (line[len] == '\n');
-    }
+    RB_AUTO(rb_strs_clear) rb_strs lines = {0};
+    rb_strs_add_lines(&lines, text.data, text.len);
+    for (size_t i = 0; i < lines.n; i++)
+        if (strlen(lines.items[i]) == RB_OID_HEX - 1)
+            rb_strs_add(out, lines.items[i]);
     return RB_OK;
 }
 

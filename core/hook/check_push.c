@@ -50,13 +50,10 @@ static enum rb_code list_following(struct tags *tags, const rb_chain *chain, rb_
         const char *const args[] = {
             "for-each-ref", "--format=%(objectname)", "--contains", first, "refs/tags", NULL};
         RB_TRY(rb_repo_git(&list, tags->guard->repo, args, err));
-        for (char *line = list.data; line && *line;) {
-            size_t len = strcspn(line, "\n");
-            bool more = line[len] != '\0';
-            line[len] = '\0';
-            rb_json_set_str(tags->following, line, NULL);
-            line += len + more;
-        }
+        RB_AUTO(rb_strs_clear) rb_strs ids = {0};
+        rb_strs_add_lines(&ids, list.data, list.len);
+        for (size_t k = 0; k < ids.n; k++)
+            rb_json_set_str(tags->following, ids.items[k], NULL);
     }
     return RB_OK;
 }

@@ -171,12 +171,9 @@ enum rb_code rb_guard_transaction(rb_refusals *out, rb_guard *guard, const char 
                                   rb_err *err)
 {
     size_t before = out->n;
-    for (size_t i = 0; i < len;) {
-        const char *end = memchr(lines + i, '\n', len - i);
-        size_t n = end ? (size_t)(end - (lines + i)) : len - i;
-        RB_AUTO(rb_free_str) char *line = rb_strndup(lines + i, n);
-        RB_TRY(check_line(out, guard, line, err));
-        i += n + 1;
-    }
+    RB_AUTO(rb_strs_clear) rb_strs split = {0};
+    rb_strs_add_lines(&split, lines, len);
+    for (size_t i = 0; i < split.n; i++)
+        RB_TRY(check_line(out, guard, split.items[i], err));
     return rb_refusals_result(out, before, err);
 }

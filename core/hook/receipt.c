@@ -104,13 +104,10 @@ static enum rb_code write_waiting(struct receipts *w, rb_err *err)
         return RB_OK;
     RB_AUTO(rb_buf_clear) rb_buf text = {0};
     RB_TRY(rb_file_read(&text, w->path, WAITING_LIMIT, err));
-    for (char *line = text.data; line && *line;) {
-        size_t len = strcspn(line, "\n");
-        bool more = line[len] != '\0';
-        line[len] = '\0';
-        RB_TRY(write_line(w, line, err));
-        line += len + more;
-    }
+    RB_AUTO(rb_strs_clear) rb_strs lines = {0};
+    rb_strs_add_lines(&lines, text.data, text.len);
+    for (size_t i = 0; i < lines.n; i++)
+        RB_TRY(write_line(w, lines.items[i], err));
     if (ftruncate(fd, 0) != 0)
         return rb_fail_errno(err, RB_ERROR, "cannot empty %s", w->path);
     return RB_OK;

@@ -21,13 +21,11 @@ static char *next_field(const char **at, const char *stop, char end)
 static json_t *list_lines(const char *text)
 {
     json_t *out = json_array();
-    while (*text) {
-        size_t len = strcspn(text, "\n");
-        RB_AUTO(rb_free_str) char *line = rb_strndup(text, len);
-        if (len > 0)
-            json_array_append_new(out, rb_json_text(line));
-        text += len + (text[len] == '\n');
-    }
+    RB_AUTO(rb_strs_clear) rb_strs lines = {0};
+    rb_strs_add_lines(&lines, text, strlen(text));
+    for (size_t i = 0; i < lines.n; i++)
+        if (*lines.items[i])
+            json_array_append_new(out, rb_json_text(lines.items[i]));
     return out;
 }
 

@@ -52,12 +52,7 @@ static void job_clear(job *j)
 static json_t *safe_text(const char *text)
 {
     RB_AUTO(rb_buf_clear) rb_buf safe = {0};
-    for (size_t len = strcspn(text, "\n"); *text; len = strcspn(text, "\n")) {
-        rb_buf_add_safe(&safe, text, len);
-        if (text[len])
-            rb_buf_addc(&safe, '\n');
-        text += len + (text[len] != '\0');
-    }
+    rb_buf_add_safe_lines(&safe, text, strlen(text));
     return json_string(rb_buf_str(&safe));
 }
 
