@@ -318,7 +318,9 @@ enum rb_code rb_db_journal_catalog(json_t **out, rb_db *db, const char *release,
                                    const rb_catalog_now *now, rb_err *err);
 
 /* Reads settings of the database and its server, by name: extensions with versions, encoding,
- * collation, and settings that affect scripts and applications. */
+ * collation, and settings that affect scripts and applications. Those that the database alone has
+ * (ALTER DATABASE ... SET) end with RB_DB_FACT_OF_DATABASE. */
+#define RB_DB_FACT_OF_DATABASE " of the database"
 enum rb_code rb_db_facts(json_t **out, rb_db *db, rb_err *err);
 
 /* Counts the rows of all tables of a catalog. */

@@ -10,6 +10,8 @@
 #include "environment/drift.h"
 #include "environment/observe.h"
 
+#define MAX_SETTINGS 10 /* of a database that a note lists */
+
 void rb_plan_database_clear(rb_plan_database *d)
 {
     free(d->name);
@@ -248,6 +250,34 @@ static void engine_note(rb_plan *plan, const rb_plan_database *d, const rb_manif
                  d->name, rb_db_engine(db), version, proven->engine, proof);
 }
 
+/* Notes that the database has settings of its own: scripts run with them, and were proven without.
+ */
+static enum rb_code settings_note(rb_plan *plan, const rb_plan_database *d, rb_db *db, rb_err *err)
+{
+    RB_AUTO(rb_json_freep) json_t *facts = NULL;
+    RB_AUTO(rb_strs_clear) rb_strs names = {0};
+    if (d->step_count == 0 || d->create)
+        return RB_OK;
+    RB_TRY(rb_db_facts(&facts, db, err));
+    rb_json_each_member (name, value, facts) {
+        const char *end = strstr(name, RB_DB_FACT_OF_DATABASE);
+        RB_AUTO(rb_free_str)
+        char *shown =
+            rb_format("%.*s = %s", end ? (int)(end - name) : 0, name, json_string_value(value));
+        if (end)
+            rb_strs_add(&names, shown);
+    }
+    if (names.n == 0)
+        return RB_OK;
+    rb_strs_sort(&names);
+    RB_AUTO(rb_free_str) char *list = rb_strs_join(&names, MAX_SETTINGS);
+    rb_plan_note(plan,
+                 "database %s has settings of its own (%s): its scripts run with them, and were "
+                 "proven without them",
+                 d->name, list);
+    return RB_OK;
+}
+
 enum rb_code rb_plan_database_make(rb_plan *plan, rb_plan_database *d, const rb_plan_request *rq,
                                    const char *name, rb_err *err)
 {
@@ -295,6 +325,7 @@ enum rb_code rb_plan_database_make(rb_plan *plan, rb_plan_database *d, const rb_
                      d->name, any->layout, d->steps[0].up ? "deploy" : "revert");
     rb_plan_gather_proofs(plan, d, rq);
     engine_note(plan, d, from, db);
+    RB_TRY(settings_note(plan, d, db, err));
     if (!d->create)
         RB_TRY(rb_db_data_version(&d->version, db, err));
     RB_TRY(rb_plan_expect(plan, d, rq, db, from, &applied, err));

@@ -102,10 +102,12 @@ static void check(rb_plan *plan, const rb_plan_request *rq, const json_t *item)
     rb_session other = {.dir = dir};
     rb_err why;
     if (running(&version, &tag, &other, env, &why) != RB_OK)
-        rb_plan_note(plan, "%s requires %s %s, which cannot be judged: %s", rq->to->tag, app, range,
-                     rb_err_line(&why));
+        rb_plan_note(plan, "%s requires %s %s, which cannot be judged from its repository %s: %s",
+                     rq->to->tag, app, range, path, why.message);
     else if (!version)
-        rb_plan_note(plan, "%s requires %s %s, but the ledger in %s knows no transition in %s",
+        rb_plan_note(plan,
+                     "%s requires %s %s, but the ledger in %s has no transition in %s that an "
+                     "allowed signer wrote",
                      rq->to->tag, app, range, path, env);
     else if (!rb_version_within(version, range))
         rb_plan_note(plan, "%s requires %s %s, but %s is at %s in %s: going there leaves the range",

@@ -45,11 +45,11 @@ refused() {
         for command in "deploy v1.1.0 --yes" "revert v1.0.0 --yes"; do
             # shellcheck disable=SC2086 # words
             refused 3 rbtool -C "$SHOP" --config "$BATS_TEST_TMPDIR/killing.json" $command
-            [ "${next[0]}" = "rbtool -C $SHOP --config $BATS_TEST_TMPDIR/killing.json resume --env prod" ]
+            [ "${next[0]}" = "rbtool -C $SHOP --config $BATS_TEST_TMPDIR/killing.json resume --env prod --yes" ]
         done
         [[ $(rbtool -C "$SHOP" --config "$BATS_TEST_TMPDIR/killing.json" status) == *"Finish: \`${next[0]}\`. Undo: \`${next[1]}\`"* ]]
         [ $end = abort ] || next[1]=${next[0]}
-        bash -c "${next[1]} --yes"
+        bash -c "${next[1]}"
         cd "$SHOP" || return 1
         settled_at "$([ $end = abort ] && echo v1.0.0 || echo v1.1.0)"
         [ $end = abort ] || rbtool revert v1.1.0 --yes
@@ -69,7 +69,7 @@ refused() {
     refused 3 rbtool resume --yes
     [ "${next[0]}" = "git update-ref refs/tags/v1.1.0 $object" ]
     bash -c "${next[0]}"
-    bash -c "${next[1]} --yes"
+    bash -c "${next[1]}"
     settled_at v1.1.0
 }
 

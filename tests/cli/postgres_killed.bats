@@ -154,6 +154,7 @@ kill_server() {
         as_admin "ALTER DATABASE main SET $setting"
     done
     fails 5 'orders.discount' rbtool revert v1.1.0 --yes --accept-drift
+    [[ $output == *'database main has settings of its own (DateStyle = SQL, DMY, default_transaction_isolation'* ]]
     rbtool revert v1.1.0 --yes --accept-drift --accept-data-loss "$(digest v1.1.0)"
     [[ -z $(columns) ]]
     rbtool deploy v1.1.0 --yes --accept-drift --accept-reverted

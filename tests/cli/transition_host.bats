@@ -255,7 +255,7 @@ small_journal() {
     settings ".environments.prod.checks = [range(6) |
         {name: \"c\\(.)\", command: [\"$BATS_TEST_TMPDIR/fill\"], retry: false}]"
     fails 3 "database or disk is full" rbtool --config "$SETTINGS" deploy v1.1.0 --yes
-    [[ $output == *"resume --env prod\`"* ]]
+    [[ $output == *"resume --env prod --yes\`"* ]]
     run rbtool status
     [[ ${lines[0]} == "prod: v1.1.0, not finished: deploy from v1.0.0 stopped in step checks"* ]]
     rm "$PROD/.rbtool/junk"

@@ -117,7 +117,7 @@ ways() {
     jq '.requires[0].range = "<2.3"' rbtool.json >new.json && mv new.json rbtool.json
     release v1.1.0
     run -0 --separate-stderr rbtool plan --deploy v1.0.0
-    [[ $output == *"v1.0.0 requires billing >=2.3, <3, which cannot be judged: "* ]]
+    [[ $output == *"v1.0.0 requires billing >=2.3, <3, which cannot be judged from its repository "* ]]
     (
         PROD=$BATS_TEST_TMPDIR/billing-prod
         mkdir -p "$PROD/data" "$PROD/etc"

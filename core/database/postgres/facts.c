@@ -27,7 +27,7 @@ enum rb_code rb_pg_facts(json_t **out, rb_db *db, rb_err *err)
         " ('server_encoding','TimeZone','default_transaction_isolation','max_connections',"
         " 'max_locks_per_transaction','wal_level','standard_conforming_strings','bytea_output',"
         " 'DateStyle','IntervalStyle','default_toast_compression','jit')"
-        " UNION ALL SELECT split_part(s.setting, '=', 1) || ' of the database',"
+        " UNION ALL SELECT split_part(s.setting, '=', 1) || '" RB_DB_FACT_OF_DATABASE "',"
         " substr(s.setting, strpos(s.setting, '=') + 1)"
         " FROM pg_catalog.pg_db_role_setting r"
         " JOIN pg_catalog.pg_database d ON d.oid = r.setdatabase, unnest(r.setconfig) s(setting)"
