@@ -100,7 +100,7 @@ enum rb_code rb_guard_is_news(bool *out, rb_guard_search *search, const rb_strs 
 
 /* Sets *out to false if no pushed commit touches a migrations folder, as in most pushes. A server
  * does not rely on its settings for this, because an earlier push may have changed them. */
-static enum rb_code is_touched(bool *out, const rb_guard_search *search, rb_err *err)
+static enum rb_code is_touched(bool *out, rb_guard_search *search, rb_err *err)
 {
     const rb_config *settings;
     *out = true;
@@ -116,10 +116,7 @@ static enum rb_code is_touched(bool *out, const rb_guard_search *search, rb_err 
         rb_strs_add(&folders, settings->databases[i].migrations);
     /* include the settings, because they may name other folders */
     rb_strs_add(&folders, RB_CONFIG_FILE);
-    char commit[RB_OID_HEX];
-    RB_TRY(rb_guard_find_commit(commit, search, NULL, &folders, err));
-    *out = commit[0] != '\0';
-    return RB_OK;
+    return rb_guard_is_news(out, search, &folders, err);
 }
 
 static bool is_at(const rb_guard_place *place, const rb_manifest_database *database)
@@ -343,6 +340,7 @@ static enum rb_code check_all(rb_refusals *out, rb_guard_search *search, rb_err 
     add_places(search);
     RB_AUTO(rb_json_freep) json_t *seen = json_object();
     const size_t refusals = out->n;
+    bool touched;
     for (size_t i = 0; i < search->pushes->n; i++) {
         const rb_pushed *pushed = &search->pushes->items[i];
         rb_oid tree;
@@ -359,6 +357,9 @@ static enum rb_code check_all(rb_refusals *out, rb_guard_search *search, rb_err 
         RB_TRY(rb_guard_continues(&continues, search, pushed, &tree, err));
         if (continues)
             continue;
+        RB_TRY(is_touched(&touched, search, err));
+        if (!touched)
+            break;
         rb_guard_open_released(search);
         const size_t before = out->n;
         for (size_t j = 0; j < search->place_count; j++)
@@ -370,6 +371,17 @@ static enum rb_code check_all(rb_refusals *out, rb_guard_search *search, rb_err 
     return out->n == refusals ? rb_guard_check_head(out, search, err) : RB_OK;
 }
 
+/* True if a verified release that is not bad has this commit. chain may be NULL: not loaded. */
+static bool is_release(const rb_chain *chain, const rb_oid *commit)
+{
+    for (size_t i = 0; chain && i < chain->n; i++) {
+        const rb_chain_item *item = &chain->items[i];
+        if (item->listed && !item->bad && rb_oid_equal(&item->commit, commit))
+            return true;
+    }
+    return false;
+}
+
 enum rb_code rb_guard_push_migrations(rb_refusals *out, rb_guard *guard, const char *remote,
                                       const rb_pushes *pushes, rb_err *err)
 {
@@ -377,11 +389,16 @@ enum rb_code rb_guard_push_migrations(rb_refusals *out, rb_guard *guard, const c
     rb_guard_search search = {
         .guard = guard, .remote = remote, .pushes = pushes, .news = json_object()};
     bool any = false;
-    for (size_t i = 0; i < pushes->n; i++)
-        any = any || is_code(&pushes->items[i]);
+    bool releases = true;
+    for (size_t i = 0; i < pushes->n; i++) {
+        const rb_pushed *pushed = &pushes->items[i];
+        any = any || is_code(pushed);
+        releases = releases && (!is_code(pushed) || is_release(guard->chain, &pushed->commit));
+    }
     if (!any)
         return RB_OK;
-    bool touched;
-    RB_TRY(is_touched(&touched, &search, err));
+    bool touched = true;
+    if (!releases) /* for releases, rb_guard_continues() needs no process of git */
+        RB_TRY(is_touched(&touched, &search, err));
     return touched ? check_all(out, &search, err) : RB_OK;
 }
