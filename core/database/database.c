@@ -66,6 +66,12 @@ enum rb_code rb_db_open(rb_db **out, const char *url, enum rb_db_mode mode, rb_e
     return driver->open(out, rest, mode, err);
 }
 
+enum rb_code rb_db_make_writable(bool *done, rb_db *db, rb_err *err)
+{
+    *done = db->driver->make_writable != NULL;
+    return *done ? db->driver->make_writable(db, err) : RB_OK;
+}
+
 enum rb_code rb_db_inspect(rb_db_target *out, const char *url, rb_err *err)
 {
     const rb_db_driver *driver;

@@ -33,6 +33,9 @@ enum rb_db_mode {
 /* Opens a database. Errors name the url without any password, the cause (which session holds the
  * lock, missing file, full disk) and a hint. Waits 5 s for a lock, then fails with RB_ERROR. */
 enum rb_code rb_db_open(rb_db **out, const char *url, enum rb_db_mode mode, rb_err *err);
+/* Makes a session of RB_DB_READ one of RB_DB_WRITE, which saves a server the reading of what the
+ * session knows. *done is false, and nothing has happened, where the engine needs another one. */
+enum rb_code rb_db_make_writable(bool *done, rb_db *db, rb_err *err);
 void rb_db_close(rb_db *db); /* rolls back an open transaction */
 RB_DEFINE_AUTO(rb_db, rb_db_close)
 

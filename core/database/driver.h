@@ -60,6 +60,7 @@ typedef struct rb_db_driver {
     enum rb_code (*inspect)(rb_db_target *out, const char *rest, rb_err *err);
     enum rb_code (*discard)(const char *rest, rb_err *err);
     enum rb_code (*open)(rb_db **out, const char *rest, enum rb_db_mode mode, rb_err *err);
+    enum rb_code (*make_writable)(rb_db *db, rb_err *err); /* NULL: needs another connection */
     /* Starts the server for scratch databases, for this process and those forked later. NULL if the
      * engine needs none. limits: of the scripts, or NULL. */
     enum rb_code (*scratch_start)(const rb_db_limits *limits, rb_err *err);

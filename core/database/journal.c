@@ -8,6 +8,16 @@
 #define OTHERS_SECONDS                                                                             \
     10 /* seconds that other sessions of the same transition have to end by themselves */
 
+static enum rb_code has_row(bool *out, rb_db *db, const char *transition, rb_err *err)
+{
+    RB_AUTO(rb_json_freep) json_t *rows = NULL;
+    RB_AUTO(rb_json_freep) json_t *params = json_pack("[s]", transition);
+    RB_TRY(rb_db_query(&rows, db, "SELECT 1 FROM rbtool_journal WHERE transition_id = $1", params,
+                       err));
+    *out = json_array_size(rows) > 0;
+    return RB_OK;
+}
+
 enum rb_code rb_db_journal_add(rb_db *db, const char *transition, const char *from, const char *to,
                                const rb_db_outcome *outcome, const json_t *pins, rb_err *err)
 {
@@ -41,7 +51,7 @@ enum rb_code rb_db_journal_add(rb_db *db, const char *transition, const char *fr
                       params, err));
     /* This row alone shows later that the transaction was committed. A trigger may have dropped it.
      */
-    RB_TRY(rb_db_journal_has(&recorded, db, transition, err));
+    RB_TRY(has_row(&recorded, db, transition, err));
     return recorded
                ? RB_OK
                : rb_fail(err, RB_FOUND,
@@ -58,16 +68,9 @@ enum rb_code rb_db_await(rb_db *db, const char *transition, int seconds, bool te
 
 enum rb_code rb_db_journal_has(bool *out, rb_db *db, const char *transition, rb_err *err)
 {
-    RB_AUTO(rb_json_freep) json_t *rows = NULL;
-    RB_AUTO(rb_json_freep) json_t *params = json_pack("[s]", transition);
-    bool there;
     RB_TRY(rb_db_await(db, transition, OTHERS_SECONDS, false, err));
-    RB_TRY(rb_db_has_table(&there, db, "rbtool_journal", err));
-    if (there)
-        RB_TRY(rb_db_query(&rows, db, "SELECT 1 FROM rbtool_journal WHERE transition_id = $1",
-                           params, err));
-    *out = json_array_size(rows) > 0;
-    return RB_OK;
+    RB_TRY(rb_db_has_table(out, db, "rbtool_journal", err));
+    return *out ? has_row(out, db, transition, err) : RB_OK;
 }
 
 enum rb_code rb_db_journal_remove(rb_db *db, const char *transition, rb_err *err)

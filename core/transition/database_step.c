@@ -254,6 +254,21 @@ static enum rb_code run_segments(bool *begun, rb_undone_backups *restorings, rb_
     }
 }
 
+/* Takes the plan's connection where it may become one that writes. It may have been lost since. */
+static enum rb_code open_session(rb_db **out, rb_plan_database *d, rb_err *err)
+{
+    d->runs_on_seen = false;
+    if (d->seen && rb_db_make_writable(&d->runs_on_seen, d->seen, RB_IGNORED) != RB_OK) {
+        rb_db_close(d->seen);
+        d->seen = NULL;
+        d->runs_on_seen = false;
+    }
+    if (!d->runs_on_seen)
+        return rb_db_open(out, d->url, d->create ? RB_DB_CREATE : RB_DB_WRITE, err);
+    *out = RB_TAKE(d->seen);
+    return RB_OK;
+}
+
 /* Runs the scripts of one database. *begun: a transaction began; if it failed for a lock, a retry
  * makes sense. */
 static enum rb_code run_one(bool *begun, rb_run *run, size_t index, rb_err *err)
@@ -261,7 +276,7 @@ static enum rb_code run_one(bool *begun, rb_run *run, size_t index, rb_err *err)
     rb_plan_database *d = &run->plan->databases[index];
     rb_db_outcome *outcome = &run->outcomes[index];
     const rb_release *from = rb_parts_from(run->request, RB_PART_DB);
-    RB_TRY(rb_db_open(&run->dbs[index], d->url, d->create ? RB_DB_CREATE : RB_DB_WRITE, err));
+    RB_TRY(open_session(&run->dbs[index], d, err));
     rb_db *db = run->dbs[index];
     if (run->control)
         atomic_store(&run->control->active, db);

@@ -105,6 +105,7 @@ typedef struct rb_plan_database {
     json_t *step_proofs; /* for each step {"restores","reapplies","effects","locks"}, or null */
     json_t *found;       /* if `proven`, the catalog before; NULL: not read yet */
     rb_db *seen;         /* connection that has been open for reading since then, or NULL */
+    bool runs_on_seen;   /* the scripts run on that connection; `seen` is NULL then */
     int64_t version;     /* result of rb_db_data_version() at that time */
 } rb_plan_database;
 

@@ -262,9 +262,10 @@ enum rb_code rb_plan_rehearse_again(rb_plan_database *d, const rb_plan_request *
     RB_AUTO(rb_db_outcome_clear) rb_db_outcome outcome = {0};
     if (d->create || d->step_count == 0)
         return RB_OK;
-    if (d->seen)
-        RB_TRY(rb_db_data_version(&version, d->seen, err));
-    if (d->seen && version == d->version)
+    rb_db *seen = d->runs_on_seen ? locked : d->seen;
+    if (seen)
+        RB_TRY(rb_db_data_version(&version, seen, err));
+    if (seen && version == d->version)
         return RB_OK;
     if (d->proven) {
         json_decref(d->found);

@@ -82,6 +82,16 @@ kill_server() {
     at_source
 }
 
+@test "the scripts run in the plan's session, and in a new one if the server has ended that one" {
+    local ended="SELECT string_agg(state, ' ') FROM (SELECT pg_terminate_backend(pid) AS ended, state
+        FROM pg_stat_activity WHERE application_name = 'rbtool') s WHERE ended"
+    echo "psql -qXAt -h '$PGDIR' -U postgres -d main -c \"$ended\" >'$LAB/ended'" >"$LAB/ender"
+    settings ".environments.prod.service.stop = [\"sh\", \"$LAB/ender\"]"
+    rbtool --config "$SETTINGS" deploy v1.1.0 --yes
+    [[ $(cat "$LAB/ended") == idle ]]
+    at_target
+}
+
 @test "a server that is killed in the scripts undoes the deploy" {
     slow_commit 'NOT DEFERRABLE'
     deploy_in_background v1.1.0

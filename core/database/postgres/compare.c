@@ -418,7 +418,8 @@ static enum rb_code count_table(counting *c, const json_t *places, size_t from, 
 }
 
 /* Finds which tables of the places have rows: {name: true}. Uses one statement for many tables,
- * since most tables that an inverse drops are empty. NULL if it takes too long. */
+ * since most tables that an inverse drops are empty; a table whose file is empty is not in it. NULL
+ * if it takes too long. */
 static enum rb_code find_filled(json_t **filled, const counting *c, const json_t *places,
                                 rb_err *err)
 {
@@ -437,7 +438,8 @@ static enum rb_code find_filled(json_t **filled, const counting *c, const json_t
         " p->>'table' AS name FROM json_array_elements($1::json) p) t JOIN (pg_class c JOIN"
         " pg_namespace n ON n.oid = c.relnamespace) ON " RB_PG_TABLE_NAME(
             "n.nspname", "c.relname") " = t.name"
-                                      " WHERE c.relkind IN ('r', 'p', 'f', 'S') AND n.nspname !~ "
+                                      " WHERE (c.relkind IN ('p', 'f', 'S') OR (c.relkind = 'r'"
+                                      " AND pg_relation_size(c.oid) > 0)) AND n.nspname !~ "
                                       "'^pg_') found GROUP BY part) all_parts",
         params, 1, err));
     rb_json_each (sql, statements) {

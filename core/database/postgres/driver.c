@@ -20,6 +20,15 @@ static enum rb_code open_url(rb_db **out, const char *rest, enum rb_db_mode mode
     return code;
 }
 
+static enum rb_code make_writable(rb_db *db, rb_err *err)
+{
+    rb_pg *pg = rb_pg_of(db);
+    pg->mode = RB_DB_WRITE;
+    RB_TRY(rb_pg_settle(pg, err));
+    RB_TRY(rb_pg_prepared_look(pg, err));
+    return rb_pg_look(pg, err);
+}
+
 /* Always reports an existing database: rbtool does not create databases on a server, and open
  * reports one that cannot be reached. */
 static enum rb_code inspect(rb_db_target *out, const char *rest, rb_err *err)
@@ -89,6 +98,7 @@ const rb_db_driver rb_postgres_driver = {
              "postgresql_each() {\n    db=$1 && shift\n"
              "    cat \"$@\" | psql -Xq -v ON_ERROR_STOP=1 -f - \"$db\"\n}\n",
     .open = open_url,
+    .make_writable = make_writable,
     .scratch_start = rb_pg_scratch_start,
     .scratch_stop = rb_pg_scratch_stop,
     .scratch_cache = rb_pg_cluster_cache,

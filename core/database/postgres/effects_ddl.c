@@ -142,14 +142,15 @@ enum rb_code rb_pg_reading_drop(rb_pg_reading *r, const json_t *stmt, rb_err *er
                                                    "pg_catalog.pg_namespace n ON n.oid ="
                                                    " c.relnamespace WHERE n.nspname = $1 AND "
                                                    "c.relkind IN ('r', 'p', 'f', 'S')"
-                   : "WITH RECURSIVE t(oid) AS (SELECT pg_catalog.to_regclass($1)::oid UNION SELECT"
-                     " i.inhrelid FROM pg_catalog.pg_inherits i JOIN t ON t.oid = i.inhparent)"
-                     " SELECT json_agg(" RB_PG_TABLE_NAME(
+                   /* As an array: a join would read all of pg_class for each table. */
+                   : "SELECT json_agg(" RB_PG_TABLE_NAME(
                          "n.nspname",
-                         "c.relname") ") FROM t JOIN"
-                                      " pg_catalog.pg_class c ON c.oid = t.oid JOIN "
-                                      "pg_catalog.pg_namespace n ON"
-                                      " n.oid = c.relnamespace WHERE c.relpersistence <> 't'",
+                         "c.relname") ") FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n"
+                                      " ON n.oid = c.relnamespace WHERE c.relpersistence <> 't'"
+                                      " AND c.oid = ANY (ARRAY(WITH RECURSIVE t(oid) AS (SELECT"
+                                      " pg_catalog.to_regclass($1)::oid UNION SELECT i.inhrelid"
+                                      " FROM pg_catalog.pg_inherits i JOIN t ON t.oid ="
+                                      " i.inhparent) SELECT oid FROM t))",
             name, err));
     }
     return RB_OK;

@@ -83,6 +83,8 @@ const char *rb_pg_no_timeouts(const rb_pg *pg);
 enum rb_code rb_pg_exec(rb_pg *pg, const char *sql, rb_err *err);
 /* Prepares a statement of rbtool's own, unless the session has it already. */
 enum rb_code rb_pg_prepare(char name[RB_PG_PREPARED], rb_pg *pg, const char *sql, rb_err *err);
+/* Finds out which statements are prepared, if code of the user may have removed some. */
+enum rb_code rb_pg_prepared_look(rb_pg *pg, rb_err *err);
 /* Called before code of the user, which may remove prepared statements. */
 void rb_pg_prepared_unknown(rb_pg *pg);
 /* Runs one statement with n parameters as text (NULL for null). *out: its rows, at most 64 MiB. A

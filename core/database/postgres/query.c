@@ -160,6 +160,15 @@ void rb_pg_prepared_unknown(rb_pg *pg)
     pg->prepared = NULL;
 }
 
+enum rb_code rb_pg_prepared_look(rb_pg *pg, rb_err *err)
+{
+    return pg->prepared ? RB_OK
+                        : rb_pg_json(&pg->prepared, pg,
+                                     "SELECT coalesce(json_object_agg(name, true), '{}') FROM"
+                                     " pg_catalog.pg_prepared_statements WHERE NOT from_sql",
+                                     NULL, 0, err);
+}
+
 static void name_prepared(char name[RB_PG_PREPARED], const char *sql)
 {
     char hash[RB_SHA256_HEX];
@@ -170,11 +179,7 @@ static void name_prepared(char name[RB_PG_PREPARED], const char *sql)
 enum rb_code rb_pg_prepare(char name[RB_PG_PREPARED], rb_pg *pg, const char *sql, rb_err *err)
 {
     name_prepared(name, sql);
-    if (!pg->prepared)
-        RB_TRY(rb_pg_json(&pg->prepared, pg,
-                          "SELECT coalesce(json_object_agg(name, true), '{}') FROM"
-                          " pg_catalog.pg_prepared_statements WHERE NOT from_sql",
-                          NULL, 0, err));
+    RB_TRY(rb_pg_prepared_look(pg, err));
     if (json_object_get(pg->prepared, name))
         return RB_OK;
     RB_AUTO(rb_pg_clear) PGresult *result = PQprepare(pg->conn, name, sql, 0, NULL);
@@ -331,7 +336,6 @@ enum rb_code rb_pg_query(json_t **rows, rb_db *db, size_t limit, const char *sql
     size_t n = json_array_size(params);
     if (!rows && n == 0)
         return rb_pg_exec(pg, sql, err);
-    RB_TRY(settle_own(pg, err));
     RB_AUTO(rb_json_freep) json_t *found = json_array();
     RB_AUTO(rb_strs_clear) rb_strs texts = {0};
     const char **values = rb_calloc(n + 1, sizeof *values);
@@ -342,10 +346,9 @@ enum rb_code rb_pg_query(json_t **rows, rb_db *db, size_t limit, const char *sql
                                                     : rb_strdup(json_string_value(param)));
         values[i] = texts.items[i];
     }
-    bool sent = PQsendQueryParams(pg->conn, sql, (int)n, NULL, values, NULL, NULL, 0);
+    const enum rb_code sent = send_sql(pg, sql, values, n, err);
     free(values);
-    if (!sent)
-        return rb_pg_fail(err, pg, NULL, "database %s", pg->shown);
+    RB_TRY(sent);
     PQsetSingleRowMode(pg->conn);
     RB_TRY(read_answer(rows ? found : NULL, pg, limit, sql, err));
     if (rows) {
