@@ -86,6 +86,7 @@ typedef struct rb_options {
     const char *previous; /* for release: --previous */
     rb_strs accept;
     bool compatibility;
+    bool trust_code;
     bool name_only;
     bool record;
     const char *base;

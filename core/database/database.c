@@ -182,6 +182,13 @@ void rb_db_scratch_cache(const char *dir)
             drivers[i]->scratch_cache(dir);
 }
 
+void rb_db_scratch_allow(const rb_strs *extensions, bool code)
+{
+    for (size_t i = 0; i < sizeof drivers / sizeof *drivers; i++)
+        if (drivers[i]->scratch_allow)
+            drivers[i]->scratch_allow(extensions, code);
+}
+
 void rb_db_scratch_stop(void)
 {
     for (size_t i = 0; i < sizeof drivers / sizeof *drivers; i++)

@@ -369,6 +369,10 @@ enum rb_code rb_db_scratch_server(const char *url, rb_err *err);
 /* Sets the folder in which the private server's data is kept for later commands; NULL: not kept.
  * Must be called before rb_db_scratch_start(). */
 void rb_db_scratch_cache(const char *dir);
+/* Adds to what scripts may do in scratch databases on a server: create these extensions, which only
+ * a superuser may; code: everything, such as functions in untrusted languages. Set by the operator,
+ * never by a release, and before the first scratch database. */
+void rb_db_scratch_allow(const rb_strs *extensions, bool code);
 /* Starts the private server for scratch databases, if the engine needs one. Must be called before
  * forking a process that may not start it itself (base/sandbox.h). limits: of the scripts, or NULL.
  */

@@ -69,6 +69,7 @@ typedef struct rb_db_driver {
     void (*scratch_stop)(void);
     /* Sets a folder in which the server's data is kept for later commands; NULL: not kept. */
     void (*scratch_cache)(const char *dir);
+    void (*scratch_allow)(const rb_strs *extensions, bool code); /* rb_db_scratch_allow() */
     enum rb_code (*scratch)(rb_db **out, int64_t clock, rb_err *err);
     /* Returns a text that identifies the program which runs scratch databases, since another one
      * may give another catalog for the same scripts. A new string; NULL: unknown. */

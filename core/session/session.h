@@ -44,7 +44,8 @@ void rb_session_ledger_changed(rb_session *session);
 void rb_session_close(rb_session *session);
 
 /* Configures core/database before a database is opened: the extensions of git config
- * rbtool.extension, and the limits for rebuilding schemas. A mistake in these settings becomes an
+ * rbtool.extension, what rbtool.allowExtension and rbtool.trustCode let scripts do in scratch
+ * databases, and the limits for rebuilding schemas. A mistake in these settings becomes an
  * error of the connection that would use them. */
 void rb_session_extensions(rb_session *session);
 

@@ -293,6 +293,33 @@ REVOKE SELECT ON orders FROM app, "Report Reader";\n'
     [[ $(restores) == "3 identical true" ]]
 }
 
+@test "an extension that only a superuser may create is proven if it is allowed, an untrusted language if code is trusted" {
+    config
+    commit
+    put migrations/1_servers.up.sql "CREATE EXTENSION IF NOT EXISTS postgres_fdw;
+CREATE SERVER other FOREIGN DATA WRAPPER postgres_fdw;
+DO \$\$ BEGIN IF (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) THEN RAISE 'superuser'; END IF; END \$\$;\n"
+    put migrations/1_servers.down.sql 'DROP SERVER other;\nDROP EXTENSION postgres_fdw;\n'
+    commit
+    fails 1 'git config --add rbtool.allowExtension postgres_fdw' rbtool prove --base HEAD~1
+    git config --add rbtool.allowExtension dblink
+    fails 1 'permission denied to create extension' rbtool prove --base HEAD~1
+    git config --add rbtool.allowExtension postgres_fdw
+    rbtool prove --base HEAD~1 | grep -q 'restores schema and data'
+
+    put migrations/2_now.up.sql "CREATE FUNCTION clock() RETURNS timestamptz LANGUAGE internal AS 'now';\n"
+    put migrations/2_now.down.sql 'DROP FUNCTION clock();\n'
+    git rm -q migrations/1_*
+    commit
+    fails 1 'permission denied for language internal' rbtool prove --base HEAD~2
+    [[ $output == *'--trust-code'* ]]
+    rbtool prove --base HEAD~2 --trust-code | grep -q 'restores schema and data'
+    fails 1 '--trust-code' rbtool release v1.0.0
+    rbtool release v1.0.0 --trust-code
+    git config rbtool.trustCode true
+    rbtool prove --base HEAD~2 | grep -q 'restores schema and data'
+}
+
 @test "a script that runs too long, needs too much memory or writes too much is ended, and the setting is named" {
     shop
     config ', "limits": { "seconds": 2, "memory": 64, "size": 64 }'

@@ -103,6 +103,7 @@ const rb_db_driver rb_postgres_driver = {
     .scratch_stop = rb_pg_scratch_stop,
     .scratch_cache = rb_pg_cluster_cache,
     .scratch_server = rb_pg_scratch_server,
+    .scratch_allow = rb_pg_scratch_allow,
     .scratch = rb_pg_scratch,
     .scratch_maker = scratch_maker,
     .scratch_keep = rb_pg_scratch_keep,

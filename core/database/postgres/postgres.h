@@ -177,6 +177,21 @@ bool rb_pg_scratch_in_transaction(char *statement);
  * The roles have no rights. */
 enum rb_code rb_pg_scratch_roles(rb_pg *pg, const char *text, rb_err *err);
 
+/* Adds to what scripts may do in scratch databases: as a superuser, create and update extensions
+ * with these names; code: everything. */
+void rb_pg_scratch_allow(const rb_strs *extensions, bool code);
+bool rb_pg_trusts_code(void);
+/* True if the role of the scripts is to be a superuser for this statement alone. */
+bool rb_pg_scratch_is_allowed(const char *statement);
+enum rb_code rb_pg_scratch_superuser(rb_pg *pg, bool on, rb_err *err);
+/* Returns what to do if a scratch database refused a statement for its role; a new string or NULL.
+ */
+char *rb_pg_scratch_hint(const char *statement, const char *message);
+/* Connects to the scratch databases' server as its administrator; false from has_admin(): as the
+ * role of RBTOOL_SCRATCH_URL, which runs the scripts, too. */
+enum rb_code rb_pg_scratch_admin(rb_pg **out, rb_err *err);
+bool rb_pg_scratch_has_admin(void);
+
 /* Functions of compare.c: */
 enum rb_code rb_pg_compare(json_t **out, rb_db *db, const json_t *tables, rb_err *err);
 enum rb_code rb_pg_count(json_t **out, rb_db *db, const json_t *places, rb_err *err);

@@ -20,7 +20,6 @@
 #define RANDOM_BYTES 6
 #define STATES_KEPT "12" /* states in a cluster that is kept for the next command */
 #define LEAVE_MS 2000    /* milliseconds until a closed session has left its database */
-#define ROLE_LIMIT 1000  /* roles created for one script */
 
 /* The server of RBTOOL_SCRATCH_URL, used instead of a private cluster. */
 static struct {
@@ -70,7 +69,7 @@ static enum rb_code connect_as(rb_pg **out, const char *database, const char *ro
     return RB_OK;
 }
 
-static enum rb_code connect_admin(rb_pg **out, rb_err *err)
+enum rb_code rb_pg_scratch_admin(rb_pg **out, rb_err *err)
 {
     if (server.url)
         return rb_pg_connect(out, server.url, RB_DB_WRITE, err);
@@ -84,7 +83,7 @@ static void drop_all(void)
     RB_AUTO(rb_pg_clear) PGresult *names = NULL;
     RB_AUTO(rb_free_str) char *pattern = rb_format("%s%%", server.prefix);
     const char *params[] = {pattern};
-    if (connect_admin(&admin, RB_IGNORED) != RB_OK ||
+    if (rb_pg_scratch_admin(&admin, RB_IGNORED) != RB_OK ||
         rb_pg_rows(&names, admin, "SELECT datname FROM pg_database WHERE datname LIKE $1", params,
                    1, RB_IGNORED) != RB_OK)
         return;
@@ -154,7 +153,7 @@ static enum rb_code start_server(rb_err *err)
     unsigned char random[2 * RANDOM_BYTES];
     if (server.owner)
         return RB_OK;
-    RB_TRY(connect_admin(&admin, err));
+    RB_TRY(rb_pg_scratch_admin(&admin, err));
     RB_TRY(check_server(admin, err));
     if (getrandom(random, sizeof random, 0) != sizeof random)
         return rb_fail_errno(err, RB_ERROR, "cannot read random numbers to name scratch databases");
@@ -164,7 +163,8 @@ static enum rb_code start_server(rb_err *err)
     server.owner = getpid();
     RB_TRY(start_guardian(err));
     RB_AUTO(rb_free_str)
-    char *sql = rb_format("CREATE ROLE %s LOGIN PASSWORD '%s'", server.prefix, server.secret);
+    char *sql = rb_format("CREATE ROLE %s LOGIN %s PASSWORD '%s'", server.prefix,
+                          rb_pg_trusts_code() ? "SUPERUSER" : "NOSUPERUSER", server.secret);
     return server.own_role ? rb_pg_exec(admin, sql, err) : RB_OK;
 }
 
@@ -183,7 +183,7 @@ static bool tidy_cluster(void)
 {
     RB_AUTO(rb_pg_disconnectp) rb_pg *admin = NULL;
     RB_AUTO(rb_pg_clear) PGresult *names = NULL;
-    if (!rb_pg_cluster_is_kept() || connect_admin(&admin, RB_IGNORED) != RB_OK ||
+    if (!rb_pg_cluster_is_kept() || rb_pg_scratch_admin(&admin, RB_IGNORED) != RB_OK ||
         rb_pg_rows(&names, admin,
                    "SELECT datname FROM (SELECT datname, rank() OVER (PARTITION BY datname LIKE"
                    " 'scratch_state_%' ORDER BY oid DESC) FROM pg_database"
@@ -217,11 +217,20 @@ static enum rb_code prepare_cluster(rb_err *err)
 {
     RB_AUTO(rb_pg_disconnectp) rb_pg *admin = NULL;
     RB_TRY(connect_as(&admin, "template1", RB_PG_CLUSTER_ADMIN, err));
-    return rb_pg_exec(admin,
+    RB_TRY(rb_pg_exec(admin,
                       "DO $$ BEGIN IF to_regrole('" RB_PG_CLUSTER_OWNER "') IS NULL THEN"
                       " CREATE ROLE " RB_PG_CLUSTER_OWNER " LOGIN; END IF; END $$;"
                       " GRANT CREATE ON SCHEMA public TO PUBLIC",
+                      err));
+    return rb_pg_exec(admin,
+                      rb_pg_trusts_code() ? "ALTER ROLE " RB_PG_CLUSTER_OWNER " SUPERUSER"
+                                          : "ALTER ROLE " RB_PG_CLUSTER_OWNER " NOSUPERUSER",
                       err);
+}
+
+bool rb_pg_scratch_has_admin(void)
+{
+    return !server.url || server.own_role;
 }
 
 enum rb_code rb_pg_scratch_start(const rb_db_limits *limits, rb_err *err)
@@ -229,6 +238,8 @@ enum rb_code rb_pg_scratch_start(const rb_db_limits *limits, rb_err *err)
     bool started;
     if (server.url)
         return start_server(err);
+    if (rb_pg_trusts_code()) /* what a superuser changed must not reach the next command */
+        rb_pg_cluster_cache(NULL);
     RB_TRY(rb_pg_cluster_start(&started, limits, err));
     return started ? prepare_cluster(err) : RB_OK;
 }
@@ -293,7 +304,7 @@ enum rb_code rb_pg_scratch(rb_db **out, int64_t clock, rb_err *err)
     RB_AUTO(rb_pg_disconnectp) rb_pg *admin = NULL;
     (void)clock; /* a server's clock cannot be set */
     RB_TRY(rb_pg_scratch_start(NULL, err));
-    RB_TRY(connect_admin(&admin, err));
+    RB_TRY(rb_pg_scratch_admin(&admin, err));
     return open_copy(out, admin, server.url ? "template0" : "template1", err);
 }
 
@@ -310,7 +321,7 @@ void rb_pg_scratch_close(rb_pg *pg)
     rb_pg_cluster_use(name ? -1 : 0);
     pg->scratch = NULL;
     rb_pg_disconnect(pg);
-    if (!drop || connect_admin(&admin, RB_IGNORED) != RB_OK)
+    if (!drop || rb_pg_scratch_admin(&admin, RB_IGNORED) != RB_OK)
         return;
     RB_AUTO(rb_free_str) char *sql = rb_format("DROP DATABASE %s WITH (FORCE)", name);
     (void)!wait_until_left(admin, name, RB_IGNORED);
@@ -354,7 +365,7 @@ enum rb_code rb_pg_scratch_keep(rb_db *db, const char *key, rb_err *err)
     RB_AUTO(rb_pg_disconnectp) rb_pg *admin = NULL;
     RB_AUTO(rb_free_str) char *name = state_name(key);
     bool has = false;
-    RB_TRY(connect_admin(&admin, err));
+    RB_TRY(rb_pg_scratch_admin(&admin, err));
     RB_TRY(has_state(&has, admin, name, err));
     return has ? RB_OK : copy_to(rb_pg_of(db), admin, name, false, err);
 }
@@ -364,7 +375,7 @@ enum rb_code rb_pg_scratch_lend(char **url, rb_db *db, const char *dir, rb_err *
     RB_AUTO(rb_pg_disconnectp) rb_pg *admin = NULL;
     RB_AUTO(rb_free_str) char *name = rb_format("%s_lent", rb_pg_of(db)->scratch);
     (void)dir;
-    RB_TRY(connect_admin(&admin, err));
+    RB_TRY(rb_pg_scratch_admin(&admin, err));
     RB_TRY(copy_to(rb_pg_of(db), admin, name, true, err));
     *url = url_of(name, RB_PG_CLUSTER_OWNER);
     return RB_OK;
@@ -376,99 +387,13 @@ enum rb_code rb_pg_scratch_at(rb_db **out, size_t *which, const rb_strs *keys, r
     RB_AUTO(rb_json_freep) json_t *states = NULL;
     *out = NULL;
     RB_TRY(rb_pg_scratch_start(NULL, err));
-    RB_TRY(connect_admin(&admin, err));
+    RB_TRY(rb_pg_scratch_admin(&admin, err));
     RB_TRY(rb_pg_json(&states, admin, "SELECT json_object_agg(datname, 1) FROM pg_database", NULL,
                       0, err));
     for (*which = 0; *which < keys->n; ++*which) {
         RB_AUTO(rb_free_str) char *name = state_name(keys->items[*which]);
         if (json_object_get(states, name))
             return open_copy(out, admin, name, err);
-    }
-    return RB_OK;
-}
-
-/* Roles that scripts name: */
-
-/* The words that show whether TO and FROM in a statement are followed by roles: GRANT ... TO x,
- * REVOKE ... FROM x, OWNER TO x, POLICY ... TO x, SET ROLE x, FOR ROLE x, AUTHORIZATION x. */
-struct words {
-    bool to;
-    bool from;
-    rb_token last;
-};
-
-static bool leads_to_role(struct words *words, const rb_token *token)
-{
-    const bool role = rb_token_is(token, "role") &&
-                      (rb_token_is(&words->last, "set") || rb_token_is(&words->last, "for"));
-    const bool leads = role || rb_token_is(token, "authorization") ||
-                       (words->to && rb_token_is(token, "to")) ||
-                       (words->from && rb_token_is(token, "from"));
-    if (rb_token_is(token, ";"))
-        *words = (struct words){0};
-    words->to |=
-        rb_token_is(token, "grant") || rb_token_is(token, "owner") || rb_token_is(token, "policy");
-    words->from |= rb_token_is(token, "revoke");
-    words->last = *token;
-    return leads;
-}
-
-static bool is_role_word(const char *name)
-{
-    static const char *const words[] = {"public", "current_user", "current_role", "session_user",
-                                        "none",   "group",        "all",          "default"};
-    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
-        if (strcmp(name, words[i]) == 0)
-            return true;
-    return strncmp(name, "pg_", 3) == 0;
-}
-
-static bool is_name(const rb_token *token)
-{
-    return token->kind == RB_TOKEN_WORD || token->kind == RB_TOKEN_QUOTED;
-}
-
-static void find_roles(rb_strs *out, const char *text, size_t len)
-{
-    rb_sql sql;
-    rb_token token;
-    struct words words = {0};
-    bool expected = false;
-    bool named = false; /* the last token was a role */
-    rb_sql_init(&sql, text, len, "postgresql");
-    while (rb_sql_next(&token, &sql) && out->n < ROLE_LIMIT) {
-        RB_AUTO(rb_free_str) char *name = is_name(&token) ? rb_token_folded(&token) : NULL;
-        const bool listed = expected || (named && rb_token_is(&token, ","));
-        named = expected && name;
-        if (named && !is_role_word(name) && !rb_strs_has(out, name))
-            rb_strs_add(out, name);
-        expected = leads_to_role(&words, &token) || (listed && rb_token_is(&token, ",")) ||
-                   (listed && rb_token_is(&token, "group"));
-        if (token.kind == RB_TOKEN_STRING && token.text[0] == '$' && token.len < len)
-            find_roles(out, token.text + strcspn(token.text + 1, "$") + 2,
-                       token.len - strcspn(token.text + 1, "$") - 2);
-    }
-}
-
-enum rb_code rb_pg_scratch_roles(rb_pg *pg, const char *text, rb_err *err)
-{
-    RB_AUTO(rb_strs_clear) rb_strs names = {0};
-    RB_AUTO(rb_pg_disconnectp) rb_pg *admin = NULL;
-    if (server.url) /* on a server of the user's, roles are up to its administrator */
-        return RB_OK;
-    find_roles(&names, text, strlen(text));
-    for (size_t i = 0; i < names.n; i++) {
-        const char *name = names.items[i];
-        RB_AUTO(rb_free_str) char *quoted = rb_pg_quote(name);
-        RB_AUTO(rb_free_str)
-        char *sql = rb_format("CREATE ROLE %s; GRANT %s TO " RB_PG_CLUSTER_OWNER, quoted, quoted);
-        int64_t known = 0;
-        RB_TRY(rb_pg_int(&known, pg, "SELECT count(*) FROM pg_roles WHERE rolname = $1", &name, 1,
-                         err));
-        if (known == 0 && !admin)
-            RB_TRY(connect_admin(&admin, err));
-        if (known == 0)
-            RB_TRY(rb_pg_exec(admin, sql, err));
     }
     return RB_OK;
 }

@@ -155,6 +155,11 @@ static enum rb_code fail_in(rb_pg *pg, const rb_db_text *sql, const rb_sql_state
     if (rb_pg_is(result, "25001") && !hint)
         hint = "rbtool runs scripts in a transaction, and no migration may do what the server "
                "refuses there: run it with psql outside of a migration";
+    const bool denied = pg->scratch && s && rb_pg_is(result, "42501");
+    RB_AUTO(rb_free_str)
+    char *text = s ? rb_strndup(sql->text + s->start, s->end - s->start) : NULL;
+    RB_AUTO(rb_free_str) char *allow = denied ? rb_pg_scratch_hint(text, why) : NULL;
+    hint = allow ? allow : hint;
     RB_AUTO(rb_free_str) char *safe_hint = rb_safe(hint ? hint : "");
     bool busy = rb_pg_is_lock(result);
     return rb_fail(err, busy ? RB_BUSY : RB_ERROR, "%s: %s%s: %s%s%s%s\n%s", what, file,
@@ -225,8 +230,8 @@ static bool drop_copied(rb_pg *pg, int64_t *deadline)
 
 /* Runs a statement with the extended protocol, in which the server accepts only one. So a second
  * one that ends the transaction cannot be hidden in the text. */
-static enum rb_code run_one(json_t *effects, rb_pg *pg, const rb_db_text *sql,
-                            const rb_sql_statement *s, int64_t *deadline, rb_err *err)
+static enum rb_code run_as_is(json_t *effects, rb_pg *pg, const rb_db_text *sql,
+                              const rb_sql_statement *s, int64_t *deadline, rb_err *err)
 {
     enum rb_code code = RB_OK;
     const PGTransactionStatusType status_before = PQtransactionStatus(pg->conn);
@@ -263,6 +268,20 @@ static enum rb_code run_one(json_t *effects, rb_pg *pg, const rb_db_text *sql,
         return rb_fail(err, RB_ERROR, "%s: %s: the statement began or ended a transaction",
                        sql->what, sql->file);
     return code;
+}
+
+static enum rb_code run_one(json_t *effects, rb_pg *pg, const rb_db_text *sql,
+                            const rb_sql_statement *s, int64_t *deadline, rb_err *err)
+{
+    RB_AUTO(rb_free_str)
+    char *text = pg->scratch ? rb_strndup(sql->text + s->start, s->end - s->start) : NULL;
+    const bool as_superuser = text && rb_pg_scratch_is_allowed(text);
+    if (as_superuser)
+        RB_TRY(rb_pg_scratch_superuser(pg, true, err));
+    const enum rb_code code = run_as_is(effects, pg, sql, s, deadline, err);
+    const enum rb_code ended =
+        as_superuser ? rb_pg_scratch_superuser(pg, false, code == RB_OK ? err : RB_IGNORED) : RB_OK;
+    return code == RB_OK ? ended : code;
 }
 
 /* Undoes what a script set or left in the session, so that scripts do not affect each other. First
