@@ -54,6 +54,17 @@ const json_t *rb_entry_detail(const rb_entry *entry)
     return json_object_get(rb_entry_json(entry), rb_entry_kind_name(entry->kind));
 }
 
+char *rb_entry_part(const rb_entry *entry)
+{
+    static const char end[] = " only)";
+    const char *at = entry->title ? strrchr(entry->title, '(') : NULL;
+    const size_t len = at ? strlen(at) : 0;
+    if (len <= sizeof end || strcmp(at + len - strlen(end), end) != 0)
+        return NULL;
+    RB_AUTO(rb_free_str) char *part = rb_strndup(at + 1, len - 2);
+    return rb_safe(part);
+}
+
 void rb_entry_forget(const rb_entry *entry)
 {
     rb_json_free(entry->parsed);

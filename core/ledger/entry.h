@@ -124,6 +124,8 @@ typedef struct rb_entry {    /* all members are borrowed from the ledger */
  * thread at a time. NULL if the entry is foreign or malformed. */
 const json_t *rb_entry_json(const rb_entry *entry);
 const json_t *rb_entry_detail(const rb_entry *entry);
+/* Returns "flags only" for a transition that moved some parts, as its title says, or NULL. */
+char *rb_entry_part(const rb_entry *entry);
 /* Frees the parsed JSON, for commands that read many entries. It is parsed again on next use. */
 void rb_entry_forget(const rb_entry *entry);
 

@@ -179,7 +179,9 @@ static json_t *lane_of(const json_t *transitions, const char *environment, const
         if (!rb_text_same(rb_json_str(item, "environment"), environment))
             continue;
         const int64_t x = position(r, seconds_of(item, "finished"));
-        const bool reached = rb_outcome_reached(rb_json_str(item, "outcome"));
+        /* A part that moved alone ends nothing. */
+        const bool reached =
+            rb_outcome_reached(rb_json_str(item, "outcome")) && !rb_json_str(item, "part");
         const int64_t width = reached && right > x + 2 ? right - x - 1 : 3;
         json_array_append_new(
             marks, rb_json_make("x:i width:i reached:b entry:J kind:J from:J to:J outcome:J "
@@ -283,6 +285,19 @@ static bool any(const json_t *document, const char *list, const char *key)
     return false;
 }
 
+/* Replaces the seconds of a pause by texts. */
+static void view_pause(json_t *transition)
+{
+    json_t *pause = json_copy(json_object_get(transition, "paused"));
+    if (!pause)
+        return;
+    RB_AUTO(rb_free_str) char *at = rb_text_iso(rb_json_int(pause, "at", 0));
+    RB_AUTO(rb_free_str) char *resumed = rb_text_iso(rb_json_int(pause, "resumed", 0));
+    bool went_on = json_is_integer(json_object_get(pause, "resumed"));
+    rb_json_set(pause, "at:s resumed:s", at, went_on ? resumed : NULL);
+    json_object_set_new(transition, "paused", pause);
+}
+
 void rb_page_view(json_t *document)
 {
     json_t *transitions = json_object_get(document, "transitions");
@@ -291,8 +306,10 @@ void rb_page_view(json_t *document)
     RB_AUTO(rb_json_freep) json_t *watches = json_object();
     rb_json_each (watch, json_object_get(document, "watches"))
         json_object_set(watches, rb_json_str(watch, "transition"), watch);
-    rb_json_each (transition, transitions)
+    rb_json_each (transition, transitions) {
         view_values(transition, json_object_get(watches, rb_json_str(transition, "id")));
+        view_pause(transition);
+    }
     for (size_t i = 0; i < 2; i++)
         rb_json_each (item, json_object_get(document, lists[i]))
             view_transition(item, item_at, n <= OPEN);

@@ -166,8 +166,9 @@ static void finish_transition(const job *j, json_t *item, const rb_entry *entry)
     const int64_t finished = rb_json_int(detail, "finished", 0);
     RB_AUTO(rb_free_str) char *from = rb_text_iso(started);
     RB_AUTO(rb_free_str) char *until = rb_text_iso(finished);
-    rb_json_set(item, "started:s finished:s seconds:i unapproved:J broken:J notes:J", from, until,
-                finished > started ? finished - started : (int64_t)0,
+    RB_AUTO(rb_free_str) char *part = rb_entry_part(entry);
+    rb_json_set(item, "started:s finished:s seconds:i part:s unapproved:J broken:J notes:J", from,
+                until, finished > started ? finished - started : (int64_t)0, part,
                 json_object_get(j->unapproved, id_of(entry).text),
                 json_object_get(j->broken, id_of(entry).text),
                 json_object_get(j->notes, id_of(entry).text));

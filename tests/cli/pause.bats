@@ -47,6 +47,8 @@ database' ]
     head -1 <<<"$output" | jq -c .entry | schema ledger-entry
     head -1 <<<"$output" | jq -e '.entry.transition | .outcome == "done" and
         (.paused | .step == "database" and .why == "call the clients first" and .resumed >= .at)'
+    rbtool report | grep -q 'Paused before step database on 20.* by <bdi>Alice .*call the clients first.*; it went on at 20'
+    rbtool report --json | schema report
     rbtool resume --yes 2>&1 | grep -q 'no transition is half-way'
 }
 

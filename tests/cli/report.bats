@@ -55,6 +55,7 @@ setup() {
     [[ $(figure .reverts.seconds) == "$(ledger '.[] | select(.kind == "revert") | .finished - .started')" ]]
     [[ $(figure .leads) == 3 && $(figure .leadSeconds) -ge 0 ]]
     [[ $(jq -c '[.transitions[] | .accepted // [] | .[].values]' "$TEST/report") == '[3]' ]]
+    rbtool report | grep -q 'Accepted loss: 3 values of <bdi>orders.discount</bdi> in <bdi>main</bdi>'
     rbtool metrics | grep -qx 'rbtool_lost_values{environment="prod"} 3'
     [[ $(jq -c '[.releases[] | [.tag, .object, .verdict]]' "$TEST/report") == \
         "$(rbtool list --json | jq -c '[.releases[] | [.tag, .object, .verdict]]')" ]]
@@ -163,7 +164,7 @@ runs_nothing() {
         '["v1.1.0",["v1.1.0"],["deploy","revert"]]' ]]
     rbtool report v1.1.0 -o "$TEST/page.html"
     for text in 'Changes from <bdi>v1.0.0</bdi> to <bdi>v1.1.0</bdi>' '+ migration 2' '+workers = 4' 'default new' \
-        ', 3 values of column'; do
+        '3 values of <bdi>orders.discount</bdi>'; do
         grep -qF -- "$text" "$TEST/page.html" || { echo "$text"; return 1; }
     done
     fails 2 'v9 is not a release here' rbtool report v9

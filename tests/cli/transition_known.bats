@@ -47,6 +47,10 @@ next() { # TAG: a release that differs in its files alone
     [[ $output == *'next        `rbtool --config '"$SETTINGS"' plan v1.1.0 --env prod` lists the ways back'* ]]
     [ "$(rbtool plan v1.1.0 --json | jq -r '.to, .rule')" = 'v1.0.0
 the newest release that was live here as a whole and is not bad (nothing was checked)' ]
+    [ "$(rbtool report --json | tee report.json | jq -c '[.transitions[].part]')" = '["flags only",null,null]' ]
+    schema report <report.json
+    rm report.json
+    rbtool report | grep -q '<bdi>v1.0.0</bdi></span><span class="warn">flags only</span>'
     touch "$BATS_TEST_TMPDIR/well"
     sleep 1.1
     rbtool --config "$SETTINGS" revert v1.1.0 --yes
