@@ -6,10 +6,12 @@ bats_require_minimum_version 1.5.0
 load lib
 load transition
 
-# The lines of the tests, each command on one line.
+# The lines of the tests, each command on one line, without comments, titles and what is expected:
+# an option that only stands there is not used.
 lines() {
     sed -e ':a' -e '/\\$/N; s/\\\n *//; ta' "$ROOT"/tests/cli/*.bats "$ROOT"/tests/cli/*.bash "$ROOT"/tests/fault/*_test.sh \
-        "$ROOT"/tests/fault/lib.bash "$ROOT"/tests/real/* "$ROOT"/tests/demo/run
+        "$ROOT"/tests/fault/lib.bash "$ROOT"/tests/real/* "$ROOT"/tests/demo/run |
+        sed -E "/^ *#/d; /^@test/d; s/ == [*\"'\$].*//; s/ = \\\$'.*//"
 }
 
 # unused LINES COMMAND...: options of these commands that no line with the command's name has
@@ -67,6 +69,11 @@ unused() {
         [ "${words[0]}" = abort ] || rbtool revert v1.1.0 --yes --lock-timeout 5s --statement-timeout 10s
     done
     fails 2 "--lock-timeout takes a duration, not 'soon'" rbtool revert v1.1.0 --yes --lock-timeout soon
+    # Both rebuild and verify the artifacts before they move anything.
+    for move in 'deploy v1.1.0 --yes --rehearse --accept-reverted' 'revert v1.1.0 --yes --rehearse'; do
+        read -ra words <<<"$move"
+        rbtool "${words[@]}" 2>&1 | grep -q 'rehearsed on copies: .*; artifacts rebuilt and verified in '
+    done
     # The scripts of a later release, in the plan as in what follows it.
     rbtool deploy v1.1.0 --yes --accept-reverted
     echo '-- no other way' >>migrations/0002_discount.down.sql

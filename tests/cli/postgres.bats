@@ -257,16 +257,18 @@ golang_migrate_key() {
 }
 
 @test "resume and abort name a session that still runs, and end it with --terminate" {
-    for way in abort resume; do
+    for end in 'abort --yes --terminate' 'resume --yes --terminate'; do
+        way=${end%% *}
+        read -ra words <<<"$end"
         slow_commit
         deploy_in_background v1.1.0
         wait_for any "wait_event_type = 'Lock'"
         kill -KILL "$DEPLOY"
         ends_with 137
         fails 4 'the session of the transition still runs (pid ' rbtool $way --yes --lock-timeout 1s
-        [[ $output == *"\`rbtool $way --env prod --terminate\`"* ]]
+        [[ $output == *"\`rbtool $way --env prod --terminate --yes\`"* ]]
         pg "CREATE OR REPLACE FUNCTION rbtool_test.wait() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'"
-        rbtool $way --yes --terminate
+        rbtool "${words[@]}"
         let_go
         pg 'DROP SCHEMA rbtool_test CASCADE'
         rm "$BATS_TEST_TMPDIR/fifo"

@@ -30,6 +30,17 @@ sqlx_rows() {
         length(installed_on) FROM _sqlx_migrations ORDER BY version"
 }
 
+@test "tracking makes rbtool write the table of that tool in a new database" {
+    release v1.0.0
+    jq '.databases.main.tracking = "sqlx"' rbtool.json >new.json && mv new.json rbtool.json
+    git add -A && git commit -qm 'the application runs sqlx'
+    release v1.0.1
+    [ "$(rbtool show v1.0.1 --json | jq -r '.predicate.databases[0].tracking')" = sqlx ]
+    rbtool deploy v1.0.1 --yes
+    settled_at v1.0.1
+    [ "$(sqlx_rows | cut -d'|' -f1-4)" = "1|orders|1|$(sha384sum <migrations/0001_orders.up.sql | cut -d' ' -f1)" ]
+}
+
 @test "a first deploy adopts what sqlx applied, and writes its table as sqlx does" {
     release v1.0.0
     printf 'ALTER TABLE orders ADD COLUMN vat INTEGER;\n' >migrations/0002_add_vat.up.sql

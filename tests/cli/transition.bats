@@ -366,11 +366,11 @@ setup() {
 @test "the runbook has the commands, the owners and all sections" {
     two_releases
     rbtool deploy v1.1.0 --yes
-    jq '.environments.prod.owners = ["ops@example.com"]' rbtool.json >"$BATS_TEST_TMPDIR/c.json"
+    jq '.environments.prod.owners = ["ops@example.com"] | .environments.prod.escalation = ["cto@example.com"]' rbtool.json >"$BATS_TEST_TMPDIR/c.json"
     run rbtool --config "$BATS_TEST_TMPDIR/c.json" plan v1.1.0 --format markdown
     [ "$status" -eq 0 ]
     for text in '## People' '## Detection' '## Decision' '## Execution' '## If a step fails' '## What users see' \
-        '## Verification' '## Afterwards' ops@example.com '**everything**: the fault may be' '**forward**' \
+        '## Verification' '## Afterwards' ops@example.com cto@example.com '**everything**: the fault may be' '**forward**' \
         'Exit 0:' 'Exit 1:' 'Exit 2:' 'Exit 3' 'Exit 4' 'Exit 5' '**commit**: what was done is undone' \
         '**config**: what was done is undone' 'Flags change first' \
         'c.json revert v1.1.0 --to v1.0.0 --env prod'; do
