@@ -94,7 +94,10 @@ static enum rb_code list_refs(rb_git_result *out, rb_repo *repo, const char *con
 {
     RB_TRY(rb_git_talk(out, repo, args, err));
     if (out->status != 0)
-        return rb_fail(err, RB_ERROR, "cannot reach the remote %s: %s", remote, out->said);
+        return rb_fail(err, RB_ERROR,
+                       "cannot reach the remote %s: %s\nsee whether git reaches it with "
+                       "`git ls-remote %s`; `git remote -v` shows its address",
+                       remote, out->said, remote);
     return RB_OK;
 }
 

@@ -96,6 +96,7 @@ roots() { git rev-list --max-parents=0 --count $LEDGER; }
     other again
     git remote set-url origin "$BATS_TEST_TMPDIR/nowhere.git"
     fails 2 "that of origin cannot be fetched" rbtool release v9.9.9
+    [[ $output == *'hint: '*'`git ls-remote origin`'* ]]
     run ! git rev-parse -q --verify v9.9.9
 }
 
