@@ -203,13 +203,29 @@ static void add_outcome(rb_db_outcome *all, rb_db_outcome *part)
     all->bound = rb_loss_bound(all->before, all->after, all->effects);
 }
 
+/* True if the plan has the bound of the segments so far. A column that they drop is part of a table
+ * that a later one drops: the plan has the table alone. */
+static bool segments_within(const rb_plan_database *d, const json_t *bound)
+{
+    rb_json_each (place, bound) {
+        RB_AUTO(rb_json_freep)
+        json_t *table = rb_json_make("table:s", rb_json_str(place, "table"));
+        RB_AUTO(rb_free_str) char *key = rb_loss_key(rb_json_str(place, "table"));
+        const bool dropped =
+            json_is_true(json_object_get(json_object_get(d->effects, key), "dropped"));
+        if (!rb_loss_find(d->places, place) && !(dropped && rb_loss_find(d->places, table)))
+            return false;
+    }
+    return true;
+}
+
 /* Commits a segment, except the last one. */
 static enum rb_code commit_segment(rb_run *run, rb_plan_database *d, rb_db *db,
                                    const rb_db_outcome *outcome, rb_err *err)
 {
     RB_AUTO(rb_free_str) char *id = rb_segment_id(run->plan->id, d, d->done);
     RB_AUTO(rb_json_freep) json_t *pins = NULL;
-    if (d->places && !rb_loss_within(outcome->bound, d->places))
+    if (d->places && !segments_within(d, outcome->bound))
         return refuse_loss(run, d, outcome->bound, err);
     RB_TRY(pins_of(&pins, run, db, err));
     RB_TRY(rb_db_journal_add(db, id, NULL, NULL, outcome, pins, err));

@@ -145,6 +145,20 @@ deploy() { # TAG: agrees to the plan's digest
 }
 
 # A constraint of the data stops the index: its first commit is undone.
+@test "a column that one segment drops and the table that a later one drops are one loss in the plan" {
+    local before
+    migration 7_later 'CREATE TABLE later (id int);' 'DROP TABLE later;'
+    migration 8_totals 'CREATE INDEX CONCURRENTLY orders_totals ON orders (total);' \
+        'DROP INDEX CONCURRENTLY orders_totals;'
+    migration 9_column 'ALTER TABLE later ADD COLUMN what text;' 'ALTER TABLE later DROP COLUMN what;'
+    release v1.3.0
+    deploy v1.2.0
+    before=$(picture)
+    deploy v1.3.0
+    rbtool revert v1.3.0 --yes --accept-data-loss "$(digest)"
+    [[ $(picture) == "$before" ]]
+}
+
 @test "a failure after the first commit runs the inverse scripts, and leaves no INVALID index" {
     local before
     pg 'INSERT INTO orders VALUES (11, 100)'
