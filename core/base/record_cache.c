@@ -128,7 +128,7 @@ size_t rb_record_cache_read(rb_record_cache *cache, const void *data, size_t len
 static void map_file(rb_record_cache *cache)
 {
     struct stat st;
-    RB_AUTO(rb_close) int fd = open(cache->path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    int fd = open(cache->path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
     if (fd < 0)
         return;
     if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size > 0 &&
@@ -139,6 +139,7 @@ static void map_file(rb_record_cache *cache)
             cache->mapped = (size_t)st.st_size;
         }
     }
+    close(fd);
 }
 
 rb_record_cache *rb_record_cache_open(const char *path, const char *header)
@@ -189,7 +190,7 @@ void rb_record_cache_put(rb_record_cache *cache, const unsigned char key[RB_RECO
  * is never truncated, because other processes have mapped it. */
 static void append(const rb_record_cache *cache, const rb_buf *chunk)
 {
-    RB_AUTO(rb_close) int fd = open(cache->path, O_RDWR | O_APPEND | O_CLOEXEC | O_NOFOLLOW);
+    int fd = open(cache->path, O_RDWR | O_APPEND | O_CLOEXEC | O_NOFOLLOW);
     if (fd < 0)
         return;
     struct stat st;
@@ -201,6 +202,7 @@ static void append(const rb_record_cache *cache, const rb_buf *chunk)
         (size_t)st.st_size + chunk->len <= RB_RECORD_CACHE_LIMIT &&
         write(fd, chunk->data, chunk->len) != (ssize_t)chunk->len)
         errno = 0; /* the next command finds a damaged chunk and rewrites the file */
+    close(fd);
 }
 
 void rb_record_cache_save(rb_record_cache *cache)
