@@ -105,8 +105,9 @@ enum rb_code rb_diff_history(json_t *document, const rb_diff_sides *sides, rb_er
                                "<%ae>%x00%cI%x00%s%x00%(trailers:key=Rollback,valueonly,unfold)",
                                range,
                                NULL};
-    const char *const counts[] = {"diff-tree",     "-r", "--numstat", "-z", "-M", "--no-ext-diff",
-                                  "--no-textconv", from, to,          NULL};
+    /* Not diff-tree: it reads each file that the index takes for unchanged from the work tree. */
+    const char *const counts[] = {"diff",          "--numstat",     "-z", "-M", "--no-ext-diff",
+                                  "--no-textconv", "--no-relative", from, to,   NULL};
     asking a = {.repo = sides->repo, .args = {log, counts}};
     rb_parallel(2, 2, ask, &a);
     for (size_t i = 0; i < 2 && a.code[i] == RB_OK; i++)

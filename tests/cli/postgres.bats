@@ -381,6 +381,9 @@ INI
     pg_dump -h "$PGDIR" -U postgres -f "$BATS_TEST_TMPDIR/dump.sql" shop
     rbtool drill --from "main=$BATS_TEST_TMPDIR/dump.sql" --json >doc
     [ "$(jq -c '[.ok, .live, .dataAtRisk[0].values]' doc)" = '[true,"v1.0.0",10]' ]
+    printf 'SELECT 1 / 0;\nSELECT 2;\n' >>"$BATS_TEST_TMPDIR/dump.sql"
+    fails 2 'ERROR:  division by zero; write it with' rbtool drill --from "main=$BATS_TEST_TMPDIR/dump.sql"
+    [[ $output != *x0a* ]]
     [ "$(pg_dump -h "$PGDIR" -U postgres shop | grep -v '^.*restrict ' | sha256sum)" = "$before" ]
     settled_at v1.1.0
 }

@@ -14,6 +14,14 @@
 
 #define DUMP_LIMIT (256u << 20) /* bytes of a schema */
 
+/* Returns the first line that a program printed: what follows is its context. */
+static char *first_line(const rb_buf *printed)
+{
+    RB_AUTO(rb_free_str)
+    char *line = rb_strndup(rb_buf_str(printed), strcspn(rb_buf_str(printed), "\n"));
+    return rb_safe(line);
+}
+
 /* Sets the session's connection for a client program in its environment, so that no password
  * appears in the list of processes. */
 static void add_connection(rb_strs *env, rb_pg *pg)
@@ -68,7 +76,7 @@ static enum rb_code dump(char **out, rb_pg *from, const char *snapshot, const ch
     free(list);
     RB_TRY(code);
     if (result.status != 0) {
-        RB_AUTO(rb_free_str) char *why = rb_safe(rb_buf_str(&result.err));
+        RB_AUTO(rb_free_str) char *why = first_line(&result.err);
         return rb_fail(err, RB_ERROR,
                        "database %s: pg_dump cannot read the schema: %.500s\nrun pg_dump "
                        "--schema-only as the same role, with a pg_dump of the server's version",
@@ -270,7 +278,7 @@ static enum rb_code load_dump(rb_pg *to, const char *file, rb_err *err)
     RB_TRY(code);
     if (result.status == 0)
         return analyze(to, err);
-    RB_AUTO(rb_free_str) char *why = rb_safe(rb_buf_str(&result.err));
+    RB_AUTO(rb_free_str) char *why = first_line(&result.err);
     return rb_fail(err, RB_ERROR,
                    "%s cannot be loaded into a scratch database: %.500s\nwrite it with `pg_dump "
                    "--no-owner --no-acl`",
