@@ -106,8 +106,17 @@ enum rb_code rb_diff_history(json_t *document, const rb_diff_sides *sides, rb_er
                                range,
                                NULL};
     /* Not diff-tree: it reads each file that the index takes for unchanged from the work tree. */
-    const char *const counts[] = {"diff",          "--numstat",     "-z", "-M", "--no-ext-diff",
-                                  "--no-textconv", "--no-relative", from, to,   NULL};
+    const char *const counts[] = {"diff",
+                                  "--numstat",
+                                  "-z",
+                                  "-M",
+                                  "--no-ext-diff",
+                                  "--no-textconv",
+                                  "--no-relative",
+                                  "--diff-algorithm=default",
+                                  from,
+                                  to,
+                                  NULL};
     asking a = {.repo = sides->repo, .args = {log, counts}};
     rb_parallel(2, 2, ask, &a);
     for (size_t i = 0; i < 2 && a.code[i] == RB_OK; i++)
