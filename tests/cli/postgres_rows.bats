@@ -256,3 +256,14 @@ written() {
     [[ $(jq -r '.putBack[0].reason' <<<"$document") == 'the table has no key and is not empty' ]]
     [ "$(pg "SELECT string_agg(kind, ',' ORDER BY path) FROM files")" = book,book,film ]
 }
+
+@test "rows of a child count for its parent, whose own file is empty" {
+    echo 'CREATE TABLE events (id int, note text); CREATE TABLE events_old () INHERITS (events);' \
+        >>migrations/0001_orders.up.sql
+    echo 'DROP TABLE events CASCADE;' >>migrations/0001_orders.down.sql
+    on_top 'DELETE FROM events; DROP TABLE orders;' \
+        'CREATE TABLE orders (id INTEGER PRIMARY KEY, total INTEGER NOT NULL);'
+    pg "INSERT INTO events_old SELECT i, 'note' FROM generate_series(1, 3) i"
+    lost dataAtRisk
+    lost dataAtRisk | grep -q '"events",null,3,0'
+}

@@ -439,7 +439,8 @@ static enum rb_code find_filled(json_t **filled, const counting *c, const json_t
         " pg_namespace n ON n.oid = c.relnamespace) ON " RB_PG_TABLE_NAME(
             "n.nspname", "c.relname") " = t.name"
                                       " WHERE (c.relkind IN ('p', 'f', 'S') OR (c.relkind = 'r'"
-                                      " AND pg_relation_size(c.oid) > 0)) AND n.nspname !~ "
+                                      " AND (c.relhassubclass OR pg_relation_size(c.oid) > 0))) "
+                                      "AND n.nspname !~ "
                                       "'^pg_') found GROUP BY part) all_parts",
         params, 1, err));
     rb_json_each (sql, statements) {
