@@ -7,6 +7,7 @@
 
 #include "base/file.h"
 #include "base/text.h"
+#include "commands.h"
 #include "env_session.h"
 #include "environment/checks.h"
 #include "transition/pause.h"
@@ -130,19 +131,20 @@ enum rb_code rb_env_session_lock(rb_env_session *site, rb_err *err)
     return RB_BUSY;
 }
 
-/* True if the command, which ends at its backquote, would ask, since no option answers. */
-static bool asks(const char *command)
+/* True if the command, which ends at its backquote, would ask: it has --yes, and nothing answers.
+ * Of `env`, only `env trust` asks. */
+static bool asks(const char *text)
 {
-    static const char *const verbs[] = {"deploy ",  "revert ", "resume ",   "abort ",
-                                        "restore ", "adopt ",  "env trust "};
     static const char *const answers[] = {" --yes", " -n", " --dry-run", " -o "};
-    RB_AUTO(rb_free_str) char *words = rb_strndup(command, strcspn(command, "`"));
+    RB_AUTO(rb_free_str) char *words = rb_strndup(text, strcspn(text, "`"));
+    RB_AUTO(rb_free_str) char *name = rb_strndup(words, strcspn(words, " "));
+    const rb_command *command = rb_command_named(name);
     bool found = false;
-    for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++)
-        found = found || strncmp(words, verbs[i], strlen(verbs[i])) == 0;
+    for (const rb_opt *opt = command ? command->opts : NULL; opt && opt->kind; opt++)
+        found = found || opt->offset == offsetof(rb_options, yes);
     for (size_t i = 0; i < sizeof answers / sizeof *answers; i++)
         found = found && !strstr(words, answers[i]);
-    return found;
+    return found && (strcmp(name, "env") != 0 || strncmp(words, "env trust ", 10) == 0);
 }
 
 /* Returns text whose rbtool commands in backquotes can be pasted: with the options -C and --config

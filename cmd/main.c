@@ -31,7 +31,7 @@ static const rb_opt global_opts[] = {
 
 #define COUNT (sizeof commands / sizeof *commands)
 
-static const rb_command *find(const char *name)
+const rb_command *rb_command_named(const char *name)
 {
     for (size_t i = 0; i < COUNT; i++)
         if (strcmp(commands[i]->name, name) == 0)
@@ -133,7 +133,7 @@ static enum rb_code dispatch(rb_cli *cli, int argc, char **argv, rb_err *err)
     o.help = o.help || help;
     o.argv += help;
     o.argc -= help;
-    const rb_command *command = find(*o.argv++);
+    const rb_command *command = rb_command_named(*o.argv++);
     o.argc--;
     if (!command)
         return suggest(o.argv[-1], err);
