@@ -186,6 +186,9 @@ typedef struct rb_opt {
     "end a statement of a script that runs longer", statement_timeout)
 #define RB_OPTION_TERMINATE RB_FLAG("terminate", 0, \
     "end the database sessions of the run that was killed, where they still run", terminate)
+#define RB_OPTION_TRUST_CODE RB_FLAG("trust-code", 0, \
+    "let scripts do in the scratch server what a superuser may, such as untrusted languages", \
+    trust_code)
 #define RB_OPTION_DRY RB_FLAG("dry-run", 'n', \
     "show the plan (with --json: its document) and change nothing", dry_run)
 /* clang-format on */

@@ -67,6 +67,7 @@ static void set_up(rb_cli *cli, const rb_options *o)
 {
     cli->session.dir = o->dir;
     cli->session.config = o->config;
+    cli->session.trust_code = o->trust_code;
     cli->json = o->json;
     cli->quiet = o->quiet;
     const char *no_color = getenv("NO_COLOR");

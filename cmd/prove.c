@@ -333,8 +333,6 @@ static enum rb_code run(rb_cli *cli, rb_options *o, rb_err *err)
     cli->json = cli->json || strcmp(format, "json") == 0;
     RB_AUTO(job_clear)
     struct job job = {.cli = cli, .document = json_pack("{s:[],s:[]}", "databases", "migrations")};
-    if (o->trust_code)
-        rb_db_scratch_allow(&(rb_strs){0}, true);
     RB_TRY(prove(&job, o->base, err));
     print(&job, format);
     *err = job.failed;
@@ -345,11 +343,7 @@ static const rb_opt opts[] = {
     RB_TEXT("base", 0, "REV",
             "prove what HEAD has and REV has not (default: the upstream's default branch)", base),
     RB_TEXT("format", 0, "FORMAT", "text (the default), markdown, json, sarif or junit", format),
-    RB_FLAG(
-        "trust-code", 0,
-        "let scripts do in the scratch server what a superuser may, such as untrusted languages",
-        trust_code),
-    RB_OPTION_JSON, RB_OPTIONS_END};
+    RB_OPTION_TRUST_CODE, RB_OPTION_JSON, RB_OPTIONS_END};
 
 RB_COMMAND(prove, "", "prove that migrations come back, without a release", RB_GROUP_RELEASE, 0, 0,
            0);

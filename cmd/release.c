@@ -23,10 +23,7 @@ static const rb_opt opts[] = {
     RB_LIST("accept", 0, "RULE", "release although this rule (RB002) has findings", accept),
     RB_FLAG("compatibility", 0, "test whether the previous application runs on the new schema",
             compatibility),
-    RB_FLAG(
-        "trust-code", 0,
-        "let scripts do in the scratch server what a superuser may, such as untrusted languages",
-        trust_code),
+    RB_OPTION_TRUST_CODE,
     RB_FLAG("record", 0, "only write the ledger entry that an existing release lacks", record),
     RB_OPTION_JSON,
     RB_OPTIONS_END};
@@ -294,8 +291,6 @@ static enum rb_code run(rb_cli *cli, rb_options *o, rb_err *err)
     if (o->record)
         return run_record(cli, repo, signers, o, o->argv[0], err);
     rb_session_extensions(&cli->session);
-    if (o->trust_code)
-        rb_db_scratch_allow(&(rb_strs){0}, true);
     if (cli->session.config)
         RB_TRY(rb_session_settings(&cli->session, err));
     RB_TRY(rb_session_ledger(&cli->session, err));

@@ -66,6 +66,8 @@ enum rb_code rb_commit_walk(rb_repo *repo, const rb_oid *tip, const rb_oid *hide
  * not set. Borrowed. In keys, section and variable are in lower case.
  */
 enum rb_code rb_repo_setting(const char **out, rb_repo *repo, const char *key, rb_err *err);
+/* Same as rb_repo_setting() for true, yes, on, 1 and their opposites, as git reads them. */
+enum rb_code rb_repo_setting_bool(bool *out, rb_repo *repo, const char *key, rb_err *err);
 /* Adds all values of a key to out, in git's order. */
 enum rb_code rb_repo_settings(rb_strs *out, rb_repo *repo, const char *key, rb_err *err);
 /* Adds the subsections of a section in which a variable of that name is set, in git's order. */

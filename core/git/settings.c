@@ -153,6 +153,22 @@ enum rb_code rb_repo_setting(const char **out, rb_repo *repo, const char *key, r
     return RB_OK;
 }
 
+enum rb_code rb_repo_setting_bool(bool *out, rb_repo *repo, const char *key, rb_err *err)
+{
+    const char *value;
+    int found = 0;
+    RB_TRY(rb_repo_setting(&value, repo, key, err));
+    if (value && git_config_parse_bool(&found, value) != 0) {
+        RB_AUTO(rb_free_str) char *safe = rb_safe(value);
+        return rb_fail(err, RB_ERROR,
+                       "git config %s is %.100s, which is neither true nor false\nset it with `git "
+                       "config %s true`, or remove it",
+                       key, safe, key);
+    }
+    *out = found;
+    return RB_OK;
+}
+
 enum rb_code rb_repo_settings(rb_strs *out, rb_repo *repo, const char *key, rb_err *err)
 {
     RB_TRY(read_settings(repo, err));

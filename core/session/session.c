@@ -101,16 +101,18 @@ static enum rb_code find_extensions(rb_session *s, rb_err *err)
     return RB_OK;
 }
 
-/* Takes what scripts may do in scratch databases from git's settings. */
-static enum rb_code take_rights(rb_session *s, rb_err *err)
+/* Takes what scripts may do in scratch databases from git's settings; a malformed one gives them
+ * nothing, and is noted. */
+static void take_rights(rb_session *s)
 {
     RB_AUTO(rb_strs_clear) rb_strs extensions = {0};
-    RB_AUTO(rb_strs_clear) rb_strs code = {0};
-    RB_TRY(rb_session_repo(s, err));
-    RB_TRY(rb_repo_settings(&extensions, s->repo, "rbtool.allowextension", err));
-    RB_TRY(rb_repo_settings(&code, s->repo, "rbtool.trustcode", err));
-    rb_db_scratch_allow(&extensions, code.n > 0 && strcmp(code.items[code.n - 1], "true") == 0);
-    return RB_OK;
+    bool code = false;
+    rb_err why;
+    if (rb_session_repo(s, &why) == RB_OK &&
+        rb_repo_settings(&extensions, s->repo, "rbtool.allowextension", &why) == RB_OK &&
+        rb_repo_setting_bool(&code, s->repo, "rbtool.trustcode", &why) != RB_OK && s->note)
+        s->note(s->context, rb_err_line(&why));
+    rb_db_scratch_allow(&extensions, code || s->trust_code);
 }
 
 /* Sets the limits for rebuilding schemas: those of proofs; with several databases, the largest. */
@@ -130,8 +132,9 @@ static void take_limits(const rb_config *settings)
 void rb_session_extensions(rb_session *s)
 {
     rb_err why;
-    if (find_extensions(s, &why) != RB_OK || take_rights(s, &why) != RB_OK)
+    if (find_extensions(s, &why) != RB_OK)
         rb_db_extensions_fail(&why);
+    take_rights(s);
     if (rb_session_settings(s, &why) == RB_OK)
         take_limits(s->settings);
 }

@@ -15,8 +15,9 @@
 #define RB_CHAIN_LIMIT 10000    /* number of releases that rb_session_walk() visits at most */
 
 typedef struct rb_session {
-    const char *dir;                               /* folder in the repository */
-    const char *config;                            /* argument of --config, or NULL */
+    const char *dir;    /* folder in the repository */
+    bool trust_code;    /* scripts may do in scratch databases what a superuser may */
+    const char *config; /* argument of --config, or NULL */
     void (*note)(void *context, const char *text); /* receives notes for the user; may be NULL */
     void *context;
     rb_repo *repo;
@@ -45,8 +46,8 @@ void rb_session_close(rb_session *session);
 
 /* Configures core/database before a database is opened: the extensions of git config
  * rbtool.extension, what rbtool.allowExtension and rbtool.trustCode let scripts do in scratch
- * databases, and the limits for rebuilding schemas. A mistake in these settings becomes an
- * error of the connection that would use them. */
+ * databases, and the limits for rebuilding schemas. A mistake in rbtool.extension becomes an error
+ * of the connection that would use it; the others give scripts nothing, with a note. */
 void rb_session_extensions(rb_session *session);
 
 /*

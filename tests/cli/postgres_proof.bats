@@ -316,8 +316,10 @@ DO \$\$ BEGIN IF (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) TH
     rbtool prove --base HEAD~2 --trust-code | grep -q 'restores schema and data'
     fails 1 '--trust-code' rbtool release v1.0.0
     rbtool release v1.0.0 --trust-code
-    git config rbtool.trustCode true
+    git config rbtool.trustCode yes
     rbtool prove --base HEAD~2 | grep -q 'restores schema and data'
+    git config rbtool.trustCode maybe
+    fails 1 'git config rbtool.trustcode is maybe, which is neither true nor false' rbtool prove --base HEAD~2
 }
 
 @test "a script that runs too long, needs too much memory or writes too much is ended, and the setting is named" {
