@@ -202,15 +202,18 @@ void rb_strs_sort(rb_strs *strs)
         qsort(strs->items, strs->n, sizeof *strs->items, compare);
 }
 
+/* Returns the length of the first line, without its line feed. */
+static size_t line_length(const char *text, size_t len)
+{
+    const char *end = memchr(text, '\n', len);
+    return end ? (size_t)(end - text) : len;
+}
+
 void rb_strs_add_lines(rb_strs *strs, const char *text, size_t len)
 {
-    while (len > 0) {
-        const char *end = memchr(text, '\n', len);
-        size_t line = end ? (size_t)(end - text) : len;
-        rb_strs_take(strs, rb_strndup(text, line));
-        line += end != NULL;
-        text += line;
-        len -= line;
+    for (size_t at = 0, n; at < len; at += n + 1) {
+        n = line_length(text + at, len - at);
+        rb_strs_take(strs, rb_strndup(text + at, n));
     }
 }
 
@@ -275,14 +278,10 @@ void rb_buf_add_safe(rb_buf *buf, const char *text, size_t len)
 
 void rb_buf_add_safe_lines(rb_buf *buf, const char *text, size_t len)
 {
-    while (len > 0) {
-        const char *end = memchr(text, '\n', len);
-        size_t line = end ? (size_t)(end - text) : len;
-        rb_buf_add_safe(buf, text, line);
-        rb_buf_add(buf, "\n", end != NULL);
-        line += end != NULL;
-        text += line;
-        len -= line;
+    for (size_t at = 0, n; at < len; at += n + 1) {
+        n = line_length(text + at, len - at);
+        rb_buf_add_safe(buf, text + at, n);
+        rb_buf_add(buf, "\n", at + n < len);
     }
 }
 

@@ -273,16 +273,16 @@ static enum rb_code run_segments(bool *begun, rb_undone_backups *restorings, rb_
 /* Takes the plan's connection where it may become one that writes. It may have been lost since. */
 static enum rb_code open_session(rb_db **out, rb_plan_database *d, rb_err *err)
 {
-    d->runs_on_seen = false;
-    if (d->seen && rb_db_make_writable(&d->runs_on_seen, d->seen, RB_IGNORED) != RB_OK) {
-        rb_db_close(d->seen);
-        d->seen = NULL;
-        d->runs_on_seen = false;
+    bool taken = false;
+    const bool lost = d->seen && rb_db_make_writable(&taken, d->seen, RB_IGNORED) != RB_OK;
+    d->runs_on_seen = taken && !lost;
+    if (d->runs_on_seen) {
+        *out = RB_TAKE(d->seen);
+        return RB_OK;
     }
-    if (!d->runs_on_seen)
-        return rb_db_open(out, d->url, d->create ? RB_DB_CREATE : RB_DB_WRITE, err);
-    *out = RB_TAKE(d->seen);
-    return RB_OK;
+    if (lost)
+        rb_db_close(RB_TAKE(d->seen));
+    return rb_db_open(out, d->url, d->create ? RB_DB_CREATE : RB_DB_WRITE, err);
 }
 
 /* Runs the scripts of one database. *begun: a transaction began; if it failed for a lock, a retry

@@ -60,8 +60,8 @@ static enum rb_code make_folder(rb_drill *drill, rb_err *err)
                        drill->dir);
     if (flock(drill->lock, LOCK_EX | LOCK_NB) == 0)
         return clear_folder(drill->dir, err);
-    rb_close(
-        &drill->lock); /* so that rb_drill_end() does not remove the folder of the other drill */
+    /* -1, so that rb_drill_end() does not remove the folder of the other drill */
+    rb_close(&drill->lock);
     return rb_fail(err, RB_BUSY,
                    "another drill of %s is running\nwait until it has ended; its copies are in %s",
                    drill->env->name, drill->dir);
