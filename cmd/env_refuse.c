@@ -132,15 +132,18 @@ enum rb_code rb_env_session_lock(rb_env_session *site, rb_err *err)
 }
 
 /* True if the command, which ends at its backquote, would ask: it has --yes, and nothing answers.
- * Of `env`, only `env trust` asks. */
+ * Of `env`, only `env trust` asks. A name without the arguments that it needs speaks of the command
+ * and is not for pasting. */
 static bool asks(const char *text)
 {
     static const char *const answers[] = {" --yes", " -n", " --dry-run", " -o "};
     RB_AUTO(rb_free_str) char *words = rb_strndup(text, strcspn(text, "`"));
     RB_AUTO(rb_free_str) char *name = rb_strndup(words, strcspn(words, " "));
     const rb_command *command = rb_command_named(name);
+    if (!command || (command->min_args > 0 && strlen(words) == strlen(name)))
+        return false;
     bool found = false;
-    for (const rb_opt *opt = command ? command->opts : NULL; opt && opt->kind; opt++)
+    for (const rb_opt *opt = command->opts; opt->kind; opt++)
         found = found || opt->offset == offsetof(rb_options, yes);
     for (size_t i = 0; i < sizeof answers / sizeof *answers; i++)
         found = found && !strstr(words, answers[i]);
