@@ -3,6 +3,7 @@
 
 #include "env_session.h"
 #include "report/runbook.h"
+#include "transition/plan_make.h"
 #include "ui.h"
 
 static const rb_opt opts[] = {

@@ -15,6 +15,7 @@
 #include "release_status.h"
 #include "transition/parts.h"
 #include "transition/pause.h"
+#include "transition/plan_make.h"
 #include "transition/policy_pins.h"
 #include "ui.h"
 

@@ -7,6 +7,7 @@
 #include "environment/checks.h"
 #include "environment/drift.h"
 #include "transition/parts.h"
+#include "transition/plan_make.h"
 
 static void detection(rb_buf *out, const rb_env *env, const char *program)
 {

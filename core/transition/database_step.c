@@ -14,6 +14,7 @@
 #include "environment/observe.h"
 #include "transition/backup_step.h"
 #include "transition/parts.h"
+#include "transition/plan_make.h"
 #include "transition/recovery_point.h"
 #include "transition/segments.h"
 
@@ -151,7 +152,7 @@ static enum rb_code prepare(rb_undone_backups *restorings, rb_run *run, rb_plan_
     if (d->proven)
         RB_TRY(lock_tables(d, db, err));
     if (!rb_backup_is_resumed(d))
-        RB_TRY(rb_plan_rehearse_again(d, run->request, db, err));
+        RB_TRY(rb_plan_database_again(d, run->request, db, err));
     /* Without a rehearsal it is unknown what comes back. An automatic revert, which nobody agreed
      * to, then counts everything that could be lost. */
     const json_t *lost = run->watch_of && !d->rehearsed ? d->bound : d->at_risk;
@@ -407,4 +408,16 @@ enum rb_code rb_databases_commit(rb_run *run, rb_err *err)
         run->past = true;
     }
     return RB_OK;
+}
+
+enum rb_code rb_databases_await(rb_db *db, const char *transition, const rb_env *env,
+                                const char *command, rb_err *err)
+{
+    enum rb_code code = rb_db_await(db, transition, env->lock_timeout, env->terminate, err);
+    if (code == RB_BUSY)
+        snprintf(err->hint, sizeof err->hint,
+                 "wait for it, or end it with `rbtool %s --env %s --terminate`: what it has not "
+                 "committed by then is rolled back",
+                 command, env->name);
+    return code;
 }

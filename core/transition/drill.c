@@ -15,6 +15,7 @@
 #include "base/version.h"
 #include "environment/lock.h"
 #include "environment/observe.h"
+#include "transition/plan_make.h"
 
 #define REPORT_LIMIT (64u << 20) /* bytes of a report of the drill's process */
 

@@ -83,9 +83,8 @@ enum rb_code rb_execute_on(json_t **document, rb_run *run, rb_err *err);
 enum rb_code rb_step_do(rb_run *run, enum rb_step_kind kind, rb_err *err);
 
 /* Handles the folder that the staging step moved aside, once the point of no return is passed. If
- * it was the live one and had drifted, moves it to rb_step_kept_app(); otherwise removes it. */
+ * it was the live one and had drifted, moves it to rb_host_backup_app(); otherwise removes it. */
 void rb_step_stage_end(const rb_run *run);
-char *rb_step_kept_app(const rb_run *run); /* Returns a path, whether or not it exists. */
 
 /* What inverses need: the journal's row, since releases may not be available. All borrowed. */
 typedef struct rb_undo {
@@ -96,13 +95,7 @@ typedef struct rb_undo {
         *plan; /* plan and request of a transition with scripts to undo (segments.h); or NULL */
     const rb_plan_request *request;
 } rb_undo;
-/* Returns a member of the plan's "before": the state before the transition. NULL if missing. */
-const json_t *rb_plan_before(const json_t *plan, const char *key);
-/* Returns the member of "before" for a database, {"name","url","create"}, or NULL. */
-const json_t *rb_plan_before_database(const json_t *plan, const char *name);
 /* Runs the inverses of all steps that have an intent in the journal, the last one first. */
 enum rb_code rb_undo_all(const rb_undo *undo, rb_err *err);
-
-enum rb_step_kind rb_step_kind_of(const char *name); /* RB_STEP_KINDS if the name is unknown */
 
 #endif

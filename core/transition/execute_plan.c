@@ -15,6 +15,7 @@
 #include "transition/ledger_outbox.h"
 #include "transition/parts.h"
 #include "transition/pause.h"
+#include "transition/plan_make.h"
 #include "transition/prune_releases.h"
 #include "transition/segments.h"
 #include "transition/service.h"
@@ -260,7 +261,7 @@ static enum rb_code finish(json_t **out, rb_run *run, const rb_err *unhealthy, r
      */
     rb_err ignored;
     RB_AUTO(rb_json_freep) json_t *kept = rb_host_files_kept(run);
-    RB_AUTO(rb_free_str) char *app = rb_step_kept_app(run);
+    RB_AUTO(rb_free_str) char *app = rb_host_backup_app(run->request->env->root, run->plan->id);
     if (json_array_size(kept) == (size_t)rb_file_exists(app))
         (void)!rb_host_backup_remove(run->request->env->root, run->plan->id, false, &ignored);
     rb_host_files_unstage(run->request->env);

@@ -219,3 +219,8 @@ enum rb_code rb_host_backup_remove(const char *root, const char *transition, boo
     (void)rb_dir_remove_empty(parent); /* fails if it still has backups of databases */
     return RB_OK;
 }
+
+char *rb_host_backup_app(const char *root, const char *transition)
+{
+    return rb_format("%s/.rbtool/backups/%s/app", root, transition);
+}

@@ -46,5 +46,8 @@ bool rb_host_backup_own_restored(const char *root, const char *part, const char 
 /* Returns the path of the transition's backup of a file. NULL if the file did not exist. */
 char *rb_host_backup_path(const char *root, const char *transition, const char *part,
                           const char *path);
+/* Returns the path of a release's folder that the transition replaced although it had drifted,
+ * whether or not it exists. */
+char *rb_host_backup_app(const char *root, const char *transition);
 
 #endif

@@ -255,7 +255,7 @@ json_t *rb_host_files_kept(const rb_run *run)
             rb_file_exists(copy))
             json_array_append_new(list, rb_json_make("path:t copy:t", path, copy));
     }
-    RB_AUTO(rb_free_str) char *app = rb_step_kept_app(run);
+    RB_AUTO(rb_free_str) char *app = rb_host_backup_app(run->request->env->root, run->plan->id);
     RB_AUTO(rb_free_str) char *path = rb_format("releases/%s", run->request->to->tag);
     if (rb_file_exists(app))
         json_array_append_new(list, rb_json_make("path:s copy:s", path, app));

@@ -4,7 +4,7 @@
 #include "catalog/name.h"
 #include "database/tracking.h"
 #include "database/url.h"
-#include "transition/plan.h"
+#include "transition/plan_make.h"
 
 char *rb_plan_list_differences(const json_t *differences)
 {

@@ -1,15 +1,10 @@
 /* Plans the backups of a transition, and what it will restore. */
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/file.h"
 #include "database/backup.h"
 #include "transition/backup_step.h"
-
-char *rb_plan_backup(const rb_plan *plan, const rb_plan_database *d)
-{
-    return rb_format(".rbtool/backups/%s/%s%s", plan->id, d->name, rb_db_backup_suffix(d->url));
-}
+#include "transition/plan_make.h"
 
 static enum rb_code add_backup(rb_plan *plan, const rb_plan_database *d, const rb_plan_request *rq,
                                rb_db *db, rb_err *err)

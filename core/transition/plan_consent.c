@@ -3,7 +3,7 @@
 
 #include "base/text.h"
 #include "environment/drift.h"
-#include "transition/plan.h"
+#include "transition/plan_make.h"
 
 #define LISTED 5 /* tables and columns at risk that a refusal lists */
 

@@ -12,6 +12,7 @@
 #include "environment/delivered.h"
 #include "transition/host_files.h"
 #include "transition/parts.h"
+#include "transition/plan_make.h"
 #include "transition/service.h"
 
 /* Returns the nearest folder above path that exists. */

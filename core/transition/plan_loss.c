@@ -5,9 +5,26 @@
 
 #include "base/template.h"
 #include "base/text.h"
-#include "transition/plan.h"
+#include "transition/plan_make.h"
 
 #define FOUND "underLock" /* name of the pin that stores what a run found */
+
+void rb_plan_take_losses(rb_plan_database *d, const rb_db_outcome *outcome, rb_db_losses *losses)
+{
+    rb_json_replace(&d->places, outcome->bound);
+    rb_json_replace(&d->effects, outcome->effects);
+    rb_json_replace(&d->bound, losses->bound);
+    rb_json_replace(&d->at_risk, losses->at_risk);
+    rb_json_replace(&d->generated, losses->generated);
+    RB_AUTO(rb_json_freep) json_t *backed_up = json_array();
+    rb_json_each (item, d->bound)
+        if (!rb_loss_find(losses->renamed, item))
+            json_array_append(backed_up, item);
+    rb_json_replace(&d->backed_up, backed_up);
+    free(d->no_way_back);
+    d->no_way_back = losses->no_way_back;
+    losses->no_way_back = NULL;
+}
 
 bool rb_risk_within(const json_t *lost, const char *database, const json_t *agreed)
 {

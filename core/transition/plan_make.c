@@ -1,10 +1,7 @@
-#include "transition/plan.h"
+#include "transition/plan_make.h"
 
 #include <inttypes.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
-#include <time.h>
 
 #include "base/clock.h"
 #include "base/file.h"
@@ -19,21 +16,6 @@
 #include "transition/service.h"
 
 #define RUN_SHOWN 8 /* consecutive scripts that a plan's text names individually */
-
-static const struct {
-    const char *name;
-    const char *inverse; /* NULL: the step has no inverse */
-} kinds[] = {[RB_DO_STAGE] = {"stage", "remove it"},
-             [RB_DO_FLAGS] = {"flags", "put the previous file back"},
-             [RB_DO_STOP] = {"stop", "start the service"},
-             [RB_DO_DATABASE] = {"database", "roll back"},
-             [RB_DO_SWITCH] = {"switch", "switch back"},
-             [RB_DO_CONFIG] = {"config", "put the previous files back"},
-             [RB_DO_SECRETS] = {"secrets", "restore the previous versions"},
-             [RB_DO_COMMIT] = {"commit", NULL},
-             [RB_DO_START] = {"start", NULL},
-             [RB_DO_CHECKS] = {"checks", NULL},
-             [RB_DO_RECORD] = {"record", NULL}};
 
 /* Orders of steps (design section 10): a revert turns flags off first, a deploy turns them on last.
  * Without a database the switch is the commit, so that all steps that may fail come before it. */
@@ -50,71 +32,9 @@ static const enum rb_step_kind deploy_order[] = {
 #define HAS_EVERY_KIND(array)                                                                      \
     _Static_assert(sizeof(array) / sizeof *(array) == RB_STEP_KINDS,                               \
                    "a kind of step is missing in " #array)
-HAS_EVERY_KIND(kinds);
 HAS_EVERY_KIND(revert_order);
 HAS_EVERY_KIND(file_revert_order);
 HAS_EVERY_KIND(deploy_order);
-
-const char *rb_step_kind_name(enum rb_step_kind kind)
-{
-    return kinds[kind].name;
-}
-
-void rb_plan_free(rb_plan *plan)
-{
-    if (!plan)
-        return;
-    free(plan->kind);
-    free(plan->id);
-    free(plan->command);
-    free(plan->backups);
-    free(plan->current_before);
-    for (size_t i = 0; i < plan->database_count; i++)
-        rb_plan_database_clear(&plan->databases[i]);
-    free(plan->databases);
-    for (size_t i = 0; i < plan->file_count; i++) {
-        free(plan->files[i].path);
-        free(plan->files[i].had);
-        free(plan->files[i].held);
-        free(plan->files[i].brings);
-        free(plan->files[i].source);
-    }
-    free(plan->files);
-    json_decref(plan->drift);
-    json_decref(plan->json);
-    free(plan);
-}
-
-void rb_plan_decide(rb_plan *plan, const char *code, enum rb_code worst, const char *fmt, ...)
-{
-    rb_err decision = {0};
-    va_list args;
-    va_start(args, fmt);
-    (void)rb_vfail(&decision, worst, fmt, args);
-    va_end(args);
-    json_t *item = rb_err_json(&decision);
-    rb_json_set_str(item, "code", code);
-    json_array_append_new(json_object_get(plan->json, "decisions"), item);
-    plan->refusals += worst != RB_OK;
-    if (worst != RB_OK && plan->worst == RB_OK) {
-        plan->worst = worst;
-        plan->refusal = decision;
-    }
-}
-
-char *rb_transition_id(void)
-{
-    unsigned char random[4] = {0};
-    if (getrandom(random, sizeof random, 0) != (ssize_t)sizeof random)
-        abort();
-    char hex[9];
-    rb_hex_encode(random, sizeof random, hex);
-    char when[32];
-    time_t now = time(NULL);
-    struct tm tm;
-    strftime(when, sizeof when, "%Y%m%dT%H%M%SZ", gmtime_r(&now, &tm));
-    return rb_format("%s-%s", when, hex);
-}
 
 /* Handles an error in reading a part: a plan that is only shown adds a decision and continues. */
 static enum rb_code part_read(rb_plan *plan, const rb_plan_request *rq, enum rb_code code,
@@ -304,12 +224,12 @@ static void add_steps(rb_plan *plan, const rb_plan_request *rq)
     for (size_t i = 0; i < RB_STEP_KINDS; i++) {
         if (!has_work(plan, rq, order[i]))
             continue;
+        const char *id = rb_step_kind_name(order[i]);
         RB_AUTO(rb_free_str) char *text = describe(plan, rq, order[i]);
         plan->order[plan->order_count++] = order[i];
         json_array_append_new(json_object_get(plan->json, "steps"),
-                              rb_json_make("id:s kind:s description:t inverse:s",
-                                           kinds[order[i]].name, kinds[order[i]].name, text,
-                                           kinds[order[i]].inverse));
+                              rb_json_make("id:s kind:s description:t inverse:s", id, id, text,
+                                           rb_step_kind_inverse(order[i])));
     }
 }
 
@@ -364,16 +284,6 @@ static void decide_commits(rb_plan *plan)
                 "back then",
                 d->name);
     }
-}
-
-void rb_plan_database_names(rb_strs *out, const rb_release *from, const rb_release *to)
-{
-    const rb_release *sides[] = {from, to};
-    for (size_t s = 0; s < 2; s++)
-        for (size_t i = 0; sides[s] && i < sides[s]->manifest->database_count; i++)
-            if (!rb_strs_has(out, sides[s]->manifest->databases[i].name))
-                rb_strs_add(out, sides[s]->manifest->databases[i].name);
-    rb_strs_sort(out);
 }
 
 /* Uses the down scripts, schema and proofs of the release that the databases are at. */

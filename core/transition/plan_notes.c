@@ -1,27 +1,16 @@
 #include "base/file.h"
 #include "release/flags.h"
 #include "transition/parts.h"
+#include "transition/plan_make.h"
 #include "transition/service.h"
 
 #include <inttypes.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <time.h>
 
 #define JOURNAL_ROOM (1u << 20) /* bytes for the journal and for copies of flags and config */
-
-void rb_plan_note(rb_plan *plan, const char *fmt, ...)
-{
-    RB_AUTO(rb_buf_clear) rb_buf text = {0};
-    va_list args;
-    va_start(args, fmt);
-    rb_buf_vprintf(&text, fmt, args);
-    va_end(args);
-    RB_AUTO(rb_free_str) char *safe = rb_safe(rb_buf_str(&text));
-    json_array_append_new(json_object_get(plan->json, "notes"), json_string(safe));
-}
 
 /* Adds a note if something needs more than half of the free space. Refuses the plan if it does not
  * fit. */

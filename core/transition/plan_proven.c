@@ -10,7 +10,7 @@
 #include "base/text.h"
 #include "database/loss.h"
 #include "database/url.h"
-#include "transition/plan.h"
+#include "transition/plan_make.h"
 
 /* Returns the proofs in a manifest by id; the first one for each id. */
 static json_t *proofs_by_id(const rb_manifest *manifest, const char *database)
@@ -180,18 +180,6 @@ static json_t *combine(const rb_plan_database *d)
     return all;
 }
 
-static bool has_schema_of(const rb_manifest_database *of, const json_t *catalog)
-{
-    char fingerprint[RB_SHA256_HEX];
-    rb_catalog_fingerprint(catalog, fingerprint);
-    return of && strcmp(fingerprint, of->fingerprint) == 0;
-}
-
-bool rb_plan_is_promised(const rb_plan_database *d, const json_t *catalog)
-{
-    return d->to ? has_schema_of(d->to, catalog) : json_object_size(catalog) == 0;
-}
-
 /* True if the proofs of all steps begin with this schema: all migrations are to be applied, and the
  * database has at most what a server gives to a new one, a schema and a language. */
 static bool is_new(const rb_plan_database *d, const json_t *catalog)
@@ -209,7 +197,7 @@ enum rb_code rb_plan_use_proofs(rb_plan_database *d, const rb_plan_request *rq, 
     RB_AUTO(rb_json_freep) json_t *target = NULL;
     if (rb_db_scratch_place(rb_db_engine(db)) == RB_SCRATCH_HERE || rq->rehearse || d->create ||
         d->override_set || json_array_size(d->residual) > 0 || d->edited.n > 0 ||
-        !(from ? has_schema_of(from, now->catalog) : is_new(d, now->catalog)))
+        !(from ? rb_plan_has_schema_of(from, now->catalog) : is_new(d, now->catalog)))
         return RB_OK; /* with edited scripts, the proofs do not lead from FROM's schema to TO's */
     RB_TRY(rb_db_journal_catalog(&target, db, rq->to->tag, now, err));
     if (target && !rb_plan_is_promised(d, target)) /* it went live with accepted drift */

@@ -6,7 +6,7 @@
 #include "database/loss.h"
 #include "database/url.h"
 #include "environment/checks.h"
-#include "transition/plan.h"
+#include "transition/plan_make.h"
 
 #define REHEARSED_BYTES (64 << 20) /* larger databases are copied only with --rehearse */
 
@@ -48,36 +48,6 @@ static void judge_rehearsal(rb_plan *plan, rb_plan_database *d, const rb_plan_re
                        d->name, list);
 }
 
-/* Finds the steps that undo those of the plan, by redeploying the source release or undoing it. If
- * one cannot be undone, finds none: undoing some of them would not lead to the source release. */
-void rb_plan_inverse(rb_plan_database *d, const rb_plan_request *rq)
-{
-    bool all = true;
-    free(d->inverse);
-    d->inverse = rb_calloc(d->step_count + 1, sizeof *d->inverse);
-    d->inverse_count = 0;
-    for (size_t i = d->step_count; i > 0 && all; i--) {
-        const rb_db_step *step = &d->steps[i - 1];
-        const rb_migration *m = step->migration;
-        if (!step->up)
-            m = d->from_set ? rb_migrations_find(d->from_set, m->id) : NULL;
-        rb_db_step back = {.migration = m,
-                           .up = !step->up,
-                           .release = rq->from ? rq->from->tag : rq->to->tag,
-                           .noted = step->noted};
-        if (step->was)
-            back = (rb_db_step){.migration = step->was,
-                                .up = true,
-                                .release = back.release,
-                                .was = step->migration};
-        all = step->was || (m && !m->code && (step->up ? m->down.present : m->up.present));
-        d->inverse[d->inverse_count++] = back;
-    }
-    if (!all)
-        d->inverse_count = 0;
-    rb_db_segments(d->inverse, d->inverse_count, rb_url_engine(d->url, NULL));
-}
-
 /* Returns the work that is left to do. */
 static rb_db_work work_of(const rb_plan_database *d)
 {
@@ -105,23 +75,6 @@ static enum rb_code open_copy(rb_db **out, rb_plan_database *d, const rb_plan_re
     *out = copy;
     copy = NULL;
     return RB_OK;
-}
-
-void rb_plan_take_losses(rb_plan_database *d, const rb_db_outcome *outcome, rb_db_losses *losses)
-{
-    rb_json_replace(&d->places, outcome->bound);
-    rb_json_replace(&d->effects, outcome->effects);
-    rb_json_replace(&d->bound, losses->bound);
-    rb_json_replace(&d->at_risk, losses->at_risk);
-    rb_json_replace(&d->generated, losses->generated);
-    RB_AUTO(rb_json_freep) json_t *backed_up = json_array();
-    rb_json_each (item, d->bound)
-        if (!rb_loss_find(losses->renamed, item))
-            json_array_append(backed_up, item);
-    rb_json_replace(&d->backed_up, backed_up);
-    free(d->no_way_back);
-    d->no_way_back = losses->no_way_back;
-    losses->no_way_back = NULL;
 }
 
 /* Runs the inverse on the copy after the scripts, and finds losses. */
@@ -201,33 +154,11 @@ static enum rb_code rehearse_on(bool *ran, rb_plan *plan, rb_plan_database *d,
     return find_losses(d, copy, db, rows, &outcome, err);
 }
 
-/* Notes what uses the database and would block the transition, or be blocked by it. */
-static enum rb_code note_obstacles(rb_plan *plan, const rb_plan_database *d, rb_db *db, rb_err *err)
-{
-    RB_AUTO(rb_json_freep) json_t *lines = NULL;
-    RB_AUTO(rb_json_freep) json_t *none = json_object();
-    if (d->create || d->step_count == 0)
-        return RB_OK;
-    RB_TRY(rb_db_obstacles(&lines, db, d->effects ? d->effects : none, err));
-    rb_json_each (line, lines)
-        rb_plan_note(plan, "database %s: %s", d->name, json_string_value(line));
-    return RB_OK;
-}
-
-static enum rb_code rehearse(rb_plan *plan, rb_plan_database *d, const rb_plan_request *rq,
-                             rb_db *db, const char *engine, rb_err *err)
+enum rb_code rb_plan_rehearse(rb_plan *plan, rb_plan_database *d, const rb_plan_request *rq,
+                              rb_db *db, const char *engine, rb_err *err)
 {
     int64_t bytes = 0;
     bool ran = false;
-    if (d->proven) {
-        if (d->step_count > 0)
-            rb_plan_note(plan,
-                         "database %s: its scripts were not tried on a copy: what is at risk is "
-                         "judged by their proofs, and the transaction is their first run here; "
-                         "--rehearse tries them on a copy",
-                         d->name);
-        return rb_plan_count_proven(d, db, err);
-    }
     rb_plan_inverse(d, rq);
     if (!d->create)
         RB_TRY(rb_db_size(&bytes, db, err));
@@ -246,32 +177,11 @@ static enum rb_code rehearse(rb_plan *plan, rb_plan_database *d, const rb_plan_r
     return RB_OK;
 }
 
-enum rb_code rb_plan_rehearse(rb_plan *plan, rb_plan_database *d, const rb_plan_request *rq,
-                              rb_db *db, const char *engine, rb_err *err)
+enum rb_code rb_plan_rehearse_again(rb_plan_database *d, const rb_plan_request *rq, rb_err *err)
 {
-    RB_TRY(rehearse(plan, d, rq, db, engine, err));
-    return note_obstacles(plan, d, db, err);
-}
-
-enum rb_code rb_plan_rehearse_again(rb_plan_database *d, const rb_plan_request *rq, rb_db *locked,
-                                    rb_err *err)
-{
-    int64_t version = d->version;
     RB_AUTO(rb_db_closep) rb_db *db = NULL;
     RB_AUTO(rb_db_closep) rb_db *copy = NULL;
     RB_AUTO(rb_db_outcome_clear) rb_db_outcome outcome = {0};
-    if (d->create || d->step_count == 0)
-        return RB_OK;
-    rb_db *seen = d->runs_on_seen ? locked : d->seen;
-    if (seen)
-        RB_TRY(rb_db_data_version(&version, seen, err));
-    if (seen && version == d->version)
-        return RB_OK;
-    if (d->proven) {
-        json_decref(d->found);
-        d->found = NULL;
-        return rb_plan_count_proven(d, locked, err);
-    }
     rb_plan_inverse(d, rq);
     RB_TRY(rb_db_open(&db, d->url, RB_DB_READ, err));
     RB_TRY(open_copy(&copy, d, rq, db, NULL, d->rehearsed, err));

@@ -6,7 +6,7 @@
 #include "base/file.h"
 #include "base/text.h"
 #include "config/config.h"
-#include "transition/plan.h"
+#include "transition/plan_make.h"
 #include "transition/transition.h"
 
 /* Compares versions by their numbers: "v1.10.2" is 1, 10, 2. */

@@ -16,9 +16,9 @@
 #include "base/file.h"
 #include "base/text.h"
 #include "database/url.h"
-#include "transition/execute.h"
+#include "transition/database_step.h"
 #include "transition/parts.h"
-#include "transition/recover.h"
+#include "transition/plan_make.h"
 #include "transition/segments.h"
 
 static json_t *write_file(const rb_host_file *file)
@@ -163,7 +163,7 @@ static enum rb_code look_at_database(const rb_plan *plan, rb_plan_database *d, c
     if (d->create && !target.exists)
         return RB_OK;
     RB_TRY(rb_db_open(&db, d->url, RB_DB_READ, err));
-    RB_TRY(rb_transition_await(db, plan->id, env, "resume", err));
+    RB_TRY(rb_databases_await(db, plan->id, env, "resume", err));
     RB_TRY(rb_db_journal_has(&d->committed, db, plan->id, err));
     if (!d->committed)
         RB_TRY(rb_segments_look(d, db, plan->id, err));

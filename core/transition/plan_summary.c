@@ -5,6 +5,7 @@
 #include "base/text.h"
 #include "transition/host_files.h"
 #include "transition/parts.h"
+#include "transition/plan_make.h"
 
 char *rb_plan_command(const rb_plan *plan, bool drift)
 {

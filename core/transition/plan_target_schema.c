@@ -8,7 +8,7 @@
 #include "environment/observe.h"
 #include "proof/rebuild.h"
 #include "sql/token.h"
-#include "transition/plan.h"
+#include "transition/plan_make.h"
 
 static enum rb_code promised(json_t **out, rb_db *db, const rb_release *release, rb_repo *repo,
                              const rb_manifest_database *database, const rb_catalog_now *now,
@@ -136,20 +136,6 @@ static json_t *outcome_of(const rb_plan_database *d, const rb_migrations *prefer
     return ran ? out : NULL;
 }
 
-/* Finds the migrations whose scripts were edited after they had been released (RB004, accepted).
- * Override scripts must lead to the exact schema. */
-static void find_edited(rb_plan_database *d)
-{
-    if (!d->from_set || !d->to_set || d->override_set)
-        return;
-    for (size_t i = 0; i < d->from_set->n; i++) {
-        const rb_migration *a = &d->from_set->items[i];
-        const rb_migration *b = rb_migrations_find(d->to_set, a->id);
-        if (b && strcmp(a->up.sha256, b->up.sha256) != 0)
-            rb_strs_add(&d->edited, a->id);
-    }
-}
-
 /*
  * Handles releases with edited scripts. A database made by the old scripts differs from a new one,
  * and proofs used other scripts. Runs the steps in scratch databases with the scripts of both
@@ -171,28 +157,22 @@ static void add_edited(rb_plan_database *d, const json_t *target, const char *en
 }
 
 enum rb_code rb_plan_expect(rb_plan *plan, rb_plan_database *d, const rb_plan_request *rq,
-                            rb_db *db, const rb_manifest_database *from, const rb_applied *applied,
-                            rb_err *err)
+                            rb_db *db, const rb_catalog_now *now, const rb_manifest_database *from,
+                            const rb_applied *applied, rb_err *err)
 {
     RB_AUTO(rb_json_freep) json_t *base = NULL;
-    RB_AUTO(rb_catalog_now_clear) rb_catalog_now now = {0};
     RB_AUTO(rb_json_freep) json_t *target = NULL;
-    RB_TRY(rb_catalog_now_read(&now, db, err));
-    json_t *found = now.catalog;
-    find_edited(d);
-    RB_TRY(rb_plan_use_proofs(d, rq, db, from, &now, err));
-    if (d->proven)
-        return RB_OK;
-    RB_TRY(promised(&target, db, rq->to, rq->session->repo, d->to, &now, err));
+    json_t *found = now->catalog;
+    RB_TRY(promised(&target, db, rq->to, rq->session->repo, d->to, now, err));
     bool there = d->step_count == 0 && json_equal(found, target);
     rb_err why;
-    if (rq->from && promised(&base, db, rq->from, rq->session->repo, from, &now, &why) != RB_OK &&
+    if (rq->from && promised(&base, db, rq->from, rq->session->repo, from, now, &why) != RB_OK &&
         !there) {
         *err = why;
         return why.code;
     }
     if (rq->from && base && from)
-        rb_promise_without_undone(&base, &now, rq->from, rq->session->repo, from);
+        rb_promise_without_undone(&base, now, rq->from, rq->session->repo, from);
     if (!rq->from)
         adopt(&base, d, rq, applied, found);
     if (!base)
@@ -253,5 +233,54 @@ void rb_plan_take_released(rb_plan_database *database, const rb_plan_request *re
             json_object_set(database->expected, object, now);
         else
             json_object_del(database->expected, object);
+    }
+}
+
+bool rb_plan_has_schema_of(const rb_manifest_database *of, const json_t *catalog)
+{
+    char fingerprint[RB_SHA256_HEX];
+    rb_catalog_fingerprint(catalog, fingerprint);
+    return of && strcmp(fingerprint, of->fingerprint) == 0;
+}
+
+bool rb_plan_is_promised(const rb_plan_database *d, const json_t *catalog)
+{
+    return d->to ? rb_plan_has_schema_of(d->to, catalog) : json_object_size(catalog) == 0;
+}
+
+static bool in_list(const json_t *list, const char *object, const char *change)
+{
+    rb_json_each (item, list) {
+        const char *o = rb_json_str(item, "object");
+        const char *c = rb_json_str(item, "change");
+        if (o && strcmp(o, object) == 0 && (!change || (c && strcmp(c, change) == 0)))
+            return true;
+    }
+    return false;
+}
+
+void rb_plan_database_judge(json_t **wrong, json_t **left, const rb_plan_database *database,
+                            const json_t *catalog)
+{
+    RB_AUTO(rb_json_freep) json_t *differences = NULL;
+    RB_AUTO(rb_json_freep) json_t *order = NULL;
+    *wrong = json_array();
+    *left = json_array();
+    if (!database->expected) {
+        if (!rb_plan_is_promised(database, catalog))
+            json_array_append_new(
+                *wrong, rb_json_make("object:s change:s", "the schema's fingerprint", "changed"));
+        return;
+    }
+    rb_catalog_compare(&differences, &order, database->expected, catalog);
+    rb_json_each (item, differences) {
+        bool known =
+            in_list(database->residual, rb_json_str(item, "object"), rb_json_str(item, "change"));
+        json_array_append(known ? *left : *wrong, item);
+    }
+    rb_json_each (item, database->residual) {
+        const char *object = rb_json_str(item, "object");
+        if (object && rb_catalog_is(object, "setting") && !in_list(*left, object, NULL))
+            json_array_append(*left, item);
     }
 }

@@ -2,7 +2,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 
-#include "transition/plan.h"
+#include "transition/plan_make.h"
 
 #define RUNS 5 /* earlier transitions that are used */
 

@@ -10,6 +10,7 @@
 #include "base/text.h"
 #include "git/tree.h"
 #include "transition/parts.h"
+#include "transition/plan_make.h"
 
 #define NAMED 3 /* files that a note lists */
 

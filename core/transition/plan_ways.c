@@ -8,6 +8,7 @@
 #include "config/config.h"
 #include "ledger/release_entry.h"
 #include "transition/parts.h"
+#include "transition/plan_make.h"
 
 #define NEXT_TAGS 1000 /* names that are tried for a release with a fix */
 

@@ -4,6 +4,7 @@
 
 #include "base/text.h"
 #include "transition/known_good.h"
+#include "transition/plan_make.h"
 
 #define ABLE_SHOWN 5 /* people that a line of possible approvers lists */
 

@@ -1,4 +1,5 @@
 /* Checks the policy's rules about evidence: drills, looks at backups, reviews. */
+#include "transition/plan_make.h"
 #include "transition/policy_check.h"
 
 #include <stdlib.h>

@@ -7,8 +7,10 @@
 #include "base/text.h"
 #include "database/url.h"
 #include "release/chain.h"
+#include "transition/database_step.h"
 #include "transition/host_file_backup.h"
 #include "transition/host_files.h"
+#include "transition/plan_make.h"
 #include "transition/segments.h"
 
 void rb_transition_clear(rb_transition *t)
@@ -168,18 +170,6 @@ enum rb_code rb_transition_read(rb_transition *t, rb_err *err)
     return stays_halfway(code, t->request.env, "resume", err);
 }
 
-enum rb_code rb_transition_await(rb_db *db, const char *transition, const rb_env *env,
-                                 const char *command, rb_err *err)
-{
-    enum rb_code code = rb_db_await(db, transition, env->lock_timeout, env->terminate, err);
-    if (code == RB_BUSY)
-        snprintf(err->hint, sizeof err->hint,
-                 "wait for it, or end it with `rbtool %s --env %s --terminate`: what it has not "
-                 "committed by then is rolled back",
-                 command, env->name);
-    return code;
-}
-
 static enum rb_code is_committed(bool *out, const json_t *database, const rb_env *env,
                                  const char *transition, rb_err *err)
 {
@@ -191,7 +181,7 @@ static enum rb_code is_committed(bool *out, const json_t *database, const rb_env
     if (json_is_true(json_object_get(database, "create")) && !target.exists)
         return RB_OK;
     RB_TRY(rb_db_open(&db, url, RB_DB_WRITE, err));
-    RB_TRY(rb_transition_await(db, transition, env, "abort", err));
+    RB_TRY(rb_databases_await(db, transition, env, "abort", err));
     return rb_db_journal_has(out, db, transition, err);
 }
 

@@ -24,11 +24,6 @@ typedef struct rb_transition {
     char *command;
 } rb_transition;
 
-/* Waits until the sessions of a killed run have ended in a database of a half-way transition, or
- * ends them if the user agreed to that. RB_BUSY with the command to retry. */
-enum rb_code rb_transition_await(rb_db *db, const char *transition, const rb_env *env,
-                                 const char *command, rb_err *err);
-
 /* Loads the pending transition. *out->row is NULL if none is pending. with_releases: also opens its
  * releases (or takes them from the ledger if their tags are missing) and checks that they are the
  * same objects; RB_FOUND names a tag that was moved. */

@@ -7,6 +7,7 @@
 #include "database/tracking.h"
 #include "transition/backup_step.h"
 #include "transition/parts.h"
+#include "transition/plan_make.h"
 
 #define NO_STEP (-1)
 #define BEGUN                                                                                      \

@@ -99,11 +99,6 @@ static enum rb_code undo_stage(const rb_undo *undo, rb_err *err)
     return rb_dir_remove(final, err);
 }
 
-char *rb_step_kept_app(const rb_run *run)
-{
-    return rb_format("%s/.rbtool/backups/%s/app", run->request->env->root, run->plan->id);
-}
-
 /* True if the folder of the live release is replaced and has drift that the plan shows. */
 static bool has_drifted(const rb_run *run)
 {
@@ -121,7 +116,7 @@ void rb_step_stage_end(const rb_run *run)
 {
     RB_AUTO(rb_free_str)
     char *old = rb_format("%s/releases/.old-%s", run->request->env->root, run->plan->id);
-    RB_AUTO(rb_free_str) char *kept = rb_step_kept_app(run);
+    RB_AUTO(rb_free_str) char *kept = rb_host_backup_app(run->request->env->root, run->plan->id);
     RB_AUTO(rb_free_str) char *parent = rb_path_dir(kept);
     if (!rb_file_exists(old))
         return;
@@ -228,27 +223,6 @@ static enum rb_code undo_step(const rb_undo *undo, enum rb_step_kind kind, enum 
         break;
     }
     return RB_OK;
-}
-
-const json_t *rb_plan_before(const json_t *plan, const char *key)
-{
-    return json_object_get(json_object_get(plan, "before"), key);
-}
-
-const json_t *rb_plan_before_database(const json_t *plan, const char *name)
-{
-    rb_json_each (item, rb_plan_before(plan, "databases"))
-        if (rb_text_same(rb_json_str(item, "name"), name))
-            return item;
-    return NULL;
-}
-
-enum rb_step_kind rb_step_kind_of(const char *name)
-{
-    for (int kind = 0; kind < RB_STEP_KINDS; kind++)
-        if (rb_text_same(name, rb_step_kind_name((enum rb_step_kind)kind)))
-            return (enum rb_step_kind)kind;
-    return RB_STEP_KINDS;
 }
 
 static enum rb_code undo_one(const rb_undo *undo, const char *name, rb_err *err)

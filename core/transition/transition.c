@@ -5,6 +5,7 @@
 
 #include "base/text.h"
 #include "transition/parts.h"
+#include "transition/plan_make.h"
 #include "transition/policy_pins.h"
 
 enum rb_code rb_live_release(rb_release **out, rb_session *session, const char *environment,

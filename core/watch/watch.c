@@ -1,4 +1,5 @@
 #include "watch/watch.h"
+#include "transition/plan_make.h"
 
 #define BITS (sizeof((rb_watch_window *)NULL)->rounds * 8)
 

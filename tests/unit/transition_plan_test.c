@@ -1,4 +1,5 @@
 /* What a plan says, as typed data: steps, their order, the worst decision, consent. */
+#include "transition/plan_make.h"
 #include "transition_lab.h"
 
 /* "up 1,down 2,renumber 3 to 4" of the plan's one database. */
