@@ -16,6 +16,7 @@
 #include "environment/root.h"
 #include "release_status.h"
 #include "transition/host_files.h"
+#include "transition/transition.h"
 #include "ui.h"
 
 enum level { LEVEL_OK, LEVEL_WARNING, LEVEL_ERROR };
@@ -47,7 +48,7 @@ static void add(const check *c, const char *item, enum level level, const char *
 static bool passes(const check *c, const char *item, enum rb_code code, rb_err *why)
 {
     if (code != RB_OK)
-        add(c, item, LEVEL_ERROR, NULL, "%s", rb_err_line(why));
+        add(c, item, LEVEL_ERROR, why->hint[0] ? why->hint : NULL, "%s", why->message);
     return code == RB_OK;
 }
 
@@ -198,13 +199,27 @@ static void check_files(const check *c)
     }
 }
 
+/* True if the live release has the database, so that a file that does not exist is missing. */
+static bool is_live(const check *c, const char *database)
+{
+    const char *tag = c->site->live.tag[RB_PART_DB];
+    RB_AUTO(rb_release_freep) rb_release *release = NULL;
+    if (!tag || rb_live_release(&release, &c->cli->session, c->env->name, &c->site->live, tag,
+                                RB_IGNORED) != RB_OK)
+        return false;
+    for (size_t i = 0; i < release->manifest->database_count; i++)
+        if (strcmp(release->manifest->databases[i].name, database) == 0)
+            return true;
+    return false;
+}
+
 static void check_database(const check *c, const rb_env_pair *database)
 {
     RB_AUTO(rb_free_str) char *item = rb_format("databases.%s", database->name);
     RB_AUTO(rb_db_closep) rb_db *db = NULL;
     const char *file = rb_url_file(database->value);
     rb_err why;
-    if (file && !rb_file_exists(file)) {
+    if (file && !rb_file_exists(file) && !is_live(c, database->name)) {
         RB_AUTO(rb_free_str) char *dir = rb_path_dir(file);
         RB_AUTO(rb_free_str) char *hint = rb_format("mkdir -p %s", dir);
         bool may = access(dir, W_OK | X_OK) == 0;

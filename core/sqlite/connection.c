@@ -7,6 +7,7 @@
 
 #include "base/anchor.h"
 #include "base/file.h"
+#include "base/text.h"
 
 #define BACKUP_PAGES 1024
 
@@ -61,8 +62,8 @@ static enum rb_code check_files(const char *path, enum rb_sqlite_how how, rb_err
     if (how == RB_SQLITE_CREATE || rb_file_exists(path))
         return RB_OK;
     return rb_fail(err, RB_ERROR,
-                   "database sqlite:%s does not exist\ncheck the environment's url in rbtool.json, "
-                   "or create the database",
+                   "database sqlite:%s does not exist\ncheck the environment's url with `rbtool "
+                   "env check`, or create the database",
                    safe);
 }
 
@@ -95,7 +96,10 @@ static enum rb_code set_up(rb_sqlite *db, bool write, rb_err *err)
                       : write         ? "PRAGMA synchronous=EXTRA"
                                       : "PRAGMA query_only=ON";
     RB_TRY(rb_sqlite_each(db, sql, NULL, NULL, NULL, err));
-    return rb_sqlite_each(db, "SELECT count(*) FROM sqlite_schema", NULL, NULL, NULL, err);
+    if (sqlite3_exec(db->handle, "SELECT count(*) FROM sqlite_schema", NULL, NULL, NULL) ==
+        SQLITE_OK)
+        return RB_OK;
+    return rb_sqlite_fail(db, "opening it", err);
 }
 
 static enum rb_code connect(rb_sqlite *db, int flags, bool write, rb_err *err)
@@ -141,10 +145,12 @@ enum rb_code rb_sqlite_open(rb_sqlite **out, const char *path, enum rb_sqlite_ho
     RB_TRY(code);
     if (how != RB_SQLITE_READ && sqlite3_db_readonly(db->handle, "main") == 1) {
         RB_AUTO(rb_free_str) char *safe = rb_safe(path);
+        RB_AUTO(rb_buf_clear) rb_buf quoted = {0};
+        rb_text_quote(&quoted, path);
         return rb_fail(err, RB_ERROR,
                        "database sqlite:%s cannot be written\ncheck the permissions of the file "
-                       "and its folder",
-                       safe);
+                       "and its folder with `ls -la %s`",
+                       safe, quoted.data);
     }
     *out = RB_TAKE(db);
     return RB_OK;

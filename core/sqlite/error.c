@@ -9,6 +9,8 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include "base/text.h"
+
 #define LOCKS_LIMIT (4u << 20)
 
 static int cause_of(const rb_sqlite *db)
@@ -21,26 +23,47 @@ bool rb_sqlite_is_constraint(const rb_sqlite *db)
     return cause_of(db) == SQLITE_CONSTRAINT;
 }
 
-static const char *advice(int cause)
+/* Appends what to do about a cause. path: in quotes, for a command. */
+static void advise(rb_buf *out, int cause, const char *path)
 {
     switch (cause) {
     case SQLITE_FULL:
-        return "the disk, or the database's own size limit, is full; free space and run again";
+        rb_buf_printf(out,
+                      "the disk, or the database's own size limit, is full: see `df -h %s`, free "
+                      "space and run again",
+                      path);
+        break;
     case SQLITE_IOERR:
-        return "the disk failed; check it, its free space and the system's log, then run again";
+        rb_buf_printf(out,
+                      "the disk failed: check `df -h %s` and the system's log with `journalctl "
+                      "-k`, then run again",
+                      path);
+        break;
     case SQLITE_CORRUPT:
-        return "the file is damaged; look with PRAGMA integrity_check and restore a backup";
+        rb_buf_printf(out,
+                      "the file is damaged: see what is wrong with `sqlite3 %s 'PRAGMA "
+                      "integrity_check'`, and restore a copy of it",
+                      path);
+        break;
     case SQLITE_NOTADB:
-        return "this is not an SQLite database, or it is encrypted";
+        rb_buf_printf(out,
+                      "it is encrypted, damaged or something else: see what it begins with by "
+                      "`head -c 16 %s`, and check the url in rbtool.json",
+                      path);
+        break;
     case SQLITE_READONLY:
     case SQLITE_PERM:
-        return "it cannot be written; check the permissions of the file and its folder";
     case SQLITE_CANTOPEN:
-        return "check that the file exists, may be read, and that its folder may be written";
+        rb_buf_printf(out,
+                      "check with `ls -la %s` that the file may be read and written, and that its "
+                      "folder may be written",
+                      path);
+        break;
     case SQLITE_INTERRUPT:
-        return "stopped on request";
+        rb_buf_puts(out, "stopped on request");
+        break;
     default:
-        return NULL;
+        break;
     }
 }
 
@@ -60,7 +83,8 @@ static const char *explain_message(const char *message)
     return NULL;
 }
 
-static char *explain(rb_sqlite *db, enum rb_code *code)
+/* Returns the cause of the last failure, and appends what to do about it to `hint`. */
+static char *explain(rb_sqlite *db, rb_buf *hint, enum rb_code *code)
 {
     *code = RB_ERROR;
     if (db->denied.len)
@@ -74,33 +98,40 @@ static char *explain(rb_sqlite *db, enum rb_code *code)
     rb_buf_add_safe(&out, message, strlen(message));
     if (cause == SQLITE_BUSY || cause == SQLITE_LOCKED) {
         RB_AUTO(rb_free_str) char *holder = rb_sqlite_lock_holder(db->path);
-        rb_buf_printf(&out, ": %s kept it locked for %d s; stop it, or run again when it is done",
+        rb_buf_printf(&out, ": %s kept it locked for %d s",
                       holder[0] ? holder : "another connection", RB_SQLITE_BUSY_MS / 1000);
+        rb_buf_puts(hint, "stop it, or run again when it is done");
     }
-    const char *why = advice(cause);
-    if (!why)
-        why = explain_message(message);
-    if (why)
-        rb_buf_printf(&out, ": %s", why);
     int saved =
         cause == SQLITE_IOERR || cause == SQLITE_CANTOPEN ? sqlite3_system_errno(db->handle) : 0;
     if (saved)
         rb_buf_printf(&out, " (%s)", strerror(saved));
+    RB_AUTO(rb_buf_clear) rb_buf path = {0};
+    rb_text_quote(&path, db->path);
+    const size_t before = hint->len;
+    advise(hint, cause, path.data);
+    const char *remedy = hint->len == before ? explain_message(message) : NULL;
+    if (remedy)
+        rb_buf_puts(hint, remedy);
     return rb_buf_detach(&out);
 }
 
 char *rb_sqlite_explain(rb_sqlite *db)
 {
     enum rb_code ignored;
-    return explain(db, &ignored);
+    RB_AUTO(rb_buf_clear) rb_buf hint = {0};
+    RB_AUTO(rb_free_str) char *why = explain(db, &hint, &ignored);
+    return rb_format("%s%s%s", why, hint.len > 0 ? ": " : "", rb_buf_str(&hint));
 }
 
 enum rb_code rb_sqlite_fail(rb_sqlite *db, const char *doing, rb_err *err)
 {
     enum rb_code code;
+    RB_AUTO(rb_buf_clear) rb_buf hint = {0};
     RB_AUTO(rb_free_str) char *path = rb_safe(db->path);
-    RB_AUTO(rb_free_str) char *why = explain(db, &code);
-    return rb_fail(err, code, "database sqlite:%s: %s: %s", path, doing, why);
+    RB_AUTO(rb_free_str) char *why = explain(db, &hint, &code);
+    return rb_fail(err, code, "database sqlite:%s: %s: %s\n%s", path, doing, why,
+                   rb_buf_str(&hint));
 }
 
 static char *process_name(long pid)

@@ -286,6 +286,18 @@ static void decide_commits(rb_plan *plan)
     }
 }
 
+/* Adds the command that shows the ways back without the database, when a whole revert fails on it.
+ * A plan shows them itself. */
+static enum rb_code without_database(const rb_plan_request *rq, rb_err *err)
+{
+    const rb_err why = *err;
+    if (rq->partial || strcmp(rq->kind, "revert") != 0 || !rq->parts[RB_PART_APP])
+        return err->code;
+    return rb_fail(err, why.code,
+                   "%s\n%s%s`rbtool plan %s --env %s` shows the ways back that leave it alone",
+                   why.message, why.hint, why.hint[0] ? "; " : "", rq->from->tag, rq->env->name);
+}
+
 /* Uses the down scripts, schema and proofs of the release that the databases are at. */
 static enum rb_code plan_databases(rb_plan *plan, const rb_plan_request *request, rb_err *err)
 {
@@ -301,7 +313,7 @@ static enum rb_code plan_databases(rb_plan *plan, const rb_plan_request *request
         enum rb_code code =
             rb_plan_database_make(plan, &plan->databases[i], rq, names.items[i], err);
         plan->databases[i].unreadable = code != RB_OK;
-        RB_TRY(part_read(plan, rq, code, err));
+        RB_TRY(code == RB_OK ? code : part_read(plan, rq, without_database(rq, err), err));
     }
     return RB_OK;
 }

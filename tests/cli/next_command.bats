@@ -116,3 +116,25 @@ refused() {
     rbtool revert v1.1.0 --yes
     settled_at v1.0.0
 }
+
+@test "a database that cannot be read: every command says how to look at it, and a revert how to do without it" {
+    two_releases
+    rbtool deploy v1.1.0 --yes
+    mv "$PROD/data/shop.db" "$BATS_TEST_TMPDIR/away.db"
+    refused 2 rbtool drill
+    [ "${next[0]}" = "rbtool env check --env prod" ]
+    refused 1 bash -c "${next[0]}"
+    [[ $output == *"error    databases.main: database sqlite:$PROD/data/shop.db does not exist"* ]]
+    echo 'not a database at all' >"$PROD/data/shop.db"
+    for command in "plan v1.1.0" "revert v1.1.0 --yes" "deploy v1.1.0 --yes" "drill"; do
+        # shellcheck disable=SC2086 # words
+        refused 2 rbtool $command
+        [[ $output == *"hint: "*"\`head -c 16 '$PROD/data/shop.db'\`"* ]]
+    done
+    refused 2 rbtool revert v1.1.0 --yes
+    [ "${next[-1]}" = "rbtool plan v1.1.0 --env prod" ]
+    refused 2 bash -c "${next[-1]}"
+    [ "${next[2]}" = "rbtool revert v1.1.0 --env prod --yes --to v1.0.0 --only app,flags,config" ]
+    bash -c "${next[2]}"
+    [ "$(readlink "$PROD/current")" = releases/v1.0.0 ]
+}

@@ -330,6 +330,19 @@ INI
     fails 1 "create it with \`createdb -h $PGDIR -p 5432 -U postgres shop\`" rbtool env check --env prod
 }
 
+@test "a server that does not answer: every command says how to try it" {
+    rbtool deploy v1.1.0 --yes
+    jq '.environments.prod.databases.main = "postgresql://keeper:hunter2@127.0.0.1:9/shop"' rbtool.json >new.json
+    mv new.json rbtool.json
+    rbtool env trust --env prod --yes
+    for command in "plan v1.1.0" "revert v1.1.0 --yes" "deploy v1.1.0 --yes" "drill"; do
+        # shellcheck disable=SC2086 # words
+        fails 2 "; see whether it answers with \`psql 'postgresql://keeper@127.0.0.1:9/shop' -c 'SELECT 1'\`" rbtool $command
+    done
+    fails 1 "hint: see whether it answers with \`psql " rbtool env check
+    fails 2 "; \`rbtool plan v1.1.0 --env prod\` shows the ways back" rbtool revert v1.1.0 --yes
+}
+
 @test "a password is in no output, no state and no process list" {
     as_admin "CREATE ROLE keeper LOGIN SUPERUSER PASSWORD 'hunter2'"
     jq --arg url "postgresql://keeper:hunter2@/shop?host=$PGDIR" \

@@ -97,8 +97,8 @@ static void test_open(void **state)
     static const char words[] = "words, long enough that SQLite could find its header in them ...."
                                 "................................................................";
     help_ok(rb_file_write(p->path, words, sizeof words, 0644, &err), &err);
-    expect_error(p->url, RB_DB_READ, "not an SQLite database");
-    expect_error(p->url, RB_DB_WRITE, "not an SQLite database");
+    expect_error(p->url, RB_DB_READ, "file is not a database; ");
+    expect_error(p->url, RB_DB_WRITE, "file is not a database; ");
     assert_int_equal(unlink(p->path), 0);
     make(p, "CREATE TABLE t(a)");
     rb_db *db = open_as(p, RB_DB_READ);

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "database/url.h"
 
 #define CONNECT_SECONDS "10" /* used if the url sets no connect_timeout */
@@ -65,16 +66,21 @@ static enum rb_code fail_connect(const rb_pg *pg, rb_err *err)
         "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-/";
     const char *name = PQdb(pg->conn);
     const char *host = PQhost(pg->conn);
-    const char *message = PQerrorMessage(pg->conn);
-    enum rb_code code = rb_pg_fail(err, pg, NULL, "database %s: cannot connect", pg->shown);
+    RB_AUTO(rb_free_str) char *why = rb_pg_explain(pg, NULL);
     RB_AUTO(rb_free_str)
     char *missing = rb_format("database \"%s\" does not exist", name ? name : "");
-    if (!name || !host || !strstr(message, missing) || name[strspn(name, plain)] ||
-        host[strspn(host, plain)])
-        return code;
-    snprintf(err->hint, sizeof err->hint, "create it with `createdb -h %s -p %s -U %s %s`", host,
-             PQport(pg->conn), PQuser(pg->conn), name);
-    return code;
+    if (name && host && strstr(why, missing) && !name[strspn(name, plain)] &&
+        !host[strspn(host, plain)])
+        return rb_fail(err, RB_ERROR,
+                       "database %s: cannot connect: %s\ncreate it with `createdb -h %s -p %s -U "
+                       "%s %s`",
+                       pg->shown, why, host, PQport(pg->conn), PQuser(pg->conn), name);
+    RB_AUTO(rb_buf_clear) rb_buf url = {0};
+    rb_text_quote(&url, pg->shown);
+    return rb_fail(err, RB_ERROR,
+                   "database %s: cannot connect: %s\nsee whether it answers with `psql %s -c "
+                   "'SELECT 1'`, and whether the environment's url is right",
+                   pg->shown, why, url.data);
 }
 
 static enum rb_code connect_url(rb_pg *pg, rb_err *err)
