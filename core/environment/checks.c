@@ -276,8 +276,7 @@ static bool is_wanted(const rb_checking *c, const rb_env_check *check)
            json_object_get(c->measured, check->name);
 }
 
-/* Checks with "after" run only at the end of such a transition. */
-static bool runs_after(const rb_env_check *check, const char *kind)
+bool rb_check_runs_after(const rb_env_check *check, const char *kind)
 {
     return !check->after || rb_text_same(check->after, kind);
 }
@@ -286,7 +285,7 @@ size_t rb_checks_count(const rb_env *env, const char *kind)
 {
     size_t n = 0;
     for (size_t i = 0; i < env->check_count; i++)
-        n += runs_after(&env->checks[i], kind);
+        n += rb_check_runs_after(&env->checks[i], kind);
     return n;
 }
 
@@ -295,7 +294,7 @@ void rb_checks_run(json_t *failures, const rb_checking *c)
     double began = rb_clock_seconds();
     for (size_t i = 0; i < c->env->check_count && !rb_process_cancelled(); i++) {
         const rb_env_check *check = &c->env->checks[i];
-        if (!runs_after(check, c->kind) || !is_wanted(c, check))
+        if (!rb_check_runs_after(check, c->kind) || !is_wanted(c, check))
             continue;
         RB_AUTO(rb_free_str) char *output = NULL;
         rb_err why;

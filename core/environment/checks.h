@@ -53,6 +53,9 @@ typedef struct rb_checking {
     void *context;
 } rb_checking;
 
+/* True if the check runs at the end of a transition of that kind: checks with "after" run only at
+ * the end of theirs. */
+bool rb_check_runs_after(const rb_env_check *check, const char *kind);
 /* Returns how many of the environment's checks run at the end of a transition of that kind; NULL:
  * in `check` and in a watch. */
 size_t rb_checks_count(const rb_env *env, const char *kind);

@@ -241,8 +241,15 @@ static enum rb_code observe(json_t *drift, const rb_drill *drill, const rb_relea
         const rb_manifest_database *d = &release->manifest->databases[i];
         const char *url = rb_env_database(drill->env, d->name);
         RB_AUTO(rb_db_closep) rb_db *db = NULL;
+        rb_db_target target;
         if (!url)
             continue;
+        RB_TRY(rb_db_inspect(&target, url, err));
+        if (!target.exists) /* the copy is missing because there was nothing to copy */
+            return rb_fail(err, RB_ERROR,
+                           "database %s of %s does not exist, so that its revert cannot be "
+                           "practised\ncheck its url with `rbtool env check --env %s`",
+                           d->name, drill->env->name, drill->env->name);
         RB_TRY(rb_db_open(&db, url, RB_DB_READ, err));
         RB_TRY(rb_observe_database(drift, accepted, db, release, repo, d, err));
     }

@@ -204,12 +204,19 @@ static const char *dump_of(const rb_drill *drill, const char *name)
     return NULL;
 }
 
-/* Checks that each file of --from belongs to a database. */
+/* Checks that each file of --from belongs to a database and can be read. */
 static enum rb_code check_dumps(const rb_drill *drill, rb_err *err)
 {
     size_t used = 0;
-    for (size_t i = 0; i < drill->env->database_count; i++)
-        used += dump_of(drill, drill->env->databases[i].name) != NULL;
+    for (size_t i = 0; i < drill->env->database_count; i++) {
+        const char *dump = dump_of(drill, drill->env->databases[i].name);
+        if (dump && access(dump, R_OK) != 0)
+            return rb_fail(err, RB_ERROR,
+                           "the file %s of --from cannot be read: %s\nsee what is there with `ls "
+                           "-la`, or leave --from out to copy the database",
+                           dump, strerror(errno));
+        used += dump != NULL;
+    }
     if (!drill->from || used == drill->from->n)
         return RB_OK;
     return rb_fail(err, RB_ERROR,
@@ -246,6 +253,8 @@ static void drop_commands(rb_drill *drill)
             json_array_append_new(drill->not_tried, rb_json_text(text));
     }
     for (size_t i = 0; i < env->check_count; i++) {
+        if (!rb_check_runs_after(&env->checks[i], drill->backup ? "deploy" : "revert"))
+            continue;
         RB_AUTO(rb_free_str) char *line = rb_check_line(&env->checks[i]);
         RB_AUTO(rb_free_str) char *text = rb_format("check %s: %s", env->checks[i].name, line);
         json_array_append_new(drill->not_tried, rb_json_text(text));

@@ -50,10 +50,26 @@ static const char *fault_of(const rb_drill *drill)
     return drill->fail_at ? "fail" : drill->kill_at ? "kill" : NULL;
 }
 
+/* Returns which objective was missed, or NULL. A new string. */
+static char *judge_objectives(const rb_drill *drill, const json_t *plan, const rb_drill_times *t)
+{
+    RB_AUTO(rb_json_freep) json_t *judged = objectives(drill, plan, t);
+    const json_t *rto = json_object_get(judged, "rto");
+    const json_t *rpo = json_object_get(judged, "rpo");
+    if (json_is_false(json_object_get(rto, "met")))
+        return rb_format("it took %.1f s, and the objective (objectives.rto) is %d s", restoring(t),
+                         drill->env->rto);
+    if (json_is_false(json_object_get(rpo, "met")))
+        return rb_template("what is lost was entered within {measured} s, and the objective "
+                           "(objectives.rpo) is {objective} s",
+                           rpo);
+    return NULL;
+}
+
 /* Returns what is wrong with the end state, or NULL: it must be a release without new drift, with
  * the outcome that the drill's fault leads to. A new string. */
 static char *judge(const rb_drill *drill, const rb_drill_state *before, const rb_drill_state *end,
-                   const json_t *plan, double took)
+                   const json_t *plan)
 {
     const char *to = rb_json_str(plan, "to");
     const bool reached = rb_outcome_reached(end->outcome);
@@ -73,9 +89,6 @@ static char *judge(const rb_drill *drill, const rb_drill_state *before, const rb
         return rb_format("what is there at the end is not what %s delivers", end->release);
     if (!drill->fail_at && !back && !rb_text_same(end->outcome, "done"))
         return rb_format("the transition ended as %s", end->outcome);
-    if (drill->env->rto >= 0 && took > (double)drill->env->rto)
-        return rb_format("it took %.1f s, and the objective (objectives.rto) is %d s", took,
-                         drill->env->rto);
     return NULL;
 }
 
@@ -155,10 +168,10 @@ static json_t *document_of(const rb_drill *drill, const json_t *plan, const rb_d
 char *rb_drill_judge(const rb_drill_result *r)
 {
     const json_t *document = json_object_get(r->report, "document");
-    char *wrong = judge(r->drill, r->before, r->end, r->plan, restoring(r->times));
-    return wrong || !r->drill->backup
-               ? wrong
-               : judge_backup(r->drill, json_object_get(document, "putBack"));
+    char *wrong = judge(r->drill, r->before, r->end, r->plan);
+    if (!wrong && r->drill->backup)
+        wrong = judge_backup(r->drill, json_object_get(document, "putBack"));
+    return wrong ? wrong : judge_objectives(r->drill, r->plan, r->times);
 }
 
 json_t *rb_drill_document(const rb_drill_result *r, const char *wrong)

@@ -9,7 +9,7 @@ setup() {
     jq --arg log "$BATS_TEST_TMPDIR/ran" '.environments.prod +=
         {service: {stop: ["touch", $log], start: ["touch", $log]},
          checks: [{name: "ready", command: ["touch", $log]}],
-         objectives: {rto: 300, rpo: 0}}' rbtool.json >new.json && mv new.json rbtool.json
+         objectives: {rto: 300, rpo: 3600}}' rbtool.json >new.json && mv new.json rbtool.json
     two_releases >log 2>&1
     rbtool deploy v1.1.0 --yes >log 2>&1
     sql 'UPDATE orders SET discount = id'
@@ -34,7 +34,7 @@ production() {
     [ "$(jq -c '[.dataAtRisk[] | [.table, .column, .values]]' doc)" = '[["orders","discount",10]]' ]
     [ "$(jq -c '.objectives.rto | [.objective, .met]' doc)" = '[300,true]' ]
     # Ten values are at risk, entered since v1.1.0 went live.
-    [ "$(jq -c '.objectives.rpo | [.objective, .met, .measured < 3600]' doc)" = '[0,false,true]' ]
+    [ "$(jq -c '.objectives.rpo | [.objective, .met, .measured < 3600]' doc)" = '[3600,true,true]' ]
     [ "$(jq -c '[.steps[] | .id]' doc)" = \
         '["stage","flags","database","switch","config","commit"]' ]
     [ "$(jq '.notTried | length' doc)" -eq 3 ]
@@ -43,7 +43,7 @@ production() {
     [ -z "$(ls "$TMPDIR")" ]
     settled_at v1.1.0
     sql 'UPDATE orders SET discount = NULL'
-    [ "$(rbtool drill --json | jq -c '.objectives.rpo | [.objective, .met, .measured]')" = '[0,true,0]' ]
+    [ "$(rbtool drill --json | jq -c '.objectives.rpo | [.objective, .met, .measured]')" = '[3600,true,0]' ]
 }
 
 @test "a drill copies what only the write-ahead log of a database has" {
@@ -121,6 +121,18 @@ SH
     rbtool drill --from "main=$BATS_TEST_TMPDIR/anonymous.db" --json >doc
     [ "$(jq -c '[.ok, .dataAtRisk[0].values]' doc)" = '[true,3]' ]
     fails 2 '--from names no database of prod, or one twice' rbtool drill --from other=x.db
+    fails 2 'the file nowhere.dump of --from cannot be read: No such file or directory; see what' rbtool drill --from nowhere.dump
+}
+
+@test "a drill lists as not tried only the checks that the transition would run at its end" {
+    jq '.environments.prod.checks += [{name: "up", command: ["true"], after: "deploy"},
+        {name: "back", command: ["true"], after: "revert"}]' rbtool.json >"$BATS_TEST_TMPDIR/after.json"
+    listed() {
+        rbtool --config "$BATS_TEST_TMPDIR/after.json" drill --json "$@" | jq -c '[.notTried[] | select(startswith("check")) | split(":")[0]]'
+    }
+    [ "$(listed)" = '["check ready","check back"]' ]
+    rbtool revert v1.1.0 --yes --accept-data-loss "$(digest v1.1.0)" >log 2>&1
+    [ "$(listed --backup)" = '["check ready","check up"]' ]
 }
 
 @test "a drill says that the objective is missed, and that a script fails" {
@@ -128,6 +140,13 @@ SH
     run -1 --separate-stderr rbtool --config "$BATS_TEST_TMPDIR/fast.json" drill --json
     [ "$(jq -c '[.ok, .objectives.rto.met]' <<<"$output")" = '[false,false]' ]
     [[ $stderr == *'the objective (objectives.rto) is 0 s'* ]]
+    jq '.environments.prod.objectives.rpo = 0' rbtool.json >"$BATS_TEST_TMPDIR/safe.json"
+    run -1 --separate-stderr rbtool --config "$BATS_TEST_TMPDIR/safe.json" drill --json
+    [ "$(jq -c '[.ok, .outcome, .objectives.rpo.met]' <<<"$output")" = '[false,"done",false]' ]
+    [[ $stderr == *'what is lost was entered within '*' s, and the objective (objectives.rpo) is 0 s'* ]]
+    sql 'UPDATE orders SET discount = NULL'
+    rbtool --config "$BATS_TEST_TMPDIR/safe.json" drill # nothing is at risk
+    sql 'UPDATE orders SET discount = id'
     sql 'CREATE VIEW v AS SELECT discount FROM orders'
     run rbtool drill
     [ "$status" -ne 0 ]
