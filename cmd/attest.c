@@ -224,7 +224,7 @@ static enum rb_code make_summary(rb_envelope *out, rb_strs *why, rb_cli *cli, co
     rb_repo *repo = cli->session.repo;
     RB_TRY(rb_trust_key(&key, NULL, repo, o->key, err));
     RB_TRY(rb_session_tag(&read, &cli->session, tag, err));
-    RB_TRY(rb_history_load(&chain, cli->session.policy, NULL, 0, err));
+    RB_TRY(rb_history_load(&chain, cli->session.policy, NULL, err));
     const rb_chain_item *item = rb_chain_find(chain, tag);
     if (!item)
         return rb_fail(err, RB_FOUND, "%s is not a release: it has no manifest", tag);

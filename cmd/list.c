@@ -44,21 +44,6 @@ static void add_fault(json_t *row, const rb_chain_item *item)
 
 static enum rb_code run(rb_cli *cli, rb_options *o, rb_err *err)
 {
-    RB_AUTO(rb_chain_freep) rb_chain *chain = NULL;
-    RB_TRY(rb_session_ledger(&cli->session, err));
-    RB_TRY(
-        rb_history_load(&chain, cli->session.policy, NULL, o->no_cache ? RB_CHAIN_FRESH : 0, err));
-    RB_AUTO(rb_json_freep) json_t *releases = json_array();
-    for (size_t i = 0; i < chain->n; i++)
-        json_array_append_new(releases, to_json(&chain->items[i], cli));
-    if (cli->json) {
-        rb_ui_document(cli, rb_json_make("releases:J", releases));
-        return RB_OK;
-    }
-    if (chain->n == 0) {
-        rb_ui_note(cli, "there is no release here yet; `rbtool release TAG` makes one");
-        return RB_OK;
-    }
     static const rb_ui_column columns[] = {
         {"TAG", "{tag}"},
         {"VERSION", "{version|-}"},
@@ -68,9 +53,24 @@ static enum rb_code run(rb_cli *cli, rb_options *o, rb_err *err)
                     "[ (RULE BROKEN){broken}]"},
         {"CLASS", "{class|-}"},
     };
-    rb_json_each (row, releases)
-        add_fault(row, &chain->items[row_at]);
-    rb_ui_table(columns, sizeof columns / sizeof *columns, releases, NULL);
+    RB_AUTO(rb_chain_freep) rb_chain *chain = NULL;
+    const rb_chain_more how = {.fresh = o->no_cache};
+    RB_TRY(rb_session_ledger(&cli->session, err));
+    RB_TRY(rb_history_load(&chain, cli->session.policy, &how, err));
+    if (chain->n == 0 && !cli->json) {
+        rb_ui_note(cli, "there is no release here yet; `rbtool release TAG` makes one");
+        return RB_OK;
+    }
+    rb_ui_rows rows = {cli, "releases", columns, sizeof columns / sizeof *columns, {0}, {0}};
+    for (size_t i = 0; i < chain->n; i++) {
+        json_t *row = to_json(&chain->items[i], cli);
+        if (!cli->json)
+            add_fault(row, &chain->items[i]);
+        rb_ui_rows_add(&rows, row);
+    }
+    rb_ui_rows_print(&rows, NULL);
+    if (cli->json)
+        return RB_OK;
     rb_err why;
     if (rb_signers_need(cli->session.signers, &why) != RB_OK)
         rb_ui_note(cli, "no release is verified: %s", rb_err_line(&why));

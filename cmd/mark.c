@@ -67,7 +67,7 @@ static enum rb_code find_missing(char object[RB_OID_HEX], bool *here, rb_cli *cl
     RB_AUTO(rb_tag_freep) rb_tag *found = NULL;
     char present[RB_OID_HEX] = "";
     RB_TRY(rb_session_ledger(&cli->session, err));
-    RB_TRY(rb_history_load(&chain, cli->session.policy, NULL, 0, err));
+    RB_TRY(rb_history_load(&chain, cli->session.policy, NULL, err));
     enum rb_code code = rb_tag_read(&found, cli->session.repo, tag, RB_IGNORED);
     bool exists = code == RB_OK;
     rb_history_missing(&missing, chain, tag, code != RB_FOUND);

@@ -296,7 +296,8 @@ static enum rb_code run(rb_cli *cli, rb_options *o, rb_err *err)
     RB_TRY(rb_session_ledger(&cli->session, err));
     RB_TRY(may_release(cli, repo, signers, cli->session.policy, o, err));
     RB_TRY(check_previous(cli, o->previous, err));
-    const rb_chain_more more = rb_history_more(cli->session.policy, NULL);
+    rb_chain_more more = {0};
+    rb_history_more(&more, cli->session.policy);
     const rb_make make = {.tag = o->argv[0],
                           .commit = o->argc > 1 ? o->argv[1] : NULL,
                           .config = cli->session.config ? cli->session.settings : NULL,

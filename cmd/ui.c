@@ -197,32 +197,74 @@ static size_t width(const char *text)
     return n;
 }
 
-void rb_ui_table(const rb_ui_column *columns, size_t count, const json_t *rows,
-                 const enum rb_color *row_colors)
+/* Adds the cells of a row, and the heads before the first one. row NULL: only the heads. */
+static void add_cells(rb_strs *cells, const rb_ui_column *columns, size_t count, const json_t *row)
+{
+    for (size_t i = 0; i < count && cells->n < count; i++)
+        rb_strs_add(cells, columns[i].head);
+    for (size_t i = 0; i < count && row; i++) {
+        RB_AUTO(rb_free_str) char *text = rb_template(columns[i].text, row);
+        rb_strs_take(cells, rb_safe(text));
+    }
+}
+
+static void print_cells(const rb_strs *cells, size_t count, const enum rb_color *row_colors)
 {
     size_t *widest = rb_calloc(count, sizeof *widest);
-    RB_AUTO(rb_strs_clear) rb_strs cells = {0};
-    for (size_t i = 0; i < count; i++)
-        rb_strs_add(&cells, columns[i].head);
-    rb_json_each (row, rows)
-        for (size_t i = 0; i < count; i++) {
-            RB_AUTO(rb_free_str) char *text = rb_template(columns[i].text, row);
-            rb_strs_take(&cells, rb_safe(text));
-        }
-    for (size_t i = 0; i < cells.n; i++)
-        if (width(cells.items[i]) > widest[i % count])
-            widest[i % count] = width(cells.items[i]);
-    for (size_t i = 0; i < cells.n; i++) {
+    for (size_t i = 0; i < cells->n; i++)
+        if (width(cells->items[i]) > widest[i % count])
+            widest[i % count] = width(cells->items[i]);
+    for (size_t i = 0; i < cells->n; i++) {
         bool last = i % count == count - 1;
-        size_t pad = widest[i % count] - width(cells.items[i]);
+        size_t pad = widest[i % count] - width(cells->items[i]);
         enum rb_color color =
             row_colors && i >= count && *marks[0] ? row_colors[i / count - 1] : RB_PLAIN;
         printf("%s%s%*s", color != RB_PLAIN && i % count == 0 ? colors[color].code : "",
-               cells.items[i], last ? 0 : (int)pad + 2, "");
+               cells->items[i], last ? 0 : (int)pad + 2, "");
         if (last)
             printf("%s\n", color != RB_PLAIN ? colors[RB_PLAIN].code : "");
     }
     free(widest);
+}
+
+void rb_ui_table(const rb_ui_column *columns, size_t count, const json_t *rows,
+                 const enum rb_color *row_colors)
+{
+    RB_AUTO(rb_strs_clear) rb_strs cells = {0};
+    add_cells(&cells, columns, count, NULL);
+    rb_json_each (row, rows)
+        add_cells(&cells, columns, count, row);
+    print_cells(&cells, count, row_colors);
+}
+
+void rb_ui_rows_add(rb_ui_rows *rows, json_t *row)
+{
+    if (rows->cli->json) {
+        RB_AUTO(rb_buf_clear) rb_buf text = {0};
+        rb_buf_puts(&rows->json, rows->json.len > 0 ? "," : "");
+        rb_json_canonical(&text, row);
+        rb_json_screen(&rows->json, &text);
+    } else {
+        add_cells(&rows->cells, rows->columns, rows->count, row);
+    }
+    json_decref(row);
+}
+
+void rb_ui_rows_print(rb_ui_rows *rows, const json_t *rest)
+{
+    RB_AUTO(rb_buf_clear) rb_buf text = {0};
+    RB_AUTO(rb_buf_clear) rb_buf shown = {0};
+    if (json_object_size(rest) > 0)
+        rb_json_canonical(&text, rest);
+    rb_json_screen(&shown, &text);
+    if (rows->cli->json)
+        printf("{\"%s\":[%s]%s%s\n", rows->name, rb_buf_str(&rows->json), text.len > 0 ? "," : "}",
+               text.len > 0 ? rb_buf_str(&shown) + 1 : "");
+    else
+        print_cells(&rows->cells, rows->count, NULL);
+    rows->cli->answered = true;
+    rb_buf_clear(&rows->json);
+    rb_strs_clear(&rows->cells);
 }
 
 const char *rb_ui_color(enum rb_color color)

@@ -44,6 +44,21 @@ typedef struct rb_ui_column {
 void rb_ui_table(const rb_ui_column *columns, size_t count, const json_t *rows,
                  const enum rb_color *row_colors);
 
+/* The same for many rows, one after the other: a row is freed when it is added. With --json, prints
+ * them as the document {"NAME":[...]} instead. */
+typedef struct rb_ui_rows {
+    rb_cli *cli;
+    const char *name;
+    const rb_ui_column *columns;
+    size_t count; /* number of columns */
+    rb_buf json;
+    rb_strs cells;
+} rb_ui_rows;
+void rb_ui_rows_add(rb_ui_rows *rows, json_t *row);
+/* Prints and frees all rows. rest: further members of the document, which sort after `name`; NULL:
+ * none. */
+void rb_ui_rows_print(rb_ui_rows *rows, const json_t *rest);
+
 /* Returns a placeholder for a colour that depends on the data; "" without colour. Only the
  * functions above replace it with the escape sequence. Escape sequences in the data are never sent
  * to the terminal. */

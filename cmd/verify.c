@@ -19,7 +19,7 @@ static const rb_opt opts[] = {
 struct checked {
     const char *tag;
     const rb_chain_item *item; /* NULL: this repository has no such release */
-    rb_problems problems;      /* of its content; if item is NULL, the reason for that */
+    rb_problems problems;      /* further ones; if item is NULL, the reason for that */
 };
 
 struct run {
@@ -27,9 +27,8 @@ struct run {
     rb_repo *repo;
     const rb_signers *signers;
     rb_chain *chain;
-    unsigned how; /* flags that the chain is loaded with */
+    bool all; /* the content of each release was checked when the chain was loaded */
     rb_restoring restored;
-    bool *content_ok; /* for each item of the chain; NULL unless all are checked */
     rb_verifier *verifier;
     struct checked *checked;
     size_t n;
@@ -41,7 +40,6 @@ static void run_clear(struct run *run)
     for (size_t i = 0; i < run->n; i++)
         rb_problems_clear(&run->checked[i].problems);
     free(run->checked);
-    free(run->content_ok);
     rb_strs_clear(&run->advice);
     rb_restoring_clear(&run->restored);
     rb_verifier_free(run->verifier);
@@ -82,7 +80,7 @@ static enum rb_code check(struct run *run, const char *tag, const rb_chain_item 
     checked->item = item;
     if (!item || is_replaced(run, item))
         RB_TRY(check_tag(checked, run, err));
-    const rb_release *release = item ? rb_chain_open(run->chain, item) : NULL;
+    const rb_release *release = item && !run->all ? rb_chain_open(run->chain, item) : NULL;
     if (!release)
         return RB_OK;
     rb_ui_progress(run->cli, "verifying %s", tag);
@@ -105,18 +103,12 @@ static enum rb_code check_newest(struct run *run, rb_err *err)
 
 static enum rb_code check_wanted(struct run *run, const rb_options *o, rb_err *err)
 {
-    if (o->all && o->argc > 0)
-        return rb_fail(err, RB_ERROR, "give tags or --all, not both");
     run->checked = rb_calloc(run->chain->n + (size_t)o->argc + 1, sizeof *run->checked);
-    if (o->all)
-        run->content_ok = rb_calloc(run->chain->n + 1, sizeof *run->content_ok);
-    for (size_t i = 0; o->all && i < run->chain->n; i++) {
+    for (size_t i = 0; run->all && i < run->chain->n; i++)
         RB_TRY(check(run, run->chain->items[i].tag, &run->chain->items[i], err));
-        run->content_ok[i] = !rb_problems_any(&run->checked[i].problems);
-    }
     for (int i = 0; i < o->argc; i++)
         RB_TRY(check(run, o->argv[i], rb_chain_find(run->chain, o->argv[i]), err));
-    return o->all || o->argc > 0 ? RB_OK : check_newest(run, err);
+    return run->all || o->argc > 0 ? RB_OK : check_newest(run, err);
 }
 
 static void add_problems(json_t *array, const rb_problems *problems)
@@ -190,8 +182,9 @@ static const char *word_of(const struct checked *checked)
                : "BAD";
 }
 
-static void print_line(struct run *run, const struct checked *checked, const json_t *release)
+static void print_line(struct run *run, const struct checked *checked)
 {
+    RB_AUTO(rb_json_freep) json_t *release = to_json(checked);
     RB_AUTO(rb_free_str)
     char *text = rb_template("{tag}[  {signer}][  {fingerprint}]", release);
     rb_ui_line("%s%-3s</> %s", rb_ui_color(is_ok(checked) ? RB_GREEN : RB_RED), word_of(checked),
@@ -204,7 +197,7 @@ static void print_line(struct run *run, const struct checked *checked, const jso
 static void print_trusted(const struct run *run)
 {
     const rb_chain *chain = run->chain;
-    const rb_chain_item *from = rb_history_trusted(chain, run->content_ok);
+    const rb_chain_item *from = rb_history_trusted(chain);
     size_t next = from ? (size_t)(from - chain->items) + 1 : 0;
     if (next == chain->n)
         rb_ui_line("the whole history can be trusted, from %s on", from->tag);
@@ -227,37 +220,34 @@ static json_t *restored_json(const rb_restoring *restored)
     return array;
 }
 
-/* Adds "trusted" to the document. Only with --all, so that releases are in the chain's order. */
-static void add_trusted(json_t *document, const struct run *run)
+/* With --all, releases are in the chain's order. */
+static void print_json(struct run *run, const rb_options *o)
 {
     const rb_chain *chain = run->chain;
-    const rb_chain_item *from = rb_history_trusted(chain, run->content_ok);
-    size_t *since = rb_calloc(chain->n, sizeof *since);
-    rb_history_since(since, chain, run->content_ok);
-    rb_json_each (release, json_object_get(document, "releases"))
-        rb_json_set(release, "trustedFrom:t",
-                    since[release_at] == SIZE_MAX ? NULL : chain->items[since[release_at]].tag);
+    rb_ui_rows rows = {.cli = run->cli, .name = "releases"};
+    RB_AUTO(rb_json_freep) json_t *rest = json_object();
+    size_t *since = run->all ? rb_calloc(chain->n, sizeof *since) : NULL;
+    if (since)
+        rb_history_since(since, chain);
+    for (size_t i = 0; i < run->n; i++) {
+        json_t *row = to_json(&run->checked[i]);
+        if (since)
+            rb_json_set(row, "trustedFrom:t",
+                        since[i] == SIZE_MAX ? NULL : chain->items[since[i]].tag);
+        rb_ui_rows_add(&rows, row);
+    }
     free(since);
-    rb_json_set(document, "trustedFrom:t", from ? from->tag : NULL);
+    if (o->restore)
+        rb_json_set(rest, "restored:j", restored_json(&run->restored));
+    const rb_chain_item *from = rb_history_trusted(chain);
+    if (run->all && chain->n > 0)
+        rb_json_set(rest, "trustedFrom:t", from ? from->tag : NULL);
+    rb_ui_rows_print(&rows, rest);
 }
 
-static enum rb_code report(struct run *run, const rb_options *o)
+static void print_text(struct run *run)
 {
-    bool ok = true;
-    json_t *releases = json_array();
-    RB_AUTO(rb_json_freep) json_t *document = rb_json_make("releases:j", releases);
-    rb_ui_progress_end(run->cli);
-    for (size_t i = 0; i < run->n; i++) {
-        ok = ok && is_ok(&run->checked[i]);
-        json_array_append_new(releases, to_json(&run->checked[i]));
-    }
-    if (run->content_ok && run->chain->n > 0)
-        add_trusted(document, run);
-    if (o->restore)
-        rb_json_set(document, "restored:j", restored_json(&run->restored));
-    if (run->cli->json)
-        rb_ui_json(run->cli, document);
-    for (size_t i = 0; i < run->restored.n && !run->cli->json; i++) {
+    for (size_t i = 0; i < run->restored.n; i++) {
         const rb_restored *one = &run->restored.items[i];
         rb_ui_line("%s  its object %s is here again; %s: git update-ref refs/tags/%s %s%s%s",
                    one->tag, one->object,
@@ -265,46 +255,63 @@ static enum rb_code report(struct run *run, const rb_options *o)
                               : "to give it its tag",
                    one->tag, one->object, *one->here ? " " : "", one->here);
     }
-    for (size_t i = 0; i < run->n && !run->cli->json; i++)
-        print_line(run, &run->checked[i], json_array_get(releases, i));
-    if (run->content_ok && run->chain->n > 0 && !run->cli->json)
+    for (size_t i = 0; i < run->n; i++)
+        print_line(run, &run->checked[i]);
+    if (run->all && run->chain->n > 0)
         print_trusted(run);
+}
+
+static enum rb_code report(struct run *run, const rb_options *o)
+{
+    bool ok = true;
+    for (size_t i = 0; i < run->n; i++)
+        ok = ok && is_ok(&run->checked[i]);
+    rb_ui_progress_end(run->cli);
+    if (run->cli->json)
+        print_json(run, o);
+    else
+        print_text(run);
     if (run->n == 0)
         rb_ui_note(run->cli, "there is no release here yet");
     rb_note_policy(run->cli);
     return ok ? RB_OK : RB_FOUND;
 }
 
-static enum rb_code load_chain(struct run *run, rb_err *err)
+static enum rb_code check_content(void *run_, rb_chain_item *item, rb_err *err)
 {
-    rb_chain_free(run->chain);
-    run->chain = NULL;
-    return rb_history_load(&run->chain, run->cli->session.policy, NULL, run->how, err);
+    struct run *run = run_;
+    rb_ui_progress(run->cli, "verifying %s", item->tag);
+    enum rb_code code = rb_verifier_check(&item->problems, run->verifier, item->release, err);
+    return code == RB_FOUND ? RB_OK : code;
 }
 
-/* Restores missing tags. The chain is loaded again, since the report shows the state afterwards. */
 static enum rb_code restore(struct run *run, rb_err *err)
 {
-    RB_TRY(rb_history_restore(&run->restored, run->chain, run->cli->session.policy, err));
-    return run->restored.n > 0 ? load_chain(run, err) : RB_OK;
+    RB_AUTO(rb_chain_freep) rb_chain *chain = NULL;
+    const rb_policy *policy = run->cli->session.policy;
+    RB_TRY(rb_history_load(&chain, policy, NULL, err));
+    return rb_history_restore(&run->restored, chain, policy, err);
 }
 
 static enum rb_code run(rb_cli *cli, rb_options *o, rb_err *err)
 {
-    RB_AUTO(run_clear) struct run run = {.cli = cli};
+    RB_AUTO(run_clear)
+    struct run run = {.cli = cli, .all = o->all || (o->restore && o->argc == 0)};
+    const rb_chain_more how = {
+        .fresh = o->no_cache || run.all, .visit = run.all ? check_content : NULL, .visitor = &run};
+    if (o->all && o->argc > 0)
+        return rb_fail(err, RB_ERROR, "give tags or --all, not both");
     RB_TRY(rb_session_signers(&cli->session, err));
     run.repo = cli->session.repo;
     run.signers = cli->session.signers;
-    unsigned how = (o->deep ? RB_VERIFY_DEEP : 0u) | (o->no_cache ? RB_VERIFY_NO_CACHE : 0u);
-    run.verifier = rb_verifier_new(run.repo, how);
+    run.verifier = rb_verifier_new(run.repo, (o->deep ? RB_VERIFY_DEEP : 0u) |
+                                                 (o->no_cache ? RB_VERIFY_NO_CACHE : 0u));
     if (o->no_cache)
         rb_db_scratch_cache(NULL);
-    run.how = o->all ? RB_CHAIN_KEEP : o->no_cache ? RB_CHAIN_FRESH : 0;
     RB_TRY(rb_session_ledger(&cli->session, err));
-    RB_TRY(load_chain(&run, err));
-    o->all = o->all || (o->restore && o->argc == 0);
     if (o->restore)
         RB_TRY(restore(&run, err));
+    RB_TRY(rb_history_load(&run.chain, cli->session.policy, &how, err));
     RB_TRY(check_wanted(&run, o, err));
     err->message[0] = '\0'; /* the report shows the findings already */
     return report(&run, o);

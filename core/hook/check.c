@@ -95,7 +95,8 @@ enum rb_code rb_guard_chain(const rb_chain **out, rb_guard *guard, rb_err *err)
 {
     if (!guard->chain) {
         RB_TRY(rb_session_ledger(guard->session, err));
-        RB_TRY(rb_history_load(&guard->chain, guard->session->policy, guard->received, 0, err));
+        const rb_chain_more how = {.pushed = guard->received};
+        RB_TRY(rb_history_load(&guard->chain, guard->session->policy, &how, err));
     }
     *out = guard->chain;
     return RB_OK;

@@ -96,40 +96,40 @@ static enum rb_code judge(rb_chain *chain, const rb_policy *policy, rb_err *err)
     return RB_OK;
 }
 
-enum rb_code rb_history_load(rb_chain **out, const rb_policy *policy, const rb_pushes *pushed,
-                             unsigned how, rb_err *err)
+enum rb_code rb_history_load(rb_chain **out, const rb_policy *policy, const rb_chain_more *how,
+                             rb_err *err)
 {
     RB_AUTO(rb_chain_freep) rb_chain *chain = NULL;
     const rb_ledger *ledger = policy->ledger;
-    rb_chain_more more = rb_history_more(policy, pushed);
-    more.how = how;
+    rb_chain_more more = how ? *how : (rb_chain_more){0};
+    rb_history_more(&more, policy);
     RB_TRY(rb_chain_load(&chain, ledger->repo, ledger->signers, &more, err));
     RB_TRY(judge(chain, policy, err));
     *out = RB_TAKE(chain);
     return RB_OK;
 }
 
-static bool is_ok(const rb_chain *chain, const bool *ok, const rb_chain_item *item)
+static bool is_ok(const rb_chain_item *item)
 {
-    return item->listed && !rb_problems_any(&item->problems) && ok[item - chain->items];
+    return item->listed && !rb_problems_any(&item->problems);
 }
 
-const rb_chain_item *rb_history_trusted(const rb_chain *chain, const bool *ok)
+const rb_chain_item *rb_history_trusted(const rb_chain *chain)
 {
     const rb_chain_item *oldest = NULL;
-    for (size_t i = 0; i < chain->n && is_ok(chain, ok, &chain->items[i]); i++)
+    for (size_t i = 0; i < chain->n && is_ok(&chain->items[i]); i++)
         oldest = &chain->items[i];
     return oldest;
 }
 
 /* Goes from the oldest release on, so that the result of a predecessor is known. */
-void rb_history_since(size_t *since, const rb_chain *chain, const bool *ok)
+void rb_history_since(size_t *since, const rb_chain *chain)
 {
     RB_AUTO(rb_json_freep) json_t *index = json_object();
     for (size_t i = chain->n; i-- > 0;) {
         const rb_chain_item *item = &chain->items[i];
         since[i] = SIZE_MAX;
-        if (!is_ok(chain, ok, item))
+        if (!is_ok(item))
             continue;
         const rb_link *previous = item->listed->previous;
         int64_t at = previous ? rb_json_int(index, previous->tag, -1) : -1;

@@ -33,8 +33,8 @@ const rb_entry *rb_ledger_gap(const rb_policy *policy, const char *tag, const ch
  */
 void rb_history_in_use(char **why, const rb_policy *policy, const rb_chain *chain, const char *tag,
                        const char *object);
-/* Returns the functions that rb_chain_load() needs to read the ledger; borrows both arguments. */
-rb_chain_more rb_history_more(const rb_policy *policy, const rb_pushes *pushed);
+/* Sets the functions that rb_chain_load() needs to read the ledger; borrows the policy. */
+void rb_history_more(rb_chain_more *more, const rb_policy *policy);
 
 /* Lists the tags that the ledger knows as releases and that this clone does not have at all, newest
  * first. Reads no objects. */
@@ -46,20 +46,18 @@ enum rb_code rb_history_absent(rb_known_releases *out, const rb_policy *policy, 
 void rb_history_open_missing(rb_release **out, const rb_policy *policy, const char *tag,
                              const char *object);
 
-/* Loads the chain of all tags, like rb_chain_load(), with ledger and policy. how: see
- * rb_chain_more. */
-enum rb_code rb_history_load(rb_chain **out, const rb_policy *policy, const rb_pushes *pushed,
-                             unsigned how, rb_err *err);
+/* Loads the chain of all tags, like rb_chain_load(), with ledger and policy. Of `how`, which may be
+ * NULL, uses fresh, visit and pushed. */
+enum rb_code rb_history_load(rb_chain **out, const rb_policy *policy, const rb_chain_more *how,
+                             rb_err *err);
 
-/*
- * Returns the oldest release that is ok together with every newer one (in the chain's order); NULL
- * if the newest is not ok. ok[] has a value for each item, so that the caller can add other
- * criteria.
- */
-const rb_chain_item *rb_history_trusted(const rb_chain *chain, const bool *ok);
-/* For each release, follows the predecessors until one is not ok or missing. Stores the index of
- * the last one that is ok; SIZE_MAX if the release itself is not. since has room for all items. */
-void rb_history_since(size_t *since, const rb_chain *chain, const bool *ok);
+/* Returns the oldest release that verifies together with every newer one (in the chain's order);
+ * NULL if the newest does not. */
+const rb_chain_item *rb_history_trusted(const rb_chain *chain);
+/* For each release, follows the predecessors until one does not verify or is missing. Stores the
+ * index of the last one that verifies; SIZE_MAX if the release itself does not. since has room for
+ * all items. */
+void rb_history_since(size_t *since, const rb_chain *chain);
 
 /* Lists the object ids that verified releases or the ledger know as TAG, except the id of the tag
  * in this clone, each once. replaced: this clone has a tag of that name, so links to other objects

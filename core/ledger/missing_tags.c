@@ -215,10 +215,11 @@ enum rb_code rb_history_absent(rb_known_releases *out, const rb_policy *policy, 
     return RB_OK;
 }
 
-rb_chain_more rb_history_more(const rb_policy *policy, const rb_pushes *pushed)
+void rb_history_more(rb_chain_more *more, const rb_policy *policy)
 {
-    return (rb_chain_more){
-        .pushed = pushed, .find_tag = find_tag, .list_known = list_known, .context = policy};
+    more->find_tag = find_tag;
+    more->list_known = list_known;
+    more->context = policy;
 }
 
 /* Opens the newest release of that name whose attached tag object verifies. */

@@ -12,6 +12,8 @@
 #include "release/chain_internal.h"
 #include "release/internal.h"
 
+#define BLOCK 512 /* number of tags that are open at the same time */
+
 static void clear_loading(rb_chain_loading *loading)
 {
     rb_tag_refs_clear(&loading->refs);
@@ -178,16 +180,16 @@ static bool is_wanted(const rb_chain_loading *loading, const rb_tag_ref *ref)
 static void read_one(void *context, size_t i)
 {
     const rb_chain_loading *loading = context;
-    const rb_tag_ref *ref = &loading->refs.items[i];
-    rb_chain_item *item = &loading->chain->items[i];
-    if (!is_wanted(loading, ref) || (loading->cache && is_remembered(item, loading, ref)))
-        return;
-    read_tag(item, loading, ref);
-    if (loading->more->how & RB_CHAIN_KEEP)
-        return;
-    /* a chain may have thousands of releases, so close this one and keep its listed data */
-    rb_release_free(item->release);
-    item->release = NULL;
+    const rb_tag_ref *ref = &loading->refs.items[loading->from + i];
+    rb_chain_item *item = &loading->chain->items[loading->from + i];
+    if (is_wanted(loading, ref) && !(loading->cache && is_remembered(item, loading, ref)))
+        read_tag(item, loading, ref);
+}
+
+static enum rb_code visit(const rb_chain_loading *loading, rb_chain_item *item, rb_err *err)
+{
+    const rb_chain_more *more = loading->more;
+    return more->visit && item->release ? more->visit(more->visitor, item, err) : RB_OK;
 }
 
 /* Adds the item `read`, if it is not empty, to the chain, and the tag to the tags of this clone. */
@@ -202,6 +204,27 @@ static void take_item(rb_chain_loading *loading, const rb_tag_ref *ref, const rb
         rb_tags_here_add(&loading->here, ref->name, hex);
 }
 
+/* Reads the next tags in several threads, and closes the releases: a chain may have thousands. */
+static enum rb_code read_block(rb_chain_loading *loading, rb_err *err)
+{
+    size_t left = loading->refs.n - loading->from;
+    size_t end = loading->from + (left < BLOCK ? left : BLOCK);
+    enum rb_code code = RB_OK;
+    rb_parallel(end - loading->from, rb_parallel_threads(), read_one, loading);
+    for (; loading->from < end; loading->from++) {
+        const rb_tag_ref *ref = &loading->refs.items[loading->from];
+        rb_chain_item *item = &loading->chain->items[loading->from];
+        code = code == RB_OK ? visit(loading, item, err) : code;
+        rb_release_free(item->release);
+        item->release = NULL;
+        if (loading->cache && is_wanted(loading, ref) && (!item->tag || item->listed))
+            rb_listcache_put(loading->cache, ref, item->listed);
+        const rb_chain_item read = *item;
+        take_item(loading, ref, &read);
+    }
+    return code;
+}
+
 static enum rb_code read_tags(rb_chain_loading *loading, rb_err *err)
 {
     const char *set;
@@ -211,14 +234,8 @@ static enum rb_code read_tags(rb_chain_loading *loading, rb_err *err)
     size_t n = loading->refs.n;
     loading->chain->items = rb_calloc(n, sizeof *loading->chain->items);
     rb_keys_reserve(&loading->here.keys, n);
-    rb_parallel(n, rb_parallel_threads(), read_one, loading);
-    for (size_t i = 0; i < n; i++) {
-        const rb_tag_ref *ref = &loading->refs.items[i];
-        const rb_chain_item read = loading->chain->items[i];
-        if (loading->cache && is_wanted(loading, ref) && (!read.tag || read.listed))
-            rb_listcache_put(loading->cache, ref, read.listed);
-        take_item(loading, ref, &read);
-    }
+    while (loading->from < n)
+        RB_TRY(read_block(loading, err));
     return RB_OK;
 }
 
@@ -237,13 +254,17 @@ static void read_pushed(rb_chain_loading *loading, const rb_pushes *pushed)
     }
 }
 
-static void add_item(rb_chain_loading *loading, const rb_chain_item *item)
+/* Adds a lost item, whose release stays open, because no tag leads to it. */
+static enum rb_code add_item(rb_chain_loading *loading, rb_chain_item *item, rb_err *err)
 {
     rb_chain *chain = loading->chain;
+    RB_TRY(visit(loading, item, err));
     if (item->listed && !rb_tags_here_find(&loading->here, item->tag))
         rb_tags_here_add(&loading->here, item->tag, item->object);
     chain->items = rb_realloc(chain->items, chain->n + 1, sizeof *chain->items);
     chain->items[chain->n++] = *item;
+    *item = (rb_chain_item){0};
+    return RB_OK;
 }
 
 /* Looks for the tag object that the link names, outside of the tags. *out is true if an object was
@@ -275,9 +296,7 @@ static enum rb_code find_missing(rb_chain_loading *loading, const rb_link *link,
     if (!found)
         return RB_OK;
     rb_chain_describe_missing(loading, &item, kept, true);
-    add_item(loading, &item);
-    item = (rb_chain_item){0};
-    return RB_OK;
+    return add_item(loading, &item, err);
 }
 
 /* Same as find_missing(), for release i of the known ones. With kept_only unset, the item is added
@@ -298,9 +317,7 @@ static enum rb_code find_known(rb_chain_loading *loading, size_t i, bool kept_on
     item.used = loading->known.used[i];
     if (!here)
         rb_chain_describe_missing(loading, &item, kept, found);
-    add_item(loading, &item);
-    item = (rb_chain_item){0};
-    return RB_OK;
+    return add_item(loading, &item, err);
 }
 
 /* Finds what all links name. Items that are added here have links, too; each name is added once. */
@@ -357,7 +374,7 @@ enum rb_code rb_chain_load(rb_chain **out, rb_repo *repo, const rb_signers *sign
                                 .chain = chain,
                                 .index = {.key = tag_of, .list = chain, .names = true}};
     *chain = (rb_chain){.repo = repo, .signers = signers};
-    if (!(loading.more->how & (RB_CHAIN_FRESH | RB_CHAIN_KEEP)))
+    if (!loading.more->fresh)
         RB_TRY(open_cache(&loading, err));
     RB_TRY(read_tags(&loading, err));
     if (loading.more->pushed)

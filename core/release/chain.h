@@ -73,14 +73,14 @@ const char *rb_tags_here_find(const rb_tags_here *here, const char *name);
 typedef void rb_chain_list_known(const void *context, rb_known_releases *out,
                                  const rb_tags_here *here);
 
-/* Ways to load a chain. */
-enum {
-    RB_CHAIN_FRESH = 1, /* ignore the cache of verified releases */
-    RB_CHAIN_KEEP = 2   /* the same, and leave every verified release open */
-};
+/* Adds what is wrong with the content of a release to the item's problems. */
+typedef enum rb_code rb_chain_visit(void *visitor, rb_chain_item *item, rb_err *err);
 
 typedef struct rb_chain_more {
-    unsigned how;
+    bool fresh;            /* ignore the cache of verified releases */
+    rb_chain_visit *visit; /* called for each release that verifies, while it is open; NULL: none.
+                              Only with `fresh` */
+    void *visitor;
     const char *glob;        /* only tags that match this glob; NULL: all tags */
     const rb_pushes *pushed; /* also the tags that this push creates; NULL: none */
     /* finds releases that have no tag here; NULL: they are not looked for */

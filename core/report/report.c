@@ -356,7 +356,7 @@ static bool release_is_wanted(const job *j, const rb_chain_item *item)
 static enum rb_code add_releases(const job *j, rb_err *err)
 {
     RB_AUTO(rb_chain_freep) rb_chain *chain = NULL;
-    RB_TRY(rb_history_load(&chain, j->policy, NULL, 0, err));
+    RB_TRY(rb_history_load(&chain, j->policy, NULL, err));
     for (size_t i = 0; i < chain->n; i++)
         if (release_is_wanted(j, &chain->items[i]))
             json_array_append_new(list(j, "releases"), release_json(j, &chain->items[i]));
