@@ -13,16 +13,18 @@
 #include "session/session.h"
 
 typedef struct rb_release_facts rb_release_facts;
+typedef struct rb_command rb_command;
 
 typedef struct rb_cli {
     rb_session session; /* opened with -C and --config; main closes it */
     bool json;          /* the command's option --json */
     bool quiet;
-    bool progress;     /* stderr is a terminal and not --quiet */
-    bool interactive;  /* questions are possible: stdin and stderr are terminals */
-    const char *typed; /* the command line as it can be pasted into a shell */
-    bool answered;     /* the JSON document is already on stdout: an error prints only its line on
-                          stderr */
+    bool progress;                     /* stderr is a terminal and not --quiet */
+    bool interactive;                  /* questions are possible: stdin and stderr are terminals */
+    const char *typed;                 /* the command line as it can be pasted into a shell */
+    const rb_command *const *commands; /* all commands; ends with NULL */
+    bool answered; /* the JSON document is already on stdout: an error prints only its line on
+                      stderr */
     rb_release_facts *facts; /* cache of release_status.h */
 } rb_cli;
 
@@ -207,7 +209,7 @@ enum {
     RB_CHANGES = 2 /* changes something: goes on if the reader of its output closes the pipe */
 };
 
-typedef struct rb_command {
+struct rb_command {
     const char *name;
     const char *args;    /* "TAG [COMMIT]" */
     const char *summary; /* one line */
@@ -217,7 +219,7 @@ typedef struct rb_command {
     unsigned how;       /* flags: RB_PAGES, RB_CHANGES */
     const rb_opt *opts; /* ends with RB_OPTIONS_END */
     enum rb_code (*run)(rb_cli *cli, rb_options *o, rb_err *err);
-} rb_command;
+};
 
 /* Defines the rb_command of this file from the file's own `opts` and `run`. */
 #define RB_COMMAND(name, args, summary, group, min_args, max_args, how)                            \
@@ -225,6 +227,8 @@ typedef struct rb_command {
                                       max_args, how,  opts,    run}
 
 /* Functions of opt.c: */
+/* Returns the command of that name; NULL if there is none. */
+const rb_command *rb_command_named(const rb_command *const *commands, const char *name);
 /*
  * Parses o->argv with the option tables. If several tables have an option, the first one counts.
  * Leaves the arguments that are not options in o->argv and their number in o->argc, on an error

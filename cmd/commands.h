@@ -44,6 +44,4 @@
 #define RB_DECLARE_COMMAND(name) extern const rb_command rb_cmd_##name;
 RB_COMMANDS(RB_DECLARE_COMMAND)
 
-const rb_command *rb_command_named(const char *name); /* NULL: no such command */
-
 #endif

@@ -1,4 +1,5 @@
 #include "deploy_watch.h"
+#include "environment/state_watch.h"
 
 static const rb_opt opts[] = {
     RB_OPTION_ENV,
@@ -28,8 +29,9 @@ static enum rb_code run(rb_cli *cli, rb_options *o, rb_err *err)
     if (o->watch)
         RB_TRY(rb_deploy_watch_prepare(&site, o->watch, o->argv[0], err));
     RB_TRY(rb_env_session_carry_out(cli, &site, o, "deploy", o->argv[0], err));
-    return o->watch && !o->dry_run && rb_deploy_watch_open(&site) ? rb_deploy_watch(cli, &site, err)
-                                                                  : RB_OK;
+    return o->watch && !o->dry_run && rb_state_watch_is_open(site.state)
+               ? rb_deploy_watch(cli, &site, err)
+               : RB_OK;
 }
 
 RB_COMMAND(deploy, "TAG", "move an environment forward to a release", RB_GROUP_DAILY, 1, 1,

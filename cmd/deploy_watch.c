@@ -45,19 +45,6 @@ enum rb_code rb_deploy_watch_prepare(rb_env_session *site, int64_t seconds, cons
                    site->env->name, tag, site->env->name);
 }
 
-static bool is_open(const json_t *watch, bool over)
-{
-    return watch && !over && !rb_json_str(watch, "outcome");
-}
-
-bool rb_deploy_watch_open(const rb_env_session *site)
-{
-    RB_AUTO(rb_json_freep) json_t *watch = NULL;
-    bool over;
-    return site->state && rb_state_watch(&watch, &over, site->state, RB_IGNORED) == RB_OK &&
-           is_open(watch, over);
-}
-
 static void pass_time(double seconds)
 {
     const struct timespec time = {.tv_sec = (time_t)seconds,
@@ -409,26 +396,6 @@ static enum rb_code watch(watching *w, rb_err *err)
     }
 }
 
-json_t *rb_deploy_watch_view(const json_t *watch)
-{
-    const char *outcome = rb_json_str(watch, "outcome");
-    const int64_t detected = rb_json_int(watch, "detected", 0);
-    const int64_t restored = rb_json_int(watch, "restored", 0);
-    RB_AUTO(rb_free_str) char *until = rb_status_iso(rb_json_int(watch, "deadline", 0) / 1000);
-    json_t *view = rb_json_make(
-        "transition:s release:s outcome:s until:s rounds:J failed:J message:J blocked:J held:J "
-        "millisecondsToDetect:0 millisecondsToRestore:0",
-        rb_json_str(watch, "transition"), rb_json_str(watch, "release"), outcome ? outcome : "open",
-        until, json_object_get(watch, "rounds"), json_object_get(watch, "failed"),
-        json_object_get(watch, "message"), json_object_get(watch, "blocked"),
-        json_object_get(watch, "held"));
-    if (detected)
-        rb_json_set(view, "millisecondsToDetect:i", detected - rb_json_int(watch, "began", 0));
-    if (restored)
-        rb_json_set(view, "millisecondsToRestore:i", restored - detected);
-    return view;
-}
-
 /* Prints the document of the watched transition, with the watch and how it ended. */
 static void print_document(watching *w, enum rb_code code, const rb_err *err)
 {
@@ -438,7 +405,7 @@ static void print_document(watching *w, enum rb_code code, const rb_err *err)
                       : rb_json_make("from:s to:s environment:s transition:s outcome:s steps:j",
                                      text_of(w, "from"), text_of(w, "release"), site->env->name,
                                      text_of(w, "transition"), "done", json_array());
-    json_t *view = rb_deploy_watch_view(w->watch);
+    json_t *view = rb_status_watch(w->watch);
     json_object_set_new(view, "revert", w->revert ? json_incref(w->revert) : json_null());
     rb_json_set(doc, "watch:j error:j", view, code == RB_OK ? NULL : rb_err_json(err));
     rb_ui_document(w->cli, doc);
@@ -449,7 +416,7 @@ static enum rb_code begin(watching *w, rb_err *err)
     bool over;
     rb_env_session *site = w->site;
     RB_TRY(rb_state_watch(&w->watch, &over, site->state, err));
-    if (!is_open(w->watch, over))
+    if (!rb_state_watch_is_open(site->state))
         return rb_fail(err, RB_ERROR, "nothing is watched in %s", site->env->name);
     RB_TRY(rb_lock_take_watch(&w->lock, site->env->root, err));
     return open_release(w, site->state, err);

@@ -13,9 +13,6 @@
 enum rb_code rb_deploy_watch_prepare(rb_env_session *site, int64_t seconds, const char *tag,
                                      rb_err *err);
 
-/* True if the environment's newest watch has not ended, and no transition began since. */
-bool rb_deploy_watch_open(const rb_env_session *site);
-
 /*
  * Runs the watch. Releases the environment's lock. RB_OK if the watch passed, or another transition
  * took over before a check failed; RB_FOUND if the release was reverted, checks fail at the
@@ -23,8 +20,5 @@ bool rb_deploy_watch_open(const rb_env_session *site);
  * if the automatic revert stopped half-way.
  */
 enum rb_code rb_deploy_watch(rb_cli *cli, rb_env_session *site, rb_err *err);
-
-/* Returns the watch in the form that documents show, as a new object. */
-json_t *rb_deploy_watch_view(const json_t *watch);
 
 #endif

@@ -134,12 +134,12 @@ enum rb_code rb_env_session_lock(rb_env_session *site, rb_err *err)
 /* True if the command, which ends at its backquote, would ask: it has --yes, and nothing answers.
  * Of `env`, only `env trust` asks. A name without the arguments that it needs speaks of the command
  * and is not for pasting. */
-static bool asks(const char *text)
+static bool asks(const rb_cli *cli, const char *text)
 {
     static const char *const answers[] = {" --yes", " -n", " --dry-run", " -o "};
     RB_AUTO(rb_free_str) char *words = rb_strndup(text, strcspn(text, "`"));
     RB_AUTO(rb_free_str) char *name = rb_strndup(words, strcspn(words, " "));
-    const rb_command *command = rb_command_named(name);
+    const rb_command *command = rb_command_named(cli->commands, name);
     if (!command || (command->min_args > 0 && strlen(words) == strlen(name)))
         return false;
     bool found = false;
@@ -164,7 +164,7 @@ char *rb_env_session_commands(const rb_cli *cli, const char *text)
         if (strncmp(at, "-C ", 3) != 0 && strncmp(at, "--config ", 9) != 0 &&
             strlen(program) > strlen("rbtool"))
             rb_buf_printf(&out, "%s ", program + strlen("rbtool "));
-        if (cli->interactive || !asks(at))
+        if (cli->interactive || !asks(cli, at))
             continue;
         const size_t len = strcspn(at, "`");
         rb_buf_add(&out, at, len);

@@ -18,7 +18,7 @@
 #include "ui.h"
 
 #define ADDRESS_OF_COMMAND(name) &rb_cmd_##name,
-static const rb_command *const commands[] = {RB_COMMANDS(ADDRESS_OF_COMMAND)};
+static const rb_command *const commands[] = {RB_COMMANDS(ADDRESS_OF_COMMAND) NULL};
 
 static const rb_opt global_opts[] = {
     RB_TEXT("directory", 'C', "DIR", "work as if started in DIR", dir),
@@ -29,16 +29,6 @@ static const rb_opt global_opts[] = {
     RB_FLAG("version", 0, "print the version", version),
     RB_OPTIONS_END};
 
-#define COUNT (sizeof commands / sizeof *commands)
-
-const rb_command *rb_command_named(const char *name)
-{
-    for (size_t i = 0; i < COUNT; i++)
-        if (strcmp(commands[i]->name, name) == 0)
-            return commands[i];
-    return NULL;
-}
-
 static void print_version(void)
 {
     puts("rbtool " RB_VERSION);
@@ -46,8 +36,8 @@ static void print_version(void)
 
 static enum rb_code suggest(const char *name, rb_err *err)
 {
-    const char *names[COUNT + 1] = {NULL};
-    for (size_t i = 0; i < COUNT; i++)
+    const char *names[sizeof commands / sizeof *commands] = {NULL};
+    for (size_t i = 0; commands[i]; i++)
         names[i] = commands[i]->name;
     const char *near = rb_text_similar(name, names);
     return near ? rb_fail(err, RB_ERROR,
@@ -134,7 +124,7 @@ static enum rb_code dispatch(rb_cli *cli, int argc, char **argv, rb_err *err)
     o.help = o.help || help;
     o.argv += help;
     o.argc -= help;
-    const rb_command *command = rb_command_named(*o.argv++);
+    const rb_command *command = rb_command_named(cli->commands, *o.argv++);
     o.argc--;
     if (!command)
         return suggest(o.argv[-1], err);
@@ -237,7 +227,7 @@ int main(int argc, char **argv)
         return RB_ERROR;
     keep_heap();
     RB_AUTO(rb_free_str) char *typed = command_line(argc, argv); /* parsing reorders argv */
-    rb_cli cli = {.session.dir = ".", .typed = typed};
+    rb_cli cli = {.session.dir = ".", .typed = typed, .commands = commands};
     cli.session.note = note;
     cli.session.context = &cli;
     rb_err err = {0};

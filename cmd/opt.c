@@ -177,3 +177,10 @@ void rb_opt_help(rb_buf *out, const rb_opt *opts)
         rb_buf_clear(&head);
     }
 }
+
+const rb_command *rb_command_named(const rb_command *const *commands, const char *name)
+{
+    while (*commands && strcmp((*commands)->name, name) != 0)
+        commands++;
+    return *commands;
+}

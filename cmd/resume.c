@@ -28,7 +28,7 @@ static enum rb_code resume_watch(rb_cli *cli, rb_env_session *site, const rb_opt
                         ? rb_format("no transition is half-way, and the watch of %s ended: %s",
                                     release, outcome)
                         : rb_strdup("no transition is half-way");
-    if (!rb_deploy_watch_open(site))
+    if (!rb_state_watch_is_open(site->state))
         return rb_env_session_nothing(cli, site, NULL, NULL, nothing);
     RB_AUTO(rb_free_str)
     char *what = rb_format("go on watching %s in %s", release, site->env->name);
@@ -50,7 +50,7 @@ static enum rb_code resume(rb_cli *cli, rb_env_session *site, const rb_options *
     rb_ui_note(cli, "%s (transition %s)", what, row->id);
     RB_TRY(rb_env_session_confirm(cli, o, what, err));
     RB_TRY(rb_env_session_continue(cli, site, t, o, err));
-    return rb_deploy_watch_open(site) ? rb_deploy_watch(cli, site, err) : RB_OK;
+    return rb_state_watch_is_open(site->state) ? rb_deploy_watch(cli, site, err) : RB_OK;
 }
 
 static enum rb_code run(rb_cli *cli, rb_options *o, rb_err *err)

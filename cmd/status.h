@@ -37,7 +37,7 @@ typedef struct rb_status {
     json_t *undelivered;     /* from rb_env_session_undelivered() */
     json_t *drill;           /* from rb_drill_last(), or NULL */
     json_t *checks;          /* from rb_state_health(), or NULL */
-    json_t *watch;           /* the newest watch, from rb_deploy_watch_view(), or NULL */
+    json_t *watch;           /* the newest watch, from rb_status_watch(), or NULL */
     const char *health;      /* healthy, unhealthy, unchecked */
     bool down;               /* the service could not be started */
     int64_t since;           /* time when the release went live; 0: unknown */
@@ -60,4 +60,7 @@ enum rb_code rb_status_code(const rb_status *status, rb_err *err);
 
 char *rb_status_time(int64_t when); /* "2026-11-30 19:53:54 UTC" */
 char *rb_status_iso(int64_t when);  /* "2026-11-30T19:53:54Z", or NULL */
+/* Returns a watch in the form that documents show, as a new object. */
+json_t *rb_status_watch(const json_t *watch);
+
 #endif

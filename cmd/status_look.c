@@ -8,7 +8,6 @@
 #include "base/anchor.h"
 #include "base/file.h"
 #include "base/text.h"
-#include "deploy_watch.h"
 #include "environment/drift.h"
 #include "environment/observe.h"
 #include "environment/state_watch.h"
@@ -225,6 +224,26 @@ static void look_at_history(rb_status *st)
         st->last = rb_transition_rows_take(&rows, 0);
 }
 
+json_t *rb_status_watch(const json_t *watch)
+{
+    const char *outcome = rb_json_str(watch, "outcome");
+    const int64_t detected = rb_json_int(watch, "detected", 0);
+    const int64_t restored = rb_json_int(watch, "restored", 0);
+    RB_AUTO(rb_free_str) char *until = rb_status_iso(rb_json_int(watch, "deadline", 0) / 1000);
+    json_t *view = rb_json_make(
+        "transition:s release:s outcome:s until:s rounds:J failed:J message:J blocked:J held:J "
+        "millisecondsToDetect:0 millisecondsToRestore:0",
+        rb_json_str(watch, "transition"), rb_json_str(watch, "release"), outcome ? outcome : "open",
+        until, json_object_get(watch, "rounds"), json_object_get(watch, "failed"),
+        json_object_get(watch, "message"), json_object_get(watch, "blocked"),
+        json_object_get(watch, "held"));
+    if (detected)
+        rb_json_set(view, "millisecondsToDetect:i", detected - rb_json_int(watch, "began", 0));
+    if (restored)
+        rb_json_set(view, "millisecondsToRestore:i", restored - detected);
+    return view;
+}
+
 static void look_at_watch(rb_status *st)
 {
     RB_AUTO(rb_json_freep) json_t *watch = NULL;
@@ -232,7 +251,7 @@ static void look_at_watch(rb_status *st)
     rb_err why;
     if (can(st, "state", rb_state_watch(&watch, &over, st->site.state, &why), &why) && watch &&
         !over)
-        st->watch = rb_deploy_watch_view(watch);
+        st->watch = rb_status_watch(watch);
 }
 
 static void look_at_state(rb_status *st)

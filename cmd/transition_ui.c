@@ -2,7 +2,6 @@
 #include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -10,8 +9,8 @@
 #include "base/template.h"
 #include "base/text.h"
 #include "commands.h"
-#include "deploy_watch.h"
 #include "env_session.h"
+#include "environment/state_watch.h"
 #include "release_status.h"
 #include "transition/parts.h"
 #include "transition/pause.h"
@@ -189,7 +188,7 @@ enum rb_code rb_env_session_run(rb_cli *cli, rb_env_session *site, rb_run *run, 
     const json_t *plan = run->plan->json;
     if (json_object_get(plan, "parts"))
         json_object_set(document, "parts", json_object_get(plan, "parts"));
-    if (cli->json && (site->undoes || rb_deploy_watch_open(site)))
+    if (cli->json && (site->undoes || rb_state_watch_is_open(site->state)))
         rb_json_replace(&site->document, document);
     else if (cli->json)
         rb_ui_json(cli, document);

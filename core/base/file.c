@@ -3,7 +3,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -418,20 +417,4 @@ enum rb_code rb_link_switch(const char *link, const char *target, rb_err *err)
     if (renameat(at.dir, temp, at.dir, at.name) != 0)
         return rb_fail_errno(err, RB_ERROR, "cannot rename %s.new to %s", link, link);
     return sync_above(&at, err);
-}
-
-enum rb_code rb_link_read(char **out, const char *path, rb_err *err)
-{
-    char target[PATH_MAX];
-    RB_AUTO(rb_at_leave) rb_at at = RB_AT_NONE;
-    ssize_t n = rb_at_find(&at, path) ? readlinkat(at.dir, at.name, target, sizeof target) : -1;
-    *out = NULL;
-    if (n < 0 && (errno == ENOENT || errno == EINVAL || errno == ENOTDIR))
-        return RB_OK;
-    if (n < 0)
-        return rb_fail_errno(err, RB_ERROR, "cannot read symlink %s", path);
-    if (n == sizeof target)
-        return rb_fail(err, RB_ERROR, "cannot read symlink %s: its target is too long", path);
-    *out = rb_strndup(target, (size_t)n);
-    return RB_OK;
 }

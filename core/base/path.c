@@ -1,9 +1,12 @@
 /* Operations on paths as text, and resolution of symlinks. */
 #include "base/file.h"
 
+#include <errno.h>
 #include <fnmatch.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 char *rb_path_join(const char *dir, const char *name)
 {
@@ -202,4 +205,20 @@ char *rb_path_resolve(const char *path, rb_path_visit *visit, void *context)
     if (out.len == 0)
         rb_buf_addc(&out, '/');
     return rb_buf_detach(&out);
+}
+
+enum rb_code rb_link_read(char **out, const char *path, rb_err *err)
+{
+    char target[PATH_MAX];
+    RB_AUTO(rb_at_leave) rb_at at = RB_AT_NONE;
+    ssize_t n = rb_at_find(&at, path) ? readlinkat(at.dir, at.name, target, sizeof target) : -1;
+    *out = NULL;
+    if (n < 0 && (errno == ENOENT || errno == EINVAL || errno == ENOTDIR))
+        return RB_OK;
+    if (n < 0)
+        return rb_fail_errno(err, RB_ERROR, "cannot read symlink %s", path);
+    if (n == sizeof target)
+        return rb_fail(err, RB_ERROR, "cannot read symlink %s: its target is too long", path);
+    *out = rb_strndup(target, (size_t)n);
+    return RB_OK;
 }

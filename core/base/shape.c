@@ -159,6 +159,14 @@ static bool unknown_key(const rb_shape *shape, const place *at, const char *key,
 
 static bool fits(const rb_shape *shape, const json_t *json, const place *at, rb_shape_fault *fault);
 
+const rb_shape *rb_shape_member(const rb_shape *shape, const char *key)
+{
+    for (const rb_shape_field *f = shape->fields; f && f->key; f++)
+        if (strcmp(f->key, key) == 0)
+            return f->shape;
+    return NULL;
+}
+
 static bool object_fits(const rb_shape *shape, const json_t *json, const place *at,
                         rb_shape_fault *fault)
 {

@@ -177,11 +177,3 @@ const rb_shape *rb_schema_shape(rb_schema *schema)
     pthread_mutex_unlock(&lock);
     return schema->shape;
 }
-
-const rb_shape *rb_shape_member(const rb_shape *shape, const char *key)
-{
-    for (const rb_shape_field *f = shape->fields; f && f->key; f++)
-        if (strcmp(f->key, key) == 0)
-            return f->shape;
-    return NULL;
-}

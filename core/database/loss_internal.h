@@ -1,4 +1,4 @@
-/* Shared by loss.c and loss_effects.c. */
+/* Shared by loss.c, loss_bound.c and loss_effects.c. */
 #ifndef RB_DATABASE_LOSS_INTERNAL_H
 #define RB_DATABASE_LOSS_INTERNAL_H
 
@@ -17,5 +17,9 @@ json_t *rb_loss__entry(const json_t *catalog, const char *kind, const char *tabl
                        const char *column);
 /* True if two entries have the same value for a member, or both lack it. */
 bool rb_loss__same(const json_t *a, const json_t *b, const char *member);
+/* True if any column is written in this way: "update", "drop" or "rename". */
+bool rb_loss__has(const json_t *effect, const char *how);
+/* Sorts a list of places. Frees `list` and returns the sorted one. */
+json_t *rb_loss__sorted(json_t *list);
 
 #endif

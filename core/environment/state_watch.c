@@ -41,6 +41,14 @@ enum rb_code rb_state_watch(json_t **out, bool *over, rb_state *state, rb_err *e
                               err);
 }
 
+bool rb_state_watch_is_open(rb_state *state)
+{
+    RB_AUTO(rb_json_freep) json_t *watch = NULL;
+    bool over;
+    return state && rb_state_watch(&watch, &over, state, RB_IGNORED) == RB_OK && watch && !over &&
+           !rb_json_str(watch, "outcome");
+}
+
 enum rb_code rb_state_watch_settle(rb_state *state, const char *root, rb_err *err)
 {
     RB_AUTO(rb_json_freep) json_t *watch = NULL;

@@ -35,6 +35,8 @@ enum rb_code rb_state_watch_set(rb_state *state, const json_t *watch, rb_err *er
 /* Reads the newest watch, or NULL. *over: another transition began after the watched one, other
  * than the watch's own automatic revert. */
 enum rb_code rb_state_watch(json_t **out, bool *over, rb_state *state, rb_err *err);
+/* True if the newest watch has not ended, and no transition began since. state: may be NULL. */
+bool rb_state_watch_is_open(rb_state *state);
 
 /* Ends the newest watch if it is open, no process watches, and it is over or its deadline has
  * passed. Needs the environment's lock. */

@@ -1,4 +1,4 @@
-/* Finds out why no repository could be opened. */
+/* Finds out why a repository could not be opened, or an object not be read. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -89,4 +89,60 @@ enum rb_code rb_git_explain_absence(const char *dir, const char *named, rb_err *
     return rb_fail(err, RB_ERROR,
                    "no git repository at %s or above\nrun this inside one, or name it with -C",
                    safe);
+}
+
+bool rb_git_is_shallow(const rb_repo *repo)
+{
+    return git_repository_is_shallow(repo->repo) == 1;
+}
+
+/* True for a partial clone. git marks the remote; older versions set an extension. Does not use
+ * libgit2's search by pattern, which leaks memory in 1.5. */
+static bool is_partial(const rb_repo *repo)
+{
+    static const char promisor[] = ".promisor";
+    git_config *config = NULL;
+    git_config_iterator *iterator = NULL;
+    git_config_entry *entry = NULL;
+    bool partial = false;
+    if (git_repository_config_snapshot(&config, repo->repo) == 0 &&
+        git_config_iterator_new(&iterator, config) == 0)
+        while (git_config_next(&entry, iterator) == 0) {
+            size_t len = strlen(entry->name);
+            partial = partial || strcmp(entry->name, "extensions.partialclone") == 0 ||
+                      (strncmp(entry->name, "remote.", 7) == 0 && len > sizeof promisor &&
+                       strcmp(entry->name + len - sizeof promisor + 1, promisor) == 0);
+        }
+    git_config_iterator_free(iterator);
+    git_config_free(config);
+    return partial;
+}
+
+enum rb_code rb_git_unreadable(const rb_repo *repo, int status, const char *kind, const rb_oid *oid,
+                               const char *path, rb_err *err)
+{
+    char hex[RB_OID_HEX];
+    rb_oid_hex(oid, hex);
+    RB_AUTO(rb_free_str) char *why = rb_git_message();
+    RB_AUTO(rb_free_str) char *safe = rb_safe(path);
+    RB_AUTO(rb_free_str) char *at = *safe ? rb_format(" (%s)", safe) : rb_strdup("");
+    if (status != GIT_ENOTFOUND)
+        return rb_fail(err, RB_ERROR,
+                       "cannot read %s %s%s: the object is corrupt (%s)\nrun git fsck, and bring "
+                       "it back from another clone",
+                       kind, hex, at, why);
+    if (is_partial(repo))
+        return rb_fail(err, RB_ERROR,
+                       "cannot read %s %s%s: it is not in this partial clone\nrun git fetch "
+                       "--refetch --no-filter",
+                       kind, hex, at);
+    if (rb_git_is_shallow(repo))
+        return rb_fail(err, RB_ERROR,
+                       "cannot read %s %s%s: it is not in this shallow clone\nrun git fetch "
+                       "--unshallow --tags",
+                       kind, hex, at);
+    return rb_fail(err, RB_ERROR,
+                   "cannot read %s %s%s: the object is missing\nrun git fetch --tags, or git fsck "
+                   "and bring it back from another clone",
+                   kind, hex, at);
 }

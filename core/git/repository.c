@@ -7,15 +7,12 @@
 #include <string.h>
 
 #include "base/file.h"
-#include "base/hash.h"
 #include "base/process.h"
 #include "git/alloc.h"
 #include "git/internal.h"
 
 #include <git2/sys/odb_backend.h>
 #include <git2/sys/repository.h>
-
-_Static_assert(sizeof(rb_oid) == sizeof(git_oid), "an object id is 20 bytes in both");
 
 static pthread_once_t started = PTHREAD_ONCE_INIT;
 static pthread_mutex_t owner_lock = PTHREAD_MUTEX_INITIALIZER;
@@ -64,45 +61,6 @@ static void start(void)
     /* Sync written objects, because refs will name them. */
     git_libgit2_opts(GIT_OPT_ENABLE_FSYNC_GITDIR, 1);
     git_libgit2_opts(GIT_OPT_SET_EXTENSIONS, extensions, sizeof extensions / sizeof *extensions);
-}
-
-void rb_oid_hex(const rb_oid *oid, char out[RB_OID_HEX])
-{
-    rb_hex_encode(oid->id, RB_OID_SIZE, out);
-}
-
-bool rb_oid_parse(rb_oid *out, const char *hex)
-{
-    return strlen(hex) == RB_OID_HEX - 1 && rb_hex_decode(hex, out->id, RB_OID_SIZE);
-}
-
-bool rb_oid_equal(const rb_oid *a, const rb_oid *b)
-{
-    return memcmp(a->id, b->id, RB_OID_SIZE) == 0;
-}
-
-const git_oid *rb_git_oid(const rb_oid *oid)
-{
-    return (const git_oid *)oid;
-}
-
-rb_oid rb_git_from(const git_oid *oid)
-{
-    rb_oid out;
-    memcpy(out.id, oid->id, RB_OID_SIZE);
-    return out;
-}
-
-char *rb_git_message(void)
-{
-    const git_error *error = git_error_last();
-    return rb_safe(error && error->message ? error->message : "no reason given");
-}
-
-const char *rb_git_env(const char *name)
-{
-    const char *value = getenv(name);
-    return value && *value ? value : NULL;
 }
 
 static char *without_slash(const char *path)
@@ -314,60 +272,4 @@ const char *rb_repo_workdir(const rb_repo *repo)
 char *rb_repo_pathspec(const char *path)
 {
     return rb_format(":(top,literal)%s", strcmp(path, ".") == 0 ? "" : path);
-}
-
-bool rb_git_is_shallow(const rb_repo *repo)
-{
-    return git_repository_is_shallow(repo->repo) == 1;
-}
-
-/* True for a partial clone. git marks the remote; older versions set an extension. Does not use
- * libgit2's search by pattern, which leaks memory in 1.5. */
-static bool is_partial(const rb_repo *repo)
-{
-    static const char promisor[] = ".promisor";
-    git_config *config = NULL;
-    git_config_iterator *iterator = NULL;
-    git_config_entry *entry = NULL;
-    bool partial = false;
-    if (git_repository_config_snapshot(&config, repo->repo) == 0 &&
-        git_config_iterator_new(&iterator, config) == 0)
-        while (git_config_next(&entry, iterator) == 0) {
-            size_t len = strlen(entry->name);
-            partial = partial || strcmp(entry->name, "extensions.partialclone") == 0 ||
-                      (strncmp(entry->name, "remote.", 7) == 0 && len > sizeof promisor &&
-                       strcmp(entry->name + len - sizeof promisor + 1, promisor) == 0);
-        }
-    git_config_iterator_free(iterator);
-    git_config_free(config);
-    return partial;
-}
-
-enum rb_code rb_git_unreadable(const rb_repo *repo, int status, const char *kind, const rb_oid *oid,
-                               const char *path, rb_err *err)
-{
-    char hex[RB_OID_HEX];
-    rb_oid_hex(oid, hex);
-    RB_AUTO(rb_free_str) char *why = rb_git_message();
-    RB_AUTO(rb_free_str) char *safe = rb_safe(path);
-    RB_AUTO(rb_free_str) char *at = *safe ? rb_format(" (%s)", safe) : rb_strdup("");
-    if (status != GIT_ENOTFOUND)
-        return rb_fail(err, RB_ERROR,
-                       "cannot read %s %s%s: the object is corrupt (%s)\nrun git fsck, and bring "
-                       "it back from another clone",
-                       kind, hex, at, why);
-    if (is_partial(repo))
-        return rb_fail(err, RB_ERROR,
-                       "cannot read %s %s%s: it is not in this partial clone\nrun git fetch "
-                       "--refetch --no-filter",
-                       kind, hex, at);
-    if (rb_git_is_shallow(repo))
-        return rb_fail(err, RB_ERROR,
-                       "cannot read %s %s%s: it is not in this shallow clone\nrun git fetch "
-                       "--unshallow --tags",
-                       kind, hex, at);
-    return rb_fail(err, RB_ERROR,
-                   "cannot read %s %s%s: the object is missing\nrun git fetch --tags, or git fsck "
-                   "and bring it back from another clone",
-                   kind, hex, at);
 }

@@ -41,22 +41,9 @@ enum rb_code rb_guard_push_migrations(rb_refusals *out, rb_guard *guard, const c
 enum rb_code rb_guard_push_ledger(rb_refusals *out, rb_guard *guard, const char *remote,
                                   const rb_pushes *pushes, rb_err *err);
 
-/* A line of a transaction; zero is an id that does not exist. */
-typedef struct rb_ref_update {
-    rb_oid old;
-    rb_oid new;
-    const char *ref; /* full name */
-} rb_ref_update;
-
-/* Sets *out if the update changes nothing: git packs the ref, or sets the value that it has. git
- * deletes a packed ref in two transactions. In the one for packed-refs, both values are zero. A
- * change from OLD to zero is for the loose ref; if the ref is packed with this value, nothing is
- * lost. */
-enum rb_code rb_ref_update_is_void(bool *out, rb_repo *repo, const rb_ref_update *update,
-                                   const rb_ref *now, rb_err *err);
-/* Refuses to delete or rewind the ledger. */
-enum rb_code rb_guard_ledger_update(rb_refusals *out, rb_guard *guard, const rb_ref_update *update,
-                                    rb_err *err);
+/* Refuses to delete or rewind the ledger. now: its ref; new: zero to delete it. */
+enum rb_code rb_guard_ledger_update(rb_refusals *out, rb_guard *guard, const rb_ref *now,
+                                    const rb_oid *new, rb_err *err);
 /* Refuses to create a ref that is not the ledger and whose name could block the ledger's. */
 void rb_guard_ledger_name(rb_refusals *out, const char *ref);
 

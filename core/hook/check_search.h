@@ -29,6 +29,14 @@ typedef struct rb_guard_search {
     size_t bytes; /* bytes of scripts that were read */
 } rb_guard_search;
 
+void rb_guard_search_clear(rb_guard_search *search);
+/* Adds the folders of all releases in the chain. */
+void rb_guard_find_places(rb_guard_search *search);
+/* True if a release's database has its migrations in this folder and layout. */
+bool rb_guard_place_is(const rb_guard_place *place, const rb_manifest_database *database);
+/* Returns a key of rb_guard_place.released: the SHA-256 of both scripts. A new string. */
+char *rb_guard_spell(const char *up, const char *down);
+
 /*
  * Finds the newest new commit (that the remote is not known to have) that touches one of the paths;
  * "" if there is none. tip NULL: among everything that is pushed. Searches the full history,

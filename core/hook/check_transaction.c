@@ -3,6 +3,13 @@
 
 #include "hook/check_internal.h"
 
+/* A line of a transaction; zero is an id that does not exist. */
+typedef struct ref_update {
+    rb_oid old;
+    rb_oid new;
+    const char *ref; /* full name */
+} ref_update;
+
 static void refuse_move(rb_refusals *out, const char *name)
 {
     rb_refusals_add(out, rb_format("tag %s", name),
@@ -109,8 +116,12 @@ static enum rb_code check_move(rb_refusals *out, rb_guard *guard, const char *na
     return RB_OK;
 }
 
-enum rb_code rb_ref_update_is_void(bool *out, rb_repo *repo, const rb_ref_update *update,
-                                   const rb_ref *now, rb_err *err)
+/* Sets *out if the update changes nothing: git packs the ref, or sets the value that it has. git
+ * deletes a packed ref in two transactions. In the one for packed-refs, both values are zero. A
+ * change from OLD to zero is for the loose ref; if the ref is packed with this value, nothing is
+ * lost. */
+static enum rb_code is_void(bool *out, rb_repo *repo, const ref_update *update, const rb_ref *now,
+                            rb_err *err)
 {
     const bool deletes = rb_oid_is_zero(&update->new);
     *out = now->exists ? rb_oid_equal(&now->object, &update->new) : deletes;
@@ -119,23 +130,18 @@ enum rb_code rb_ref_update_is_void(bool *out, rb_repo *repo, const rb_ref_update
     return rb_ref_is_packed(out, repo, update->ref, &update->old, err);
 }
 
-static enum rb_code check_tag(rb_refusals *out, rb_guard *guard, const rb_ref_update *update,
-                              rb_err *err)
+static enum rb_code check_tag(rb_refusals *out, rb_guard *guard, const ref_update *update,
+                              const rb_ref *now, rb_err *err)
 {
     const char *name = update->ref + strlen(RB_TAGS);
     const bool deletes = rb_oid_is_zero(&update->new);
-    rb_ref now;
-    bool is_void;
-    RB_TRY(rb_ref_read(&now, guard->repo, update->ref, err));
-    RB_TRY(rb_ref_update_is_void(&is_void, guard->repo, update, &now, err));
-    if (now.symbolic || is_void)
-        return RB_OK;
     bool release = false;
     rb_err unreadable; /* a tag whose object is missing or corrupt may be deleted or replaced */
-    if (now.exists &&
-        rb_guard_carries(&release, NULL, guard, &now.object, name, &unreadable) == RB_OK && release)
-        return deletes ? check_deletion(out, guard, name, &now.object, err)
-                       : check_move(out, guard, name, &now.object, &update->new, err);
+    if (now->exists &&
+        rb_guard_carries(&release, NULL, guard, &now->object, name, &unreadable) == RB_OK &&
+        release)
+        return deletes ? check_deletion(out, guard, name, &now->object, err)
+                       : check_move(out, guard, name, &now->object, &update->new, err);
     return deletes ? RB_OK : check_new(out, guard, name, &update->new, err);
 }
 
@@ -151,7 +157,7 @@ static enum rb_code check_line(rb_refusals *out, rb_guard *guard, char *line, rb
                        line);
     *new ++ = '\0';
     *ref++ = '\0';
-    rb_ref_update update = {.ref = ref};
+    ref_update update = {.ref = ref};
     const bool is_tag = strncmp(ref, RB_TAGS, strlen(RB_TAGS)) == 0;
     if (!is_tag && strcmp(ref, RB_LEDGER_REF) != 0) {
         if (strspn(new, "0") < RB_OID_HEX - 1)
@@ -163,8 +169,15 @@ static enum rb_code check_line(rb_refusals *out, rb_guard *guard, char *line, rb
     if (!rb_oid_parse(&update.old, line) || !rb_oid_parse(&update.new, new))
         return rb_fail(err, RB_ERROR, "the transaction has no object ids for %s: %.80s %.80s", ref,
                        line, new);
-    return is_tag ? check_tag(out, guard, &update, err)
-                  : rb_guard_ledger_update(out, guard, &update, err);
+    rb_ref now;
+    bool nothing;
+    RB_TRY(rb_ref_read(&now, guard->repo, ref, err));
+    RB_TRY(is_void(&nothing, guard->repo, &update, &now, err));
+    if (nothing && !now.symbolic)
+        return RB_OK;
+    if (!is_tag)
+        return rb_guard_ledger_update(out, guard, &now, &update.new, err);
+    return now.symbolic ? RB_OK : check_tag(out, guard, &update, &now, err);
 }
 
 enum rb_code rb_guard_transaction(rb_refusals *out, rb_guard *guard, const char *lines, size_t len,

@@ -1,7 +1,6 @@
 /* The checks of the ledger: it may only grow. */
 #include "hook/check_internal.h"
 
-#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -51,21 +50,18 @@ static void check_pushed_names(rb_refusals *out, const rb_pushes *pushes)
             rb_guard_ledger_name(out, pushes->items[i].remote_ref);
 }
 
-enum rb_code rb_guard_ledger_update(rb_refusals *out, rb_guard *guard, const rb_ref_update *update,
-                                    rb_err *err)
+enum rb_code rb_guard_ledger_update(rb_refusals *out, rb_guard *guard, const rb_ref *now,
+                                    const rb_oid *new, rb_err *err)
 {
-    const bool deletes = rb_oid_is_zero(&update->new);
+    const bool deletes = rb_oid_is_zero(new);
     bool fine;
-    rb_ref now;
-    RB_TRY(rb_ref_read(&now, guard->repo, RB_LEDGER_REF, err));
-    RB_TRY(rb_ref_update_is_void(&fine, guard->repo, update, &now, err));
-    if (now.symbolic && !deletes) {
+    if (now->symbolic && !deletes) {
         rb_refusals_add(out, rb_strdup(RB_LEDGER_REF),
                         "is a symbolic ref here, which a ledger is not\n"
                         "remove it: git symbolic-ref --delete " RB_LEDGER_REF);
         return RB_OK;
     }
-    if (!now.exists || now.symbolic || fine)
+    if (!now->exists || now->symbolic)
         return RB_OK;
     if (deletes) {
         rb_refusals_add(out, rb_strdup(RB_LEDGER_REF),
@@ -74,10 +70,10 @@ enum rb_code rb_guard_ledger_update(rb_refusals *out, rb_guard *guard, const rb_
                         "it all the same");
         return RB_OK;
     }
-    RB_TRY(rb_commit_reaches(&fine, guard->repo, &update->new, &now.object, err));
+    RB_TRY(rb_commit_reaches(&fine, guard->repo, new, &now->object, err));
     if (!fine) {
         char hex[RB_OID_HEX];
-        rb_oid_hex(&now.object, hex);
+        rb_oid_hex(&now->object, hex);
         rb_refusals_add(out, rb_strdup(RB_LEDGER_REF),
                         "is the ledger and would lose entries: its new tip does not follow %.*s\n"
                         "join two histories with `rbtool sync`; RBTOOL=0 before the command does "

@@ -6,18 +6,6 @@
 
 #include "trust/signers.h"
 
-bool rb_set_has(const rb_buf *set, size_t i)
-{
-    return i / 8 < set->len && (set->data[i / 8] >> (i % 8) & 1);
-}
-
-void rb_set_add(rb_buf *set, size_t i)
-{
-    while (set->len <= i / 8)
-        rb_buf_addc(set, '\0');
-    set->data[i / 8] = (char)(set->data[i / 8] | 1 << (i % 8));
-}
-
 static void set_add_all(rb_buf *set, const rb_buf *other)
 {
     for (size_t i = 0; i < other->len; i++) {
@@ -44,12 +32,6 @@ void rb_policy_free(rb_policy *policy)
     rb_strs_clear(&policy->roots);
     rb_strs_clear(&policy->ended);
     free(policy);
-}
-
-bool rb_policy_is_root(const rb_policy *policy, const char *principals, const char *key)
-{
-    RB_AUTO(rb_json_freep) json_t *list = rb_json_strs(&policy->roots);
-    return principals && rb_members_match(list, principals, key);
 }
 
 /* Returns the index of the state with these versions; adds it if it is new. Copies the list. */

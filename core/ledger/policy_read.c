@@ -118,3 +118,21 @@ const json_t *rb_policy_json_environment(const json_t *policy, const char *name)
     const json_t *own = json_object_get(all, name);
     return own ? own : json_object_get(all, "*");
 }
+
+bool rb_policy_is_root(const rb_policy *policy, const char *principals, const char *key)
+{
+    RB_AUTO(rb_json_freep) json_t *list = rb_json_strs(&policy->roots);
+    return principals && rb_members_match(list, principals, key);
+}
+
+bool rb_set_has(const rb_buf *set, size_t i)
+{
+    return i / 8 < set->len && (set->data[i / 8] >> (i % 8) & 1);
+}
+
+void rb_set_add(rb_buf *set, size_t i)
+{
+    while (set->len <= i / 8)
+        rb_buf_addc(set, '\0');
+    set->data[i / 8] = (char)(set->data[i / 8] | 1 << (i % 8));
+}

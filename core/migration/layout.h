@@ -3,7 +3,8 @@
  *
  * A layout reads the entries of the migrations folder, adds migrations to the set in any order, and
  * marks the entries that it used. set.c then sorts the set and lists the other entries as ignored.
- * A new layout needs one file, and a line in set.c.
+ * A new layout needs one file, and a line in set.c. layout.c has what
+ * layouts share.
  */
 #ifndef RB_MIGRATION_LAYOUT_H
 #define RB_MIGRATION_LAYOUT_H
@@ -66,6 +67,9 @@ void rb_layout_section(rb_script *out, const rb_script *whole, size_t start, siz
 
 /* True if a version fits the signed 64-bit column of a tracking table. */
 bool rb_layout_version_fits(const char *digits, size_t len);
+/* Compares versions without leading zeros as numbers. */
+int rb_golang_compare(const char *a, size_t a_len, const char *b, size_t b_len);
+bool rb_layout_ends_with(const char *text, size_t len, const char *suffix);
 
 void rb_script_clear(rb_script *script);
 
@@ -86,15 +90,12 @@ typedef bool rb_layout_parse(rb_golang_name *out, const char *file);
 
 /* Parses a file name; false if it has neither golang-migrate's form nor one of its variants. */
 bool rb_golang_parse(rb_golang_name *out, const char *file);
-/* Compares versions as numbers. */
-int rb_golang_compare(const char *a, size_t a_len, const char *b, size_t b_len);
 
 /* Reads the files whose names `parse` accepts, as pairs of up and down. engines: the names may
  * contain an engine. */
 enum rb_code rb_layout_read_numbered(rb_migrations *set, const rb_layout_source *source,
                                      rb_layout_parse *parse, bool engines, rb_err *err);
 int rb_layout_compare_numbered(const rb_migration *a, const rb_migration *b);
-bool rb_layout_ends_with(const char *text, size_t len, const char *suffix);
 
 /* Compares versions of Flyway part by part, as numbers: 1.2 is before 1.10, and equals 1.2.0. */
 int rb_flyway_compare(const char *a, const char *b);

@@ -22,20 +22,6 @@
 #include "migration/engine_suffix.h"
 #include "migration/layout.h"
 
-bool rb_layout_ends_with(const char *text, size_t len, const char *suffix)
-{
-    size_t n = strlen(suffix);
-    return len >= n && memcmp(text + len - n, suffix, n) == 0;
-}
-
-/* Tracking tables of these tools have signed 64-bit versions. */
-bool rb_layout_version_fits(const char *digits, size_t len)
-{
-    static const char most[] = "9223372036854775807";
-    size_t most_len = sizeof most - 1;
-    return len < most_len || (len == most_len && memcmp(digits, most, len) <= 0);
-}
-
 bool rb_golang_parse(rb_golang_name *out, const char *file)
 {
     size_t len = strlen(file);
@@ -66,13 +52,6 @@ bool rb_golang_parse(rb_golang_name *out, const char *file)
     out->name_len = end > name ? (size_t)(end - name) : 0;
     rb_dialect_take(out);
     return true;
-}
-
-int rb_golang_compare(const char *a, size_t a_len, const char *b, size_t b_len)
-{
-    if (a_len != b_len)
-        return a_len < b_len ? -1 : 1;
-    return memcmp(a, b, a_len);
 }
 
 static int compare_files(const void *a, const void *b)

@@ -43,35 +43,6 @@ void rb_known_releases_clear(rb_known_releases *known)
     *known = (rb_known_releases){0};
 }
 
-static const void *name_of(const void *here, size_t i)
-{
-    return ((const rb_tags_here *)here)->items[i].name;
-}
-
-void rb_tags_here_add(rb_tags_here *here, const char *name, const char *object)
-{
-    here->items = rb_grow(here->items, here->n, sizeof *here->items);
-    here->keys.key = name_of;
-    here->keys.list = here;
-    here->keys.names = true;
-    here->items[here->n].name = name;
-    snprintf(here->items[here->n].object, RB_OID_HEX, "%s", object);
-    rb_keys_add(&here->keys, here->n++);
-}
-
-void rb_tags_here_clear(rb_tags_here *here)
-{
-    rb_keys_clear(&here->keys);
-    free(here->items);
-    *here = (rb_tags_here){0};
-}
-
-const char *rb_tags_here_find(const rb_tags_here *here, const char *name)
-{
-    size_t i;
-    return rb_keys_find(&i, &here->keys, name) ? here->items[i].object : NULL;
-}
-
 static void clear_item(rb_chain_item *item)
 {
     free(item->tag);

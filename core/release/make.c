@@ -41,14 +41,6 @@ static void making_clear(rb_making *making)
     free(making->classes);
 }
 
-void rb_making_tell(const rb_making *making, const char *what, const char *name)
-{
-    if (!making->make->progress)
-        return;
-    RB_AUTO(rb_free_str) char *line = rb_format("%s %s", what, name);
-    making->make->progress(making->make->context, line);
-}
-
 bool rb_make_accepts(const rb_make *make, const char *rule)
 {
     return make->accept && rb_strs_has(make->accept, rule);

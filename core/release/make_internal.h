@@ -25,7 +25,13 @@ typedef struct rb_making {
     rb_made *made;
 } rb_making;
 
-void rb_making_tell(const rb_making *making, const char *what, const char *name);
+static inline void rb_making_tell(const rb_making *making, const char *what, const char *name)
+{
+    if (!making->make->progress)
+        return;
+    RB_AUTO(rb_free_str) char *line = rb_format("%s %s", what, name);
+    making->make->progress(making->make->context, line);
+}
 
 /* Reads, lints and proves every configured database (make_database.c). */
 enum rb_code rb_making_databases(rb_making *making, rb_err *err);

@@ -1,22 +1,9 @@
 #include "report/diff.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/text.h"
 #include "report/diff_parts.h"
-
-void rb_diff_reason(rb_diff_risk *risk, enum rb_risk class_, const char *fmt, ...)
-{
-    RB_AUTO(rb_buf_clear) rb_buf reason = {0};
-    va_list args;
-    va_start(args, fmt);
-    rb_buf_vprintf(&reason, fmt, args);
-    va_end(args);
-    json_array_append_new(risk->reasons, rb_json_text(rb_buf_str(&reason)));
-    if (class_ > risk->worst)
-        risk->worst = class_;
-}
 
 static const char *const class_names[] = {"reversible", "lossy", "irreversible"};
 

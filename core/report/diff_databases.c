@@ -17,6 +17,20 @@ struct pair {
     const rb_manifest_database *b;
 };
 
+/* Adds a formatted reason, made safe, and raises the class if this one is worse. */
+static void RB_PRINTF(3, 4)
+    add_reason(rb_diff_risk *risk, enum rb_risk class_, const char *fmt, ...)
+{
+    RB_AUTO(rb_buf_clear) rb_buf reason = {0};
+    va_list args;
+    va_start(args, fmt);
+    rb_buf_vprintf(&reason, fmt, args);
+    va_end(args);
+    json_array_append_new(risk->reasons, rb_json_text(rb_buf_str(&reason)));
+    if (class_ > risk->worst)
+        risk->worst = class_;
+}
+
 /* Orders migrations by id, for sets with many of them. */
 static int compare_ids(const void *a, const void *b)
 {
@@ -75,18 +89,18 @@ static bool catalog_of(json_t **out, rb_diff_risk *risk, const struct pair *p,
     }
     rb_err err = {0};
     if (rb_rebuilt_catalog(out, release, p->sides->repo, d, &err) != RB_OK) {
-        rb_diff_reason(risk, RB_RISK_REVERSIBLE,
-                       "%s: schemas are not compared, because one cannot be rebuilt here: %s",
-                       p->name, rb_err_line(&err));
+        add_reason(risk, RB_RISK_REVERSIBLE,
+                   "%s: schemas are not compared, because one cannot be rebuilt here: %s", p->name,
+                   rb_err_line(&err));
         return false;
     }
     char hex[RB_SHA256_HEX];
     rb_catalog_fingerprint(*out, hex);
     if (strcmp(hex, d->fingerprint) != 0)
-        rb_diff_reason(risk, RB_RISK_REVERSIBLE,
-                       "%s: the schema of %s, rebuilt here, is not the one in its manifest "
-                       "(fingerprint %.12s, manifest %.12s); the engine's version may differ",
-                       p->name, release->tag, hex, d->fingerprint);
+        add_reason(risk, RB_RISK_REVERSIBLE,
+                   "%s: the schema of %s, rebuilt here, is not the one in its manifest "
+                   "(fingerprint %.12s, manifest %.12s); the engine's version may differ",
+                   p->name, release->tag, hex, d->fingerprint);
     return true;
 }
 
@@ -217,17 +231,17 @@ static void judge_restores(rb_diff_risk *risk, const char *what, const json_t *p
     const char *restores = rb_json_str(proof, "restores");
     RB_AUTO(rb_free_str) char *differences = enumerate(json_object_get(proof, "differences"));
     if (!restores || strcmp(restores, "fails") == 0)
-        rb_diff_reason(risk, RB_RISK_IRREVERSIBLE, "%s: its down fails", what);
+        add_reason(risk, RB_RISK_IRREVERSIBLE, "%s: its down fails", what);
     else if (strcmp(restores, "missing") == 0)
-        rb_diff_reason(risk, RB_RISK_IRREVERSIBLE, "%s: it has no down", what);
+        add_reason(risk, RB_RISK_IRREVERSIBLE, "%s: it has no down", what);
     else if (strcmp(restores, "code") == 0)
-        rb_diff_reason(risk, RB_RISK_IRREVERSIBLE, "%s: it is code that rbtool cannot run", what);
+        add_reason(risk, RB_RISK_IRREVERSIBLE, "%s: it is code that rbtool cannot run", what);
     else if (strcmp(restores, "untested") == 0)
-        rb_diff_reason(risk, RB_RISK_LOSSY, "%s: its down could not be tried on every row: %s",
-                       what, rb_json_str(proof, "error"));
+        add_reason(risk, RB_RISK_LOSSY, "%s: its down could not be tried on every row: %s", what,
+                   rb_json_str(proof, "error"));
     else if (strcmp(restores, "differs") == 0)
-        rb_diff_reason(risk, RB_RISK_LOSSY, "%s: its down leaves another schema: %s", what,
-                       differences);
+        add_reason(risk, RB_RISK_LOSSY, "%s: its down leaves another schema: %s", what,
+                   differences);
 }
 
 static void judge_proof(rb_diff_risk *risk, const char *what, const json_t *proof)
@@ -235,11 +249,11 @@ static void judge_proof(rb_diff_risk *risk, const char *what, const json_t *proo
     judge_restores(risk, what, proof);
     RB_AUTO(rb_free_str) char *destroys = enumerate(json_object_get(proof, "destroys"));
     if (*destroys)
-        rb_diff_reason(risk, RB_RISK_LOSSY, "%s: its up destroyed data: %s", what, destroys);
+        add_reason(risk, RB_RISK_LOSSY, "%s: its up destroyed data: %s", what, destroys);
     RB_AUTO(rb_free_str) char *discards = enumerate(json_object_get(proof, "discards"));
     if (*discards)
-        rb_diff_reason(risk, RB_RISK_REVERSIBLE, "%s: its down discards what was entered since: %s",
-                       what, discards);
+        add_reason(risk, RB_RISK_REVERSIBLE, "%s: its down discards what was entered since: %s",
+                   what, discards);
 }
 
 /* True for an empty down of a migration that changes something: the proof records "differs", and
@@ -266,19 +280,19 @@ static enum rb_code judge(rb_diff_risk *risk, const struct pair *p, const json_t
         if (proof)
             judge_proof(risk, what, proof);
         else
-            rb_diff_reason(risk, RB_RISK_IRREVERSIBLE,
-                           "%s: no release at hand has proven its way back", what);
+            add_reason(risk, RB_RISK_IRREVERSIBLE, "%s: no release at hand has proven its way back",
+                       what);
         const char *restores = proof ? rb_json_str(proof, "restores") : NULL;
         if (restores && strcmp(restores, "differs") == 0 && is_blank_down(m, p->b->engine))
-            rb_diff_reason(risk, RB_RISK_IRREVERSIBLE, "%s: its down is blank", what);
+            add_reason(risk, RB_RISK_IRREVERSIBLE, "%s: its down is blank", what);
     }
     rb_json_each (item, json_object_get(migrations, "removed"))
-        rb_diff_reason(risk, RB_RISK_REVERSIBLE, "%s %s: going back runs its up", p->name,
-                       json_string_value(item));
+        add_reason(risk, RB_RISK_REVERSIBLE, "%s %s: going back runs its up", p->name,
+                   json_string_value(item));
     rb_json_each (item, json_object_get(migrations, "changed"))
-        rb_diff_reason(risk, RB_RISK_REVERSIBLE,
-                       "%s %s: it changed after it was released; neither way runs it again",
-                       p->name, json_string_value(item));
+        add_reason(risk, RB_RISK_REVERSIBLE,
+                   "%s %s: it changed after it was released; neither way runs it again", p->name,
+                   json_string_value(item));
     return RB_OK;
 }
 

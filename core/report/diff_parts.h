@@ -19,9 +19,6 @@ typedef struct rb_diff_risk {
     json_t *reasons; /* array of strings */
 } rb_diff_risk;
 
-/* Adds a formatted reason, made safe, and raises the class if this one is worse. */
-void rb_diff_reason(rb_diff_risk *risk, enum rb_risk class_, const char *fmt, ...) RB_PRINTF(3, 4);
-
 /* Each of these functions makes a new array for the document. */
 enum rb_code rb_diff_artifacts(json_t **out, const rb_diff_sides *sides, rb_err *err);
 enum rb_code rb_diff_flags(json_t **out, const rb_diff_sides *sides, rb_err *err);

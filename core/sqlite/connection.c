@@ -171,11 +171,6 @@ enum rb_code rb_sqlite_open_own(rb_sqlite **out, const char *path, enum rb_sqlit
     return rb_sqlite_open(out, path, how, &own, NULL, err);
 }
 
-bool rb_sqlite_active(const rb_sqlite *db)
-{
-    return !sqlite3_get_autocommit(db->handle);
-}
-
 void rb_sqlite_triggers(rb_sqlite *db, bool on)
 {
     sqlite3_db_config(db->handle, SQLITE_DBCONFIG_ENABLE_TRIGGER, on ? 1 : 0, NULL);

@@ -315,3 +315,8 @@ enum rb_code rb_sqlite_string(char **out, rb_sqlite *db, char *sql, rb_err *err)
     *out = NULL;
     return rb_sqlite_run(db, sql, first_text, out, err);
 }
+
+bool rb_sqlite_active(const rb_sqlite *db)
+{
+    return !sqlite3_get_autocommit(db->handle);
+}

@@ -13,41 +13,6 @@
 #define CERTIFICATE_HOST 2
 #define RSA_BITS_PARSED 1024 /* minimum size that OpenSSH parses; rb_key_verify() requires more */
 
-const rb_key_type rb_key_types[] = {
-    [RB_KEY_RSA] = {.name = "ssh-rsa", .certificate = "ssh-rsa-cert-v01@openssh.com"},
-    [RB_KEY_ED25519] = {.name = "ssh-ed25519", .certificate = "ssh-ed25519-cert-v01@openssh.com"},
-    [RB_KEY_ECDSA_256] = {.name = "ecdsa-sha2-nistp256",
-                          .certificate = "ecdsa-sha2-nistp256-cert-v01@openssh.com",
-                          .curve = "nistp256",
-                          .group = "P-256",
-                          .digest = "SHA256",
-                          .field = 32},
-    [RB_KEY_ECDSA_384] = {.name = "ecdsa-sha2-nistp384",
-                          .certificate = "ecdsa-sha2-nistp384-cert-v01@openssh.com",
-                          .curve = "nistp384",
-                          .group = "P-384",
-                          .digest = "SHA384",
-                          .field = 48},
-    [RB_KEY_ECDSA_521] = {.name = "ecdsa-sha2-nistp521",
-                          .certificate = "ecdsa-sha2-nistp521-cert-v01@openssh.com",
-                          .curve = "nistp521",
-                          .group = "P-521",
-                          .digest = "SHA512",
-                          .field = 66},
-    [RB_KEY_SK_ED25519] = {.name = "sk-ssh-ed25519@openssh.com",
-                           .certificate = "sk-ssh-ed25519-cert-v01@openssh.com",
-                           .security_key = true},
-    [RB_KEY_SK_ECDSA] = {.name = "sk-ecdsa-sha2-nistp256@openssh.com",
-                         .certificate = "sk-ecdsa-sha2-nistp256-cert-v01@openssh.com",
-                         .curve = "nistp256",
-                         .group = "P-256",
-                         .digest = "SHA256",
-                         .field = 32,
-                         .security_key = true},
-};
-
-#define TYPES (sizeof rb_key_types / sizeof *rb_key_types)
-
 static void certificate_free(rb_certificate *cert)
 {
     if (!cert)
@@ -67,11 +32,6 @@ void rb_key_free(rb_key *key)
     free(key->application);
     certificate_free(key->certificate);
     free(key);
-}
-
-const char *rb_key_name(const rb_key *key)
-{
-    return rb_key_types[key->kind].name;
 }
 
 bool rb_key_equal(const rb_key *a, const rb_key *b)
@@ -275,7 +235,7 @@ static enum rb_code parse_certificate(rb_key *key, const void *blob, size_t len,
 
 static bool find_type(const rb_wire *name, enum rb_key_kind *kind, bool *certificate)
 {
-    for (size_t i = 0; i < TYPES; i++) {
+    for (size_t i = 0; i < RB_KEY_TYPES; i++) {
         *certificate = rb_wire_is(name, rb_key_types[i].certificate);
         *kind = (enum rb_key_kind)i;
         if (*certificate || rb_wire_is(name, rb_key_types[i].name))

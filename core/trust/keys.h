@@ -115,7 +115,8 @@ typedef struct rb_key_type {
     size_t field; /* bytes of a coordinate */
     bool security_key;
 } rb_key_type;
-extern const rb_key_type rb_key_types[];
+#define RB_KEY_TYPES 7
+extern const rb_key_type rb_key_types[RB_KEY_TYPES]; /* by enum rb_key_kind; in key_types.c */
 
 /* Signs data. digest: OpenSSL's name; NULL for Ed25519. */
 bool rb_key_digest_sign(rb_buf *out, const rb_key *key, const char *digest, const void *data,

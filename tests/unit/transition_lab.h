@@ -11,6 +11,7 @@
 #include "git_lab.h"
 #include "release/make.h"
 #include "transition/execute.h"
+#include "transition/plan_make.h"
 
 enum shop_release {
     SHOP_FIRST,      /* v1.0.0: orders */
