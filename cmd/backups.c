@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "base/template.h"
 #include "database/backup.h"
 #include "env_session.h"
 #include "status.h"
@@ -32,10 +33,16 @@ static void show(const json_t *list)
     rb_json_each (item, list) {
         RB_AUTO(rb_free_str) char *what = rb_backup_names(json_object_get(item, "items"));
         bool expired = json_is_true(json_object_get(item, "expired"));
-        RB_AUTO(rb_free_str) char *done = rb_backup_names(json_object_get(item, "restored"));
-        RB_AUTO(rb_free_str)
-        char *text = rb_format("%s%s%s", what, *done ? "; restored: " : "", done);
-        rb_json_set(item, "state:s what:s", expired ? "expired" : rb_json_str(item, "state"), text);
+        RB_AUTO(rb_buf_clear) rb_buf text = {0};
+        rb_buf_puts(&text, what);
+        rb_json_each (done, json_object_get(item, "restored")) {
+            RB_AUTO(rb_free_str)
+            char *line =
+                rb_template("{table}[.{column}]: {restored:count}[ of {of:count}] restored", done);
+            rb_buf_printf(&text, "; %s", line);
+        }
+        rb_json_set(item, "state:s what:s", expired ? "expired" : rb_json_str(item, "state"),
+                    text.data);
     }
     rb_ui_table(columns, sizeof columns / sizeof *columns, list, NULL);
 }

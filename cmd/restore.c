@@ -1,9 +1,11 @@
 /* `rbtool restore`: restores rows from a backup. */
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/text.h"
 #include "base/version.h"
 #include "env_session.h"
+#include "environment/checks.h"
 #include "transition/backups.h"
 #include "ui.h"
 
@@ -59,6 +61,42 @@ static enum rb_code ask(rb_cli *cli, rb_env_session *site, rb_backup_restore *re
     return rb_env_session_confirm(cli, o, what, err);
 }
 
+/* Returns the command that may restore more. An option is proposed only if it helps with what is
+ * missing. */
+static char *next_command(const json_t *tables, const rb_options *o, const char *id,
+                          const rb_env_session *site)
+{
+    bool overwrite = o->overwrite;
+    bool deleted = o->deleted;
+    rb_json_each (entry, tables)
+        rb_json_each (option, json_object_get(entry, "options")) {
+            overwrite = overwrite || strcmp(json_string_value(option), "--overwrite") == 0;
+            deleted = deleted || strcmp(json_string_value(option), "--deleted") == 0;
+        }
+    if (overwrite == o->overwrite && deleted == o->deleted)
+        return rb_strdup("copy them by hand from the backup");
+    RB_AUTO(rb_strs_clear) rb_strs words = {0};
+    rb_strs_add(&words, "rbtool");
+    rb_strs_add(&words, "restore");
+    rb_strs_add(&words, id);
+    const char *const named[][2] = {{"--database", o->database}, {"--table", o->table}};
+    for (size_t i = 0; i < 2; i++) {
+        if (!named[i][1])
+            continue;
+        rb_strs_add(&words, named[i][0]);
+        rb_strs_add(&words, named[i][1]);
+    }
+    if (overwrite)
+        rb_strs_add(&words, "--overwrite");
+    if (deleted)
+        rb_strs_add(&words, "--deleted");
+    RB_AUTO(rb_free_str) char *command = rb_command_line(&words);
+    return rb_format("%s with `%s --env %s`",
+                     overwrite == o->overwrite ? "restore deleted rows, too,"
+                                               : "restore over what is there now",
+                     command, site->env->name);
+}
+
 static enum rb_code restore(rb_cli *cli, rb_env_session *site, const rb_options *o, const char *id,
                             rb_err *err)
 {
@@ -92,16 +130,7 @@ static enum rb_code restore(rb_cli *cli, rb_env_session *site, const rb_options 
     if (missing == 0)
         return RB_OK;
     cli->answered = cli->json;
-    RB_AUTO(rb_free_str)
-    char *table = o->table ? rb_format(" --table %s", o->table) : rb_strdup("");
-    RB_AUTO(rb_free_str)
-    char *next =
-        o->overwrite && o->deleted
-            ? rb_strdup("copy them by hand from the backup")
-            : rb_format("%s with `rbtool restore %s%s --overwrite%s --env %s`",
-                        o->overwrite ? "restore deleted rows, too,"
-                                     : "restore over what is there now",
-                        id, table, o->overwrite || o->deleted ? " --deleted" : "", site->env->name);
+    RB_AUTO(rb_free_str) char *next = next_command(json_object_get(report, "tables"), o, id, site);
     return rb_fail(err, RB_FOUND,
                    "%lld value%s or row%s of backup %s %s not restored\nthey are in %s; %s",
                    (long long)missing, rb_text_s((uint64_t)missing), rb_text_s((uint64_t)missing),

@@ -102,9 +102,10 @@ enum rb_code rb_db_restore_compare(rb_restore **out, rb_db *db, const char *path
                                    const rb_restore_options *options, rb_err *err);
 /*
  * Restores what this transition undoes. *report: [{"table","column","restored","missing":[up to 20
- * keys],"missingCount","reason"}]; empty if it undoes nothing of the backup. "missing" are rows
- * that could not be restored. "waits": true means that the scripts of the backup are not undone
- * yet; the transition that undoes them will restore the rows.
+ * keys],"missingCount","reason","options"}]; empty if it undoes nothing of the backup. "missing"
+ * are rows that could not be restored, "options" those of `rbtool restore` that may restore them.
+ * "waits": true means that the scripts of the backup are not undone yet; the transition that undoes
+ * them will restore the rows.
  */
 enum rb_code rb_db_restore(json_t **report, rb_restore *restore, rb_db *db, rb_err *err);
 /* Sets *out if the scripts (in the form of rb_restore_options.scripts) are undone in the database

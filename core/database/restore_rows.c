@@ -5,29 +5,37 @@
 #include <string.h>
 
 #define SHOWN_KEYS "20"
+#define OVERWRITE "--overwrite"
+#define DELETED "--deleted"
 
-static const char *const reasons[][2] = {
-    {"taken", "their keys are taken by other rows"},
-    {"refused", "a constraint of the table refuses them"},
-    {"orphan", "the rows that they refer to are gone or were changed"},
-    {"keyless", "the table has no key and is not empty"},
-    {"changed", "the rows were changed since"},
-    {"moved", "the scripts changed their keys, or they have none"},
-    {"written", "scripts that are new or edited wrote another value"},
-    {"unknown", "the table has other columns now, so that its rows cannot be compared"},
-    {"deleted", "the rows were deleted since"},
-    {"key only", "the table has no other column to recognise its rows by"},
-    {"no key", "the table has no key to find its rows by"},
-    {"no column", "the table does not have that column now"},
-    {"unrelated", "another migration than the one that was undone made it"},
+/* Why rows are missing, and the option of `rbtool restore` that may restore them; NULL: none. */
+static const struct {
+    const char *act;
+    const char *text;
+    const char *option;
+} reasons[] = {
+    {"taken", "their keys are taken by other rows", OVERWRITE},
+    {"refused", "a constraint of the table refuses them", NULL},
+    {"orphan", "the rows that they refer to are gone or were changed", DELETED},
+    {"keyless", "the table has no key and is not empty", NULL},
+    {"changed", "the rows were changed since", OVERWRITE},
+    {"moved", "the scripts changed their keys, or they have none", OVERWRITE},
+    {"written", "scripts that are new or edited wrote another value", OVERWRITE},
+    {"unknown", "the table has other columns now, so that its rows cannot be compared", OVERWRITE},
+    {"deleted", "the rows were deleted since", NULL},
+    {"key only", "the table has no other column to recognise its rows by", OVERWRITE},
+    {"no key", "the table has no key to find its rows by", NULL},
+    {"no column", "the table does not have that column now", NULL},
+    {"unrelated", "another migration than the one that was undone made it", NULL},
 };
 
 /* The report: */
 
 json_t *rb_restore_entry(rb_restore *r, const rb_restored *one, const char *column)
 {
-    json_t *entry = rb_json_make("table:J column:s restored:d missing:j missingCount:d reason:0",
-                                 json_object_get(one->t, "name"), column, 0, json_array(), 0);
+    json_t *entry =
+        rb_json_make("table:J column:s restored:d missing:j missingCount:d reason:0 options:j",
+                     json_object_get(one->t, "name"), column, 0, json_array(), 0, json_array());
     json_array_append_new(r->report, entry);
     return entry;
 }
@@ -41,12 +49,15 @@ static void add_reason(json_t *entry, const char *act)
 {
     const char *known = rb_json_str(entry, "reason");
     size_t i = 0;
-    while (i + 1 < sizeof reasons / sizeof *reasons && strcmp(reasons[i][0], act) != 0)
+    while (i + 1 < sizeof reasons / sizeof *reasons && strcmp(reasons[i].act, act) != 0)
         i++;
-    if (known && strstr(known, reasons[i][1]))
+    if (known && strstr(known, reasons[i].text))
         return;
-    RB_AUTO(rb_free_str) char *both = known ? rb_format("%s; %s", known, reasons[i][1]) : NULL;
-    rb_json_set_str(entry, "reason", both ? both : reasons[i][1]);
+    RB_AUTO(rb_free_str) char *both = known ? rb_format("%s; %s", known, reasons[i].text) : NULL;
+    rb_json_set_str(entry, "reason", both ? both : reasons[i].text);
+    json_t *options = json_object_get(entry, "options");
+    if (reasons[i].option && !rb_names_have(options, reasons[i].option))
+        json_array_append_new(options, json_string(reasons[i].option));
 }
 
 enum rb_code rb_restore_missing(json_t *entry, rb_restore *r, rb_restored *one, const char *from,

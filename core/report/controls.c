@@ -59,12 +59,14 @@ static json_t *count(const json_t *document)
     count_drills(out, document);
     rb_json_set(
         out,
-        "verified:n unapproved:n broken:n losses:n backups:n overdue:n unsigned:n good:J "
+        "verified:n unapproved:n broken:n losses:n backups:n restored:n overdue:n unsigned:n "
+        "good:J "
         "entries:J reverts:n",
         count_with(document, "releases", "ok"), count_with(document, "transitions", "unapproved"),
         count_with(document, "transitions", "broken"),
         count_with(document, "transitions", "accepted"),
-        count_with(document, "transitions", "backups"), count_with(document, "reviews", "overdue"),
+        count_with(document, "transitions", "backups"),
+        count_with(document, "transitions", "restored"), count_with(document, "reviews", "overdue"),
         count_that(document, "transitions", "trust", "unsigned"), json_object_get(ledger, "good"),
         json_object_get(ledger, "entries"), count_that(document, "transitions", "kind", "revert"));
     return out;
@@ -103,9 +105,8 @@ static const struct control {
      "{losses:count} transition{losses:s} with a loss that a person accepted",
      "rbtool log --kind transition --json", NULL, NULL, false},
     {"Data is backed up before a change destroys it",
-     "{backups:count} transition{backups:s} wrote a backup, {restores:count} restore{restores:s} "
-     "by "
-     "hand",
+     "{backups:count} transition{backups:s} wrote a backup, {restored:count} restored from one, "
+     "{restores:count} restore{restores:s} by hand",
      "rbtool backups", NULL, NULL, false},
     {"Going back works, and was practised",
      "{reverts:count} revert{reverts:s}, {drills:count} drill{drills:s}, {drilled:count} of them "

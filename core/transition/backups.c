@@ -34,6 +34,26 @@ static enum rb_code in_use(rb_strs *out, rb_state *state, rb_err *err)
     return RB_OK;
 }
 
+/* Returns what was restored of a table or column, and "of": how much the backup has of it. Of a
+ * table without a key it has whole rows, although values are at risk. */
+static json_t *describe_restored(const json_t *done, const json_t *items)
+{
+    const char *column = rb_json_str(done, "column");
+    int64_t of = 0;
+    rb_json_each (item, items) {
+        const char *part = rb_json_str(item, "column");
+        if (!rb_json_same(json_object_get(item, "table"), json_object_get(done, "table")))
+            continue;
+        if (!column)
+            of = rb_json_int(item, "rows", 0);
+        else if (rb_text_same(part, column))
+            of = rb_json_int(item, "values", 0);
+    }
+    const int64_t n = rb_json_int(done, "restored", 0); /* a value can be lost and restored again */
+    return rb_json_make("table:J column:s restored:i of:j", json_object_get(done, "table"), column,
+                        of > 0 && n > of ? of : n, of > 0 ? json_integer(of) : NULL);
+}
+
 static json_t *describe(const rb_env *env, const rb_backup_row *row, const rb_strs *used)
 {
     RB_AUTO(rb_free_str) char *path = rb_path_join(env->root, row->file);
@@ -55,10 +75,8 @@ static json_t *describe(const rb_env *env, const rb_backup_row *row, const rb_st
         exists ? (int64_t)st.st_size : row->bytes, state, until,
         exists && !needed && until < time(NULL), row->items, restored);
     rb_json_each (done, row->restored)
-        if (json_is_true(json_object_get(done, "any")))
-            json_array_append_new(restored,
-                                  rb_json_make("table:J column:J", json_object_get(done, "table"),
-                                               json_object_get(done, "column")));
+        if (rb_json_int(done, "restored", 0) > 0)
+            json_array_append_new(restored, describe_restored(done, row->items));
     return item;
 }
 

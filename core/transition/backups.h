@@ -8,9 +8,10 @@
 
 /*
  * Lists the backups, newest first: [{"id","database","kind","from","to","at","path","bytes",
- * "state","keptUntil","expired","items","restored"}]. state: available, missing, unreadable,
- * pruned. at, keptUntil: seconds since 1970. expired: `backups --prune` removes it. Backups of the
- * live release, or of the one that a revert goes to, never expire.
+ * "state","keptUntil","expired","items","restored": [{"table","column","restored","of"}]}]. state:
+ * available, missing, unreadable, pruned. at, keptUntil: seconds since 1970. expired: `backups
+ * --prune` removes it. Backups of the live release, or of the one that a revert goes to, never
+ * expire.
  */
 enum rb_code rb_backups_list(json_t **out, const rb_env *env, rb_state *state, rb_err *err);
 /* True if that transition made a backup. */

@@ -83,6 +83,23 @@ static enum rb_code backups_of(json_t **out, rb_state *state, const char *id, rb
     return RB_OK;
 }
 
+/* Adds what came back from backups, if anything: counts without the keys. A transition that did not
+ * reach its target restored nothing that stayed. */
+static void add_restored(json_t *detail, const rb_transition_row *row)
+{
+    RB_AUTO(rb_json_freep) json_t *list = json_array();
+    rb_json_each (item, json_object_get(row->plan, "putBack"))
+        if (rb_outcome_reached(row->outcome) && item_at < ITEMS_LIMIT)
+            json_array_append_new(
+                list, rb_json_make("database:J backup:J table:J column:J restored:J missing:J",
+                                   json_object_get(item, "database"), json_object_get(item, "from"),
+                                   json_object_get(item, "table"), json_object_get(item, "column"),
+                                   json_object_get(item, "restored"),
+                                   json_object_get(item, "missingCount")));
+    if (json_array_size(list) > 0)
+        json_object_set(detail, "restored", list);
+}
+
 /* Adds the recovery points that were created, if any. */
 static void add_recovery(json_t *detail, const json_t *points)
 {
@@ -160,6 +177,7 @@ static enum rb_code transition_detail(json_t **out, const recorder *r, const rb_
         at++;
     rb_json_set(detail, "whole:b accepted:j backups:J",
                 at < r->rows.n && rb_known_whole(&r->rows, at), accepted_items(accepted), backups);
+    add_restored(detail, row);
     add_recovery(detail, json_object_get(row->plan, "recovery"));
     add_values(detail, row->plan);
     json_t *paused = json_object_get(row->plan, "paused");

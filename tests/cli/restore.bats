@@ -55,7 +55,49 @@ report() { # [TABLE,COLUMN,RESTORED,MISSING] of all, of a document
     [ "$(sql 'SELECT total, note FROM orders WHERE id = 2')" = '7|n2' ]
 }
 
-@test "what --overwrite could not restore is not answered with --overwrite again" {
+@test "backups, the ledger and the report say how much of a column came back" {
+    conflicts
+    rbtool backups --json | tee >(schema backups) | jq -e '.backups[0].restored == [{table: "orders", column: "note", restored: 8, of: 10}]'
+    [[ $(rbtool backups) == *'orders.note; orders.note: 8 of 10 restored'* ]]
+    rbtool log --json --kind transition | tee >(schema log) | head -n 1 >entry
+    jq -e --arg id "$id" '.entry.transition.restored == [{database: "main", backup: $id, table: "orders", column: "note", restored: 8, missing: 2}]' entry
+    rbtool report --json | tee >(schema report) | jq -e --slurpfile entry entry '.transitions[0].restored == $entry[0].entry.transition.restored'
+    rbtool report -o "$BATS_TEST_TMPDIR/page.html"
+    grep -q '<bdi>orders.note</bdi>: 8 came back, 2 did not' "$BATS_TEST_TMPDIR/page.html"
+    run -1 rbtool restore "$id" --yes --overwrite
+    [[ $(rbtool backups) == *'orders.note: 9 of 10 restored'* ]]
+    sql 'UPDATE orders SET note = NULL'
+    run -1 rbtool restore "$id" --yes --overwrite
+    [[ $(rbtool backups) == *'orders.note: 10 of 10 restored'* ]]
+    rbtool log --verify
+}
+
+@test "restore proposes only an option that helps with what is missing" {
+    conflicts
+    run -1 --separate-stderr rbtool restore "$id" --yes --json
+    [ "$(jq -c '.tables[0].options' <<<"$output")" = '["--overwrite"]' ]
+    [[ $stderr == *"\`rbtool restore $id --overwrite --env prod --yes\`"* ]]
+    # What is left are values of a row that was deleted.
+    run -1 --separate-stderr rbtool restore "$id" --yes --overwrite
+    [[ $stderr == *"copy them by hand from the backup"* && $stderr != *'`rbtool restore'* ]]
+}
+
+@test "restore proposes no option for a table without a key" {
+    change 1 'CREATE TABLE orders (id INTEGER PRIMARY KEY, total INTEGER NOT NULL); CREATE VIEW source AS SELECT 1 AS a;
+        CREATE TABLE lines (a, b TEXT);' 'DROP TABLE lines; DROP VIEW source; DROP TABLE orders;'
+    rm migrations/0001_orders.*
+    on_top 'DELETE FROM lines WHERE a < 3;' 'SELECT 1;'
+    sql "INSERT INTO lines VALUES (1, 'x'), (2, 'y'), (3, 'z')"
+    move deploy v1.1.0
+    id=$(jq -r .transition <<<"$document")
+    run -1 --separate-stderr rbtool restore "$id" --yes --json
+    echo "$output" | schema restore
+    [ "$(jq -c '[.tables[] | [.table, .missingCount, .reason, .options]]' <<<"$output")" = \
+        '[["lines",2,"the table has no key and is not empty",[]]]' ]
+    [[ $stderr == *"copy them by hand from the backup"* && $stderr != *'`rbtool restore'* ]]
+}
+
+@test "values that a constraint refuses are not answered with an option" {
     on_top 'ALTER TABLE orders ADD COLUMN note TEXT;' 'ALTER TABLE orders DROP COLUMN note;'
     rbtool deploy v1.1.0 --yes
     sql "UPDATE orders SET note = 'n' || id"
@@ -64,10 +106,6 @@ report() { # [TABLE,COLUMN,RESTORED,MISSING] of all, of a document
     rbtool deploy v1.1.0 --accept-reverted --yes
     sql "UPDATE orders SET note = NULL; CREATE UNIQUE INDEX one ON orders (substr(note, 1, 1))"
     run -1 --separate-stderr rbtool restore "$id" --yes
-    [[ $stderr == *"\`rbtool restore $id --overwrite --env prod --yes\`"* ]]
-    run -1 --separate-stderr rbtool restore "$id" --yes --overwrite
-    [[ $stderr == *"\`rbtool restore $id --overwrite --deleted --env prod --yes\`"* ]]
-    run -1 --separate-stderr rbtool restore "$id" --yes --overwrite --deleted
     [[ $stderr == *"copy them by hand from the backup"* && $stderr != *'`rbtool restore'* ]]
 }
 
@@ -205,7 +243,7 @@ END
     [[ $(jq -r .title entry) == "restore in prod: 3 from backup $id of main" ]]
     rbtool log --verify
     rbtool backups --json | schema backups
-    [[ $(rbtool backups) == *'orders.note; restored: orders.note'* ]]
+    [[ $(rbtool backups) == *'orders.note; orders.note: 9 of 10 restored'* ]]
     # The transition that wrote the backup names it.
     [ "$(rbtool log --kind transition --json | jq -c --arg id "$id" 'select(.entry.transition.id == $id) | .entry.transition.backups')" = \
         "[{\"database\":\"main\",\"path\":\".rbtool/backups/$id/main.sqlite\",\"rows\":10,\"tables\":[\"orders\"]}]" ]
