@@ -22,8 +22,12 @@ typedef struct rb_keys {
     rb_keys_at *key;
     const void *list;
     bool names; /* keys are strings, not hashes */
-    /* hash table with open addressing: 0, or position + 1; slot_count is a power of two */
-    uint32_t *slots;
+    /* Hash table with open addressing; slot_count is a power of two. The hash is stored, so that a
+     * search reads only keys that match. */
+    struct rb_keys_slot {
+        uint32_t hash;
+        uint32_t at; /* 0, or position + 1 */
+    } * slots;
     size_t slot_count;
     size_t n;
 } rb_keys;
@@ -33,6 +37,8 @@ bool rb_keys_find(size_t *index, const rb_keys *keys, const void *key);
 void rb_keys_add(rb_keys *keys, size_t index);
 /* Allocates room for n more items. */
 void rb_keys_reserve(rb_keys *keys, size_t n);
+/* Must be called after the list was reordered: the item at position i is at to[i] now. */
+void rb_keys_reorder(rb_keys *keys, const size_t *to);
 /* Removes all items and frees the table. */
 void rb_keys_clear(rb_keys *keys);
 

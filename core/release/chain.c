@@ -22,6 +22,7 @@ static void clear_loading(rb_chain_loading *loading)
     rb_tags_here_clear(&loading->here);
     rb_known_releases_clear(&loading->known);
     free(loading->fetch);
+    free(loading->parents);
 }
 
 void rb_known_releases_add(rb_known_releases *known, const char *tag, const char *object, bool used)
@@ -186,10 +187,10 @@ static enum rb_code read_block(rb_chain_loading *loading, rb_err *err)
         const rb_tag_ref *ref = &loading->refs.items[loading->from];
         rb_chain_item *item = &loading->chain->items[loading->from];
         code = code == RB_OK ? visit(loading, item, err) : code;
+        if (loading->cache && is_wanted(loading, ref) && (!item->tag || item->release))
+            rb_listcache_put(loading->cache, ref, item->listed);
         rb_release_free(item->release);
         item->release = NULL;
-        if (loading->cache && is_wanted(loading, ref) && (!item->tag || item->listed))
-            rb_listcache_put(loading->cache, ref, item->listed);
         const rb_chain_item read = *item;
         take_item(loading, ref, &read);
     }

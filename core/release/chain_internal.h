@@ -16,6 +16,7 @@ typedef struct rb_chain_loading {
     rb_record_cache *cache; /* cache of verified releases; NULL: not used */
     rb_chain *chain;
     rb_keys index;           /* the chain's items by tag */
+    size_t *parents;         /* for each item, the position of its predecessor; SIZE_MAX: none */
     rb_tags_here here;       /* all tags of this clone */
     rb_known_releases known; /* result of list_known() */
     char *fetch;             /* result of rb_chain_fetch(); NULL: not computed */

@@ -4,6 +4,8 @@
 
 #include "release/chain_internal.h"
 
+#define NONE SIZE_MAX
+
 static rb_chain_item *named(const rb_chain_loading *loading, const char *tag)
 {
     size_t at;
@@ -23,12 +25,34 @@ static int by_version(const void *a, const void *b)
     return rb_tag_compare(((const rb_chain_item *)a)->tag, ((const rb_chain_item *)b)->tag);
 }
 
-static void build_index(rb_chain_loading *loading)
+static void find_parents(rb_chain_loading *loading)
 {
-    rb_keys_clear(&loading->index);
-    rb_keys_reserve(&loading->index, loading->chain->n);
-    for (size_t i = 0; i < loading->chain->n; i++)
+    const rb_chain *chain = loading->chain;
+    rb_keys_reserve(&loading->index, chain->n);
+    for (size_t i = 0; i < chain->n; i++)
         rb_keys_add(&loading->index, i);
+    loading->parents = rb_calloc(chain->n, sizeof *loading->parents);
+    for (size_t i = 0; i < chain->n; i++) {
+        const rb_chain_item *parent = before(loading, &chain->items[i]);
+        loading->parents[i] = parent ? (size_t)(parent - chain->items) : NONE;
+    }
+}
+
+/* Moves item i to position to[i]. */
+static void reorder(rb_chain_loading *loading, const size_t *to)
+{
+    rb_chain *chain = loading->chain;
+    rb_chain_item *items = rb_calloc(chain->n, sizeof *items);
+    size_t *parents = rb_calloc(chain->n, sizeof *parents);
+    for (size_t i = 0; i < chain->n; i++) {
+        items[to[i]] = chain->items[i];
+        parents[to[i]] = loading->parents[i] == NONE ? NONE : to[loading->parents[i]];
+    }
+    free(chain->items);
+    free(loading->parents);
+    chain->items = items;
+    loading->parents = parents;
+    rb_keys_reorder(&loading->index, to);
 }
 
 /* Sorts the items by version, but every item after those that its links name; then reverses the
@@ -39,28 +63,24 @@ static void sort_items(rb_chain_loading *loading)
     if (chain->n == 0)
         return;
     qsort(chain->items, chain->n, sizeof *chain->items, by_version);
-    build_index(loading);
-    rb_chain_item *sorted = rb_calloc(chain->n, sizeof *sorted);
+    find_parents(loading);
+    size_t *to = rb_calloc(chain->n, sizeof *to);
     bool *done = rb_calloc(chain->n, sizeof *done);
     size_t *stack = rb_calloc(chain->n, sizeof *stack);
     size_t left = chain->n;
     for (size_t i = 0; i < chain->n; i++) {
         size_t depth = 0;
-        for (const rb_chain_item *at = &chain->items[i];
-             at && !done[at - chain->items] && depth < chain->n; at = before(loading, at))
-            stack[depth++] = (size_t)(at - chain->items);
-        while (depth > 0) {
-            size_t at = stack[--depth];
-            if (!done[at])
-                sorted[--left] = chain->items[at];
+        for (size_t at = i; at != NONE && !done[at]; at = loading->parents[at]) {
+            stack[depth++] = at;
             done[at] = true;
         }
+        while (depth > 0)
+            to[stack[--depth]] = --left;
     }
+    reorder(loading, to);
+    free(to);
     free(done);
     free(stack);
-    free(chain->items);
-    chain->items = sorted;
-    build_index(loading);
 }
 
 static void is_moved(rb_chain_item *item, rb_chain_item *target, const rb_link *link,
@@ -89,9 +109,12 @@ char *rb_chain_link_field(const rb_listed_release *listed, size_t i, const char 
 static void check_link(rb_chain_loading *loading, rb_chain_item *item, size_t i)
 {
     const rb_link *link = &item->listed->links[i];
-    const char *object = rb_tags_here_find(&loading->here, link->tag);
-    rb_chain_item *target = named(loading, link->tag);
+    const size_t parent = loading->parents[item - loading->chain->items];
+    const bool is_parent = link == item->listed->previous && parent != NONE;
+    rb_chain_item *target = is_parent ? &loading->chain->items[parent] : named(loading, link->tag);
     const rb_listed_release *listed = target ? target->listed : NULL;
+    const char *object =
+        is_parent && !target->lost ? target->object : rb_tags_here_find(&loading->here, link->tag);
     bool moved = object && strcmp(object, link->object) != 0;
     bool changed = object && listed && strcmp(listed->sha256, link->sha256) != 0;
     if (object && target && !moved && !changed)
@@ -158,8 +181,8 @@ static rb_chain_item *find_root(const rb_chain_loading *loading)
     rb_chain_item *best = NULL;
     /* from the oldest on, so that root[] of the parent is set */
     for (size_t i = chain->n; i-- > 0;) {
-        const rb_chain_item *parent = before(loading, &chain->items[i]);
-        root[i] = parent ? root[parent - chain->items] : i;
+        const size_t parent = loading->parents[i];
+        root[i] = parent != NONE ? root[parent] : i;
         count[root[i]]++;
     }
     for (size_t i = chain->n; i-- > 0;) {
