@@ -167,20 +167,27 @@ json_t *rb_loss_touched(const json_t *catalog, const json_t *effects, const json
     return out;
 }
 
-/* Runs the inverse scripts. If they fail, restores the state after the scripts; several segments
- * have committed it already. */
+/* Runs the inverse scripts. If they fail, restores the state after the scripts. On a server, they
+ * run in a transaction of their own, as in a transition. */
 static enum rb_code go_back(rb_db_losses *out, rb_db_outcome *back, rb_db *copy,
                             const rb_db_work *work, const rb_db_work *inverse, rb_err *err)
 {
+    const bool commits = copy->driver->segments != NULL;
     rb_err why;
-    if (!inverse || rb_db_run(back, copy, inverse, &why) == RB_OK)
+    if (!inverse)
+        return RB_OK;
+    if (commits) {
+        RB_TRY(rb_db_commit(copy, err));
+        RB_TRY(rb_db_begin(copy, err));
+    }
+    if (rb_db_run(back, copy, inverse, &why) == RB_OK)
         return RB_OK;
     out->no_way_back = rb_strdup(why.message);
     if (!work)
         return RB_OK;
     rb_db_rollback(copy);
     RB_TRY(rb_db_begin(copy, err));
-    if (rb_db_segment_count(work->steps, work->n) > 1)
+    if (commits)
         return RB_OK;
     RB_AUTO(rb_db_outcome_clear) rb_db_outcome again = {0};
     return rb_db_run(&again, copy, work, err);

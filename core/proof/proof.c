@@ -108,6 +108,7 @@ typedef struct stuck {
     json_t *cause;  /* result of the down that caused the failure: the failed one, or one that ran
                        before it */
     rb_err why;
+    bool committed; /* downs ran in several transactions */
     json_t *blamed; /* result of the first down whose schema differs from the one when it ran alone,
                        or NULL */
     json_t *differences; /* how that schema differs */
@@ -165,17 +166,34 @@ static void find_cause(stuck *out, json_t *behind)
                   why);
 }
 
-/* Runs the downs of all results but the first `least`. look: finds the one whose schema differs. */
+static void free_steps(rb_db_step **steps)
+{
+    free(*steps);
+}
+
+/* Runs the downs of all results but the first `least`, in the segments of a revert. look: finds the
+ * one whose schema differs. */
 static enum rb_code run_downs(stuck *out, rb_proving *p, size_t least, bool look, rb_err *err)
 {
+    const size_t n = json_array_size(p->results);
+    RB_AUTO(free_steps) rb_db_step *downs = rb_calloc(n + 1, sizeof *downs);
     json_t *behind = NULL;
     *out = (stuck){0};
-    for (size_t i = json_array_size(p->results); i > least; i--) {
+    for (size_t i = 0; i < n; i++) {
+        const json_t *result = json_array_get(p->results, n - 1 - i);
+        downs[i].migration = rb_migrations_find(p->set, rb_json_str(result, "id"));
+    }
+    rb_db_segments(downs, n, p->engine);
+    for (size_t i = n; i > least; i--) {
         json_t *result = json_array_get(p->results, i - 1);
-        const rb_migration *m = rb_migrations_find(p->set, rb_json_str(result, "id"));
+        const rb_db_step *down = &downs[n - i];
         if (!can_go_back(result))
             return RB_OK;
-        if (rb_proving_run(p, m, false, &out->why) != RB_OK) {
+        if (down->border && i < n) {
+            RB_TRY(rb_proving_mark(p, err));
+            out->committed = true;
+        }
+        if (rb_proving_run(p, down->migration, false, &out->why) != RB_OK) {
             RB_TRY(rb_proving_within(p, &out->why, err));
             out->result = result;
             find_cause(out, behind);
@@ -201,7 +219,7 @@ static enum rb_code start_with(bool *fits, rb_proving *p, enum rb_sample_kind ki
         if (!p->is_new[i])
             continue;
         RB_TRY(rb_proving_add_rows(p, err));
-        *fits = rb_proving_run(p, &p->set->items[i], true, &why) == RB_OK;
+        *fits = rb_proving_apply(p, &p->set->items[i], &why) == RB_OK;
         if (!*fits)
             RB_TRY(rb_proving_within(p, &why, err));
         json_object_clear(p->filled);
@@ -290,7 +308,13 @@ static enum rb_code go_back_all(rb_proving *p, rb_err *err)
         RB_TRY(compare_end(&first, p, proven, err));
     if (first && json_array_size(first) == 0)
         return RB_OK;
-    RB_TRY(rb_proving_back(p, err));
+    bool fits = true;
+    if (at.committed)
+        RB_TRY(start_with(&fits, p, RB_SAMPLE_PLAIN, err));
+    else
+        RB_TRY(rb_proving_back(p, err));
+    if (!fits)
+        return RB_OK;
     RB_TRY(run_downs(&at, p, 0, true, err));
     if (at.result)
         RB_TRY(judge_stuck(&at, p, err));

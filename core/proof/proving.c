@@ -86,9 +86,15 @@ enum rb_code rb_proving_back(rb_proving *p, rb_err *err)
     return rb_db_begin(p->db, err);
 }
 
-static enum rb_code apply(rb_proving *p, const rb_migration *m, rb_err *err)
+enum rb_code rb_proving_apply(rb_proving *p, const rb_migration *m, rb_err *err)
 {
-    if (rb_proving_run(p, m, true, err) == RB_OK)
+    RB_TRY(rb_proving_run(p, m, true, err));
+    return p->db->driver->scratch_keep ? rb_proving_mark(p, err) : RB_OK;
+}
+
+static enum rb_code apply_old(rb_proving *p, const rb_migration *m, rb_err *err)
+{
+    if (rb_proving_apply(p, m, err) == RB_OK)
         return RB_OK;
     err->code = RB_FOUND;
     return rb_err_prefix(err, "the migrations of earlier releases do not apply");
@@ -110,17 +116,12 @@ static enum rb_code apply_from(rb_proving *p, size_t state, size_t to, rb_err *e
 {
     size_t n = 0;
     for (size_t i = 0; i < p->set->n; i++) {
-        if (p->is_new[i] || n++ < state)
-            continue;
-        RB_TRY(apply(p, &p->set->items[i], err));
-        /* Commits, since these ups belong to earlier releases: enum values that they added can then
-         * be used. */
-        if (p->db->driver->scratch_keep)
-            RB_TRY(rb_proving_mark(p, err));
+        if (!p->is_new[i] && n++ >= state)
+            RB_TRY(apply_old(p, &p->set->items[i], err));
     }
     for (size_t i = 0; i < p->set->n && n < to; i++)
         if (p->is_new[i] && n++ >= state)
-            RB_TRY(rb_proving_run(p, &p->set->items[i], true, err));
+            RB_TRY(rb_proving_apply(p, &p->set->items[i], err));
     return RB_OK;
 }
 

@@ -23,6 +23,7 @@ typedef struct trial {
     json_t *lost;       /* what is still missing after the down; without a down, after the up */
     json_t *violations; /* broken references after the up */
     json_t *settings;   /* settings before the up */
+    bool apart;         /* up, down and up again run in transactions of their own */
     bool clean;         /* up, down and up again gave the right schema and rows */
     enum rb_trial_end end;
     rb_err why; /* error of a failure */
@@ -50,6 +51,16 @@ static enum rb_code run_with_effects(json_t *effects, trial *t, bool up, rb_err 
                            : rb_proving_run(t->p, t->m, false, err);
     t->p->effects = NULL;
     return code;
+}
+
+/* True if the scripts cannot all run in one transaction, such as a down that uses an enum value
+ * which its up adds. A deploy commits before a revert begins. */
+static bool need_commits(const trial *t)
+{
+    rb_db_step ways[] = {
+        {.migration = t->m, .up = true}, {.migration = t->m}, {.migration = t->m, .up = true}};
+    rb_db_segments(ways, 3, t->p->engine);
+    return ways[1].border || ways[2].border;
 }
 
 /* Compares with the state before, in tables that the up or the down may write. */
@@ -325,6 +336,8 @@ static enum rb_code apply_again(trial *t, rb_err *err)
     RB_AUTO(rb_json_freep) json_t *catalog = NULL;
     RB_AUTO(rb_json_freep) json_t *differences = NULL;
     RB_AUTO(rb_json_freep) json_t *order = NULL;
+    if (t->apart)
+        RB_TRY(rb_proving_mark(t->p, err));
     if (rb_proving_run(t->p, t->m, true, &t->why) != RB_OK) {
         RB_TRY(rb_proving_within(t->p, &t->why, err));
         t->end = t->end == RB_TRIAL_CLEAN ? RB_TRIAL_AGAIN : t->end;
@@ -344,6 +357,8 @@ static enum rb_code apply_again(trial *t, rb_err *err)
 
 static enum rb_code go_back(trial *t, rb_err *err)
 {
+    if (t->apart)
+        RB_TRY(rb_proving_mark(t->p, err));
     if (run_with_effects(t->down, t, false, &t->why) != RB_OK) {
         RB_TRY(rb_proving_within(t->p, &t->why, err));
         fail_down(t, rb_err_line(&t->why));
@@ -382,9 +397,19 @@ static void add_mismatches(trial *t)
     t->p->mismatches = after;
 }
 
+/* Continues from the state before the down: what it left must not affect the next migration. */
+static enum rb_code redo_up(trial *t, rb_err *err)
+{
+    if (t->apart)
+        return rb_proving_start(t->p, json_array_size(t->p->results) + 1, err);
+    RB_TRY(rb_proving_back(t->p, err));
+    return rb_proving_apply(t->p, t->m, err);
+}
+
 static enum rb_code try_migration(trial *t, rb_err *err)
 {
     rb_proving *p = t->p;
+    t->apart = need_commits(t);
     RB_TRY(rb_proving_add_rows(p, err));
     RB_TRY(p->db->driver->keep(p->kept, p->db, err));
     RB_TRY(p->db->driver->settings(&t->settings, p->db, err));
@@ -409,12 +434,8 @@ static enum rb_code try_migration(trial *t, rb_err *err)
     if (!t->catalog[2]) /* no down, or it failed */
         add_destroys(t);
     add_unfilled(t);
-    if (!t->clean) {
-        /* Continues from the state before: what this down left must not affect the next migration.
-         */
-        RB_TRY(rb_proving_back(p, err));
-        RB_TRY(rb_proving_run(p, t->m, true, err));
-    }
+    if (!t->clean)
+        RB_TRY(redo_up(t, err));
     forget_touched(t);
     json_decref(p->catalog);
     p->catalog = json_incref(t->catalog[1]);

@@ -226,6 +226,29 @@ sqlx postgresql 15 identical" ]]
         $'up users SHARE UPDATE EXCLUSIVE\ndown users SHARE UPDATE EXCLUSIVE' ]]
 }
 
+@test "up, down and up commit one after the other where an enum value is added and used; in one script it is refused" {
+    again() { # LABELS
+        echo "ALTER TYPE mood RENAME TO moods; CREATE TYPE mood AS ENUM ($1); ALTER TABLE users ALTER mood DROP DEFAULT,
+            ALTER mood TYPE mood USING mood::text::mood, ALTER mood SET DEFAULT 'sad'; DROP TYPE moods;"
+    }
+    shop
+    put migrations/3_calm.up.sql "ALTER TYPE mood ADD VALUE 'calm';\n"
+    put migrations/3_calm.down.sql "UPDATE users SET mood = 'sad' WHERE mood = 'calm'; $(again "'happy', 'sad'")\n"
+    put migrations/4_unhappy.up.sql "UPDATE users SET mood = 'calm' WHERE mood = 'happy'; $(again "'sad', 'calm'")\n"
+    put migrations/4_unhappy.down.sql "ALTER TYPE mood ADD VALUE 'happy' BEFORE 'sad';\n"
+    put migrations/5_new.up.sql "CREATE TABLE empty (mood mood NOT NULL); ALTER TYPE mood ADD VALUE 'new' BEFORE 'sad';\n"
+    put migrations/6_table.up.sql "CREATE TABLE m AS SELECT 'new'::mood; TRUNCATE empty;\n"
+    put migrations/6_table.down.sql 'DROP TABLE m;\n'
+    prove
+    [[ $(restores) == $'3 identical true\n4 identical true\n5 missing false\n6 identical true' ]]
+    [[ $(jq -c '[.migrations[3] | .unfilled, .destroys[].table]' <<<"$output") == '[[],"empty"]' ]]
+    put migrations/7_own.up.sql "ALTER TYPE mood ADD VALUE 'own';\nINSERT INTO m VALUES ('own');\n"
+    put migrations/7_own.down.sql 'SELECT 1;\n'
+    commit
+    run -1 rbtool prove --base HEAD~1
+    [[ $output == *'7_own.up.sql line 2: unsafe use of new value "own"'*'use it in a migration of its own, after the one that adds it'* ]]
+}
+
 @test "a proof has rows of every type: enums, domains, checks, references, arrays, partitions" {
     put migrations/1_all.up.sql "CREATE TYPE mood AS ENUM ('happy', 'sad');
 CREATE TYPE place AS (street text, number int);

@@ -64,7 +64,7 @@ picture() {
             FROM pg_attribute a WHERE a.attrelid = c.oid AND attnum > 0 AND NOT attisdropped)
         FROM pg_class c LEFT JOIN pg_index i ON i.indexrelid = c.oid
         WHERE relnamespace = 'public'::regnamespace AND relname !~ '^(rbtool|schema_migrations)' ORDER BY 1" \
-        'TABLE orders' 'SELECT id FROM rbtool_applied ORDER BY sequence'
+        'SELECT * FROM orders ORDER BY id' 'SELECT id FROM rbtool_applied ORDER BY sequence'
 }
 
 # killed_at PATTERN COMMAND...: kills rbtool where it adds a row of that id to the journal.
@@ -145,6 +145,28 @@ deploy() { # TAG: agrees to the plan's digest
 }
 
 # A constraint of the data stops the index: its first commit is undone.
+@test "a down that takes an enum value out of use is proven, and reverts rows that have the value" {
+    local before
+    migration 7_glad "ALTER TYPE mood ADD VALUE 'glad';" "UPDATE orders SET mood = 'calm' WHERE mood = 'glad';
+        ALTER TABLE orders ALTER mood DROP DEFAULT; ALTER TYPE mood RENAME TO moods; CREATE TYPE mood AS ENUM ('sad', 'calm');
+        ALTER TABLE orders ALTER mood TYPE mood USING mood::text::mood, ALTER mood SET DEFAULT 'calm'; DROP TYPE moods;"
+    migration 8_use "UPDATE orders SET mood = 'glad' WHERE id <= 3;" "UPDATE orders SET mood = 'calm' WHERE id <= 3;"
+    release v1.3.0 --accept RB010
+    [[ $(rbtool show v1.3.0 --json | jq -c '[.predicate.databases[0].proof.migrations[] | .id, .restores]') == \
+        '["7","identical","8","identical"]' ]]
+    deploy v1.2.0
+    before=$(picture)
+    killed_at '^[^.]*$' rbtool deploy v1.3.0 --yes --accept-data-loss "$(digest --deploy v1.3.0)"
+    [[ $(rows | tail -c 4) == T.1 ]]
+    rbtool abort --yes
+    [[ $(picture) == "$before" ]]
+    deploy v1.3.0
+    pg "UPDATE orders SET mood = 'glad' WHERE id = 9"
+    rbtool revert v1.3.0 --yes --accept-data-loss "$(digest)"
+    [[ $(picture) == "$before" ]]
+    settled_at v1.2.0
+}
+
 @test "a column that one segment drops and the table that a later one drops are one loss in the plan" {
     local before
     migration 7_later 'CREATE TABLE later (id int);' 'DROP TABLE later;'

@@ -54,6 +54,14 @@ static void scripts_that_a_transaction_refuses_are_segments_of_their_own(void **
          "1,2|3,4"},
         {{"ALTER TYPE m ADD VALUE IF NOT EXISTS 'it''s' AFTER 'x'", "SELECT 'x'"}, "1,2"},
         {{"ALTER TYPE m ADD VALUE 'calm'", "VACUUM", "SELECT 'calm'::m"}, "1|2*|3"},
+        {{"ALTER TYPE m ADD VALUE 'on'", "CREATE TABLE n (conn text DEFAULT 'noon') -- 'on'",
+          "ALTER TYPE m ADD VALUE 'off' BEFORE 'on'", "SELECT '{sad,on}'::m[]"},
+         "1,2,3|4"},
+        {{"DO $$ BEGIN ALTER TYPE m ADD VALUE 'it''s'; END $$",
+          "COPY a FROM stdin;\nwhat it''s\n\\.\n"},
+         "1|2"},
+        {{"ALTER TYPE m ADD VALUE 'x'", "SELECT enum_range(NULL::m)"}, "1|2"},
+        {{"ALTER TABLE a ADD value text DEFAULT 'x'", "SELECT 'x'"}, "1,2"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         RB_AUTO(rb_free_str) char *found = segments_of(cases[i].ups, "postgresql");

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "database/postgres/session.h"
+#include "migration/unwrap.h"
 #include "sql/statement.h"
 
 #define WORDS 16 /* tokens read at the start of a statement */
@@ -128,26 +129,53 @@ static void read_statement(statement *out, const char *sql, size_t len)
 
 /* Where a transaction has to end: */
 
-/* Adds the enum value that the statement adds, if it is ALTER TYPE ... ADD VALUE. */
-static void add_value(rb_strs *values, const rb_sql_statement *s, rb_sql sql)
+/* True if one of the enum values stands in the text as a word. Text ends with a zero. */
+static bool mentions(const char *text, size_t len, const rb_strs *values)
 {
-    rb_token last = {.kind = RB_TOKEN_END};
-    sql.at = s->start;
-    if (s->heads < 2 || !rb_token_is(&s->head[0], "alter") || !rb_token_is(&s->head[1], "type"))
-        return;
-    bool adds = false;
-    for (rb_token token; rb_sql_next(&token, &sql) && sql.at <= s->end; last = token) {
-        adds |= rb_token_is(&last, "add") && rb_token_is(&token, "value");
-        if (adds && token.kind == RB_TOKEN_STRING) {
-            rb_strs_take(values, rb_token_name(&token));
-            return;
-        }
+    for (size_t i = 0; i < values->n; i++) {
+        const char *value = values->items[i];
+        const size_t n = strlen(value);
+        for (const char *at = text; (at = memmem(at, len - (size_t)(at - text), value, n)); at++)
+            if ((at == text || rb_sql_word_end(at - 1, at) == at - 1) &&
+                rb_sql_word_end(at + n, at + n + 1) == at + n)
+                return true;
     }
+    return false;
 }
 
-/* True if the script has a statement that is refused in a transaction. values: receives the enum
- * values that the script adds. */
-static bool read_script(rb_strs *values, const rb_script *script)
+/* Adds the enum values that the statement adds (ALTER TYPE ... ADD VALUE) to `adds`, as they are
+ * written. Returns true if it has one of the values in `before` in a string, or asks for all values
+ * of a type. Bodies in dollar quotes are read as code. */
+static bool read_values(rb_strs *adds, const char *sql, size_t len, const rb_strs *before)
+{
+    static const char *const all[] = {"ENUM_FIRST", "ENUM_LAST", "ENUM_RANGE", NULL};
+    rb_token last = {.kind = RB_TOKEN_END};
+    bool of_type = false;
+    bool adding = false;
+    bool uses = false;
+    rb_sql in;
+    rb_sql_init(&in, sql, len, rb_postgres_driver.engine);
+    rb_sql_dialect code = *in.dialect;
+    code.dollar_strings = false;
+    in.dialect = &code;
+    for (rb_token token; rb_sql_next(&token, &in); last = token) {
+        const bool text = token.kind == RB_TOKEN_STRING || token.kind == RB_TOKEN_BROKEN;
+        of_type = (of_type && !rb_token_is(&token, ";")) ||
+                  (rb_token_is(&last, "alter") && rb_token_is(&token, "type"));
+        adding |= of_type && rb_token_is(&last, "add") && rb_token_is(&token, "value");
+        if (token.kind == RB_TOKEN_STRING && adding)
+            rb_strs_take(adds, rb_strndup(token.text + 1, token.len - 2));
+        else if (text && !rb_token_is(&last, "before") && !rb_token_is(&last, "after"))
+            uses |= mentions(token.text, token.len, before);
+        uses |= before->n > 0 && rb_sql_one_of(&token, all);
+        adding &= !text;
+    }
+    return uses;
+}
+
+/* True if the script has a statement that is refused in a transaction. adds: receives the enum
+ * values that the script adds. *uses: it uses one of those in `before`. */
+static bool read_script(rb_strs *adds, bool *uses, const rb_script *script, const rb_strs *before)
 {
     bool alone = false;
     rb_sql sql;
@@ -158,18 +186,10 @@ static bool read_script(rb_strs *values, const rb_script *script)
         read_statement(&read, script->text + s.start, s.end - s.start);
         alone |= read.kind != KIND_PLAIN && read.kind != KIND_SETTING;
         statement_clear(&read);
-        add_value(values, &s, sql);
+        *uses |= read_values(adds, script->text + s.start, s.end - s.start, before);
+        *uses |= s.has_data && mentions(script->text + s.data, s.data_end - s.data, before);
     }
     return alone;
-}
-
-/* True if the script's text contains one of the values, also in the body of a function. */
-static bool uses(const rb_script *script, const rb_strs *values)
-{
-    for (size_t i = 0; i < values->n; i++)
-        if (strstr(script->text, values->items[i]))
-            return true;
-    return false;
 }
 
 void rb_pg_segments(rb_db_step *steps, size_t n)
@@ -180,14 +200,15 @@ void rb_pg_segments(rb_db_step *steps, size_t n)
         const rb_migration *m = steps[i].migration;
         const rb_script *script = steps[i].up ? &m->up : &m->down;
         const bool runs = script->present && !m->code && !steps[i].was;
-        RB_AUTO(rb_strs_clear) rb_strs values = {0};
-        steps[i].alone = runs && read_script(&values, script);
-        steps[i].border = after || steps[i].alone || (runs && uses(script, &added));
+        RB_AUTO(rb_strs_clear) rb_strs adds = {0};
+        bool uses = false;
+        steps[i].alone = runs && read_script(&adds, &uses, script, &added);
+        steps[i].border = after || steps[i].alone || uses;
         after = steps[i].alone;
         if (steps[i].border)
             rb_strs_clear(&added);
-        for (size_t v = 0; v < values.n; v++)
-            rb_strs_add(&added, values.items[v]);
+        for (size_t v = 0; v < adds.n; v++)
+            rb_strs_add(&added, adds.items[v]);
     }
 }
 

@@ -155,6 +155,9 @@ static enum rb_code fail_in(rb_pg *pg, const rb_db_text *sql, const rb_sql_state
     if (rb_pg_is(result, "25001") && !hint)
         hint = "rbtool runs scripts in a transaction, and no migration may do what the server "
                "refuses there: run it with psql outside of a migration";
+    if (rb_pg_is(result, "55P04"))
+        hint = "a script runs in one transaction, and a new enum value can be used only after its "
+               "commit: use it in a migration of its own, after the one that adds it";
     const bool denied = pg->scratch && s && rb_pg_is(result, "42501");
     RB_AUTO(rb_free_str)
     char *text = s ? rb_strndup(sql->text + s->start, s->end - s->start) : NULL;
