@@ -184,8 +184,8 @@ typedef struct rb_backup_row {
     json_t *items; /* [{"table","column","rows","values","atRisk"}] */
     int64_t bytes;
     int64_t pruned; /* time when the file was removed; 0: it exists */
-    /* [{"table","column","restored"}]: what other transitions restored from it; 0 if they tried to
-     * and nothing could be restored */
+    /* [{"table","column","restored","missing"}]: what other transitions restored from it, 0 if they
+     * tried to and nothing could be restored; and what the last of them could not */
     json_t *restored;
     json_t *scripts; /* scripts of the transition in this database: [{"id","direction","sha256"}] */
     char *kind;      /* kind of the transition, and its releases; from may be NULL */

@@ -66,12 +66,14 @@ enum rb_code rb_state_backups(rb_backup_rows *out, rb_state *state, const char *
         "t.started, 'scripts', json((SELECT d.value -> '$.scripts' FROM json_each(t.plan, "
         "'$.databases') d WHERE d.value ->> '$.name' = b.database_name LIMIT 1)), 'restored', "
         "json((SELECT json_group_array(json_object('table', x.name, 'column', x.part, 'restored', "
-        "x.n)) FROM (SELECT json_extract(r.item, '$[0]') AS name, json_extract(r.item, '$[1]') AS "
-        "part, sum(json_extract(r.item, '$[2]')) AS n FROM restored r LEFT JOIN transition_log t "
+        "x.n, 'missing', x.missing)) FROM (SELECT json_extract(r.item, '$[0]') AS name, "
+        "json_extract(r.item, '$[1]') AS part, sum(json_extract(r.item, '$[2]')) AS n, "
+        "json_extract(r.item, '$[3]') AS missing, max(r.rowid) AS last FROM restored r LEFT JOIN "
+        "transition_log t "
         "ON t.id = r.transition_id LEFT JOIN "
         "restore h ON h.id = r.transition_id WHERE r.backup_id = b.id AND r.transition_id IS NOT "
         "?2 AND json_valid(r.item) AND (h.committed = 1 OR (t.id IS NOT NULL AND " COMMITTED
-        ")) GROUP BY 1, 2 ORDER BY min(r.rowid)) x))) FROM backup b JOIN transition_log t ON t.id "
+        ")) GROUP BY 1, 2 ORDER BY last) x))) FROM backup b JOIN transition_log t ON t.id "
         "= b.transition_id WHERE (?1 IS NULL OR b.database_name = ?1) AND t.id IS NOT ?2 "
         "AND " DESTROYED " ORDER BY b.id DESC",
         "[s?,s?]", database, asking));
@@ -99,8 +101,9 @@ enum rb_code rb_state_backup_restored(rb_state *state, int64_t id, const char *t
         RB_AUTO(rb_buf_clear) rb_buf key = {0};
         RB_AUTO(rb_json_freep)
         json_t *names =
-            json_pack("[s?,s?,I]", rb_json_str(item, "table"), rb_json_str(item, "column"),
-                      (json_int_t)rb_json_int(item, "restored", 0));
+            json_pack("[s?,s?,I,I]", rb_json_str(item, "table"), rb_json_str(item, "column"),
+                      (json_int_t)rb_json_int(item, "restored", 0),
+                      (json_int_t)rb_json_int(item, "missingCount", 0));
         rb_json_canonical(&key, names);
         RB_TRY(rb_state_change(
             state, err, "REPLACE INTO restored(backup_id, item, transition_id) VALUES (?, ?, ?)",

@@ -49,9 +49,12 @@ static json_t *describe_restored(const json_t *done, const json_t *items)
         else if (rb_text_same(part, column))
             of = rb_json_int(item, "values", 0);
     }
-    const int64_t n = rb_json_int(done, "restored", 0); /* a value can be lost and restored again */
+    int64_t n = rb_json_int(done, "restored", 0);
+    const int64_t most = of - rb_json_int(done, "missing", 0);
+    if (of > 0 && n > most) /* some were lost and restored again */
+        n = most;
     return rb_json_make("table:J column:s restored:i of:j", json_object_get(done, "table"), column,
-                        of > 0 && n > of ? of : n, of > 0 ? json_integer(of) : NULL);
+                        n, of > 0 ? json_integer(of) : NULL);
 }
 
 static json_t *describe(const rb_env *env, const rb_backup_row *row, const rb_strs *used)

@@ -128,7 +128,7 @@ tables() { # COLUMN... [CONDITION]
     [[ $output == *"restores from backup $id: main: orders.note, up to 10 values, where nobody changed them"* ]]
     [[ $output == *"v1.1.0 was reverted, and is bad; if every check passes, it counts as good again"* ]]
     move deploy v1.1.0 --accept-reverted
-    [ "$(rbtool backups --json | jq -c '.backups[0].restored')" = '[{"column":"note","table":"orders"}]' ]
+    [ "$(rbtool backups --json | jq -c '.backups[0].restored')" = '[{"column":"note","of":10,"restored":10,"table":"orders"}]' ]
     rm "$(backup_path)"
     [ "$(rbtool backups --json | jq -r '.backups[0].state')" = missing ]
 }

@@ -13,7 +13,7 @@ HOSTILE=$'"><script>document.title = "run"</script><img src=x onerror="document.
 setup_file() {
     BATS_TEST_TMPDIR=$BATS_FILE_TMPDIR
     host
-    jq '.environments.prod |= . + {checks: [{name: "up", command: ["true"]}], objectives: {rto: 300, rpo: 0}}' \
+    jq '.environments.prod |= . + {checks: [{name: "up", command: ["true"]}], objectives: {rto: 300, rpo: 3600}}' \
         rbtool.json >new.json && mv new.json rbtool.json
     two_releases
     settings '.environments.prod.checks = [{name: "up", command: ["false"], timeout: 1}]'

@@ -66,9 +66,9 @@ report() { # [TABLE,COLUMN,RESTORED,MISSING] of all, of a document
     grep -q '<bdi>orders.note</bdi>: 8 came back, 2 did not' "$BATS_TEST_TMPDIR/page.html"
     run -1 rbtool restore "$id" --yes --overwrite
     [[ $(rbtool backups) == *'orders.note: 9 of 10 restored'* ]]
-    sql 'UPDATE orders SET note = NULL'
+    sql 'UPDATE orders SET note = NULL' # what is restored again counts once
     run -1 rbtool restore "$id" --yes --overwrite
-    [[ $(rbtool backups) == *'orders.note: 10 of 10 restored'* ]]
+    [[ $(rbtool backups) == *'orders.note: 9 of 10 restored'* ]]
     rbtool log --verify
 }
 
