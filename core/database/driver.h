@@ -1,7 +1,8 @@
 /*
  * The functions that a database engine has to provide. The functions of database.h check the order
  * of calls and then call the driver's. SQL that only one engine understands is in its driver. A new
- * engine needs one rb_db_driver and an entry in database.c.
+ * engine needs one rb_db_driver and an entry in engines.c. The functions of database.h name the
+ * driver in each database that it opens.
  */
 #ifndef RB_DATABASE_DRIVER_H
 #define RB_DATABASE_DRIVER_H

@@ -1,5 +1,5 @@
 #!/bin/bash
-# Modules include only modules before them, and a foreign library only where it belongs. Files of a module form no circles.
+# Modules include only modules before them, and a foreign library only where it belongs.
 # Only the driver knows an engine.
 # One line a finding; the last line counts.
 set -euo pipefail
@@ -59,61 +59,6 @@ while read -r file; do
     done < <(sed -nE 's/^[[:space:]]*#[[:space:]]*include[[:space:]]*["<]([^">]+)[">].*/\1/;t p;b;:p;=;p' \
         "$file" | paste -d: - -)
 done < <(find core cmd -name '*.[ch]' | sort)
-
-# Files of a module form no circles. NAME.c and NAME.h are one file; a header without a .c of its own may be shared.
-# MODULE COUNT: circles that stand in other modules; the number may only shrink.
-circles_allowed=(
-    'git 1' 'config 1' 'ledger 1'
-)
-while read -r module count members; do
-    allowed=0
-    for entry in "${circles_allowed[@]}"; do [[ ${entry% *} == "$module" ]] && allowed=${entry#* }; done
-    if [[ $count -gt $allowed ]]; then
-        finding "core/$module: $count circles of files, $allowed allowed: $members"
-    elif [[ $count -lt $allowed ]]; then
-        finding "core/$module: $count circles of files: lower its number in circles_allowed to $count"
-    fi
-done < <(for module in "${modules[@]}"; do
-    [[ -d core/$module ]] || continue
-    { find "core/$module" -name '*.c' && grep -rhoHE '^#include "[^"]+"' "core/$module" --include='*.[ch]'; } |
-        sed -E 's/^core\///; s/\.[ch]:#include "/ /; s/\.(h"|c)$//' |
-        awk -v module="$module" '
-            function reach(from, node, to) {
-                for (to in edge)
-                    if (index(to, node SUBSEP) == 1) {
-                        split(to, pair, SUBSEP)
-                        if (!((from, pair[2]) in seen)) {
-                            seen[from, pair[2]] = 1
-                            queue[from] = queue[from] " " pair[2]
-                        }
-                    }
-            }
-            NF == 1 { has_code[$1]; next }
-            index($2, module "/") == 1 && $1 != $2 { edge[$1, $2] = 1; node[$1]; node[$2] }
-            END {
-                for (h in node) # what a header without a .c includes, its includers include
-                    if (!(h in has_code)) {
-                        for (from in node)
-                            for (to in node)
-                                if (from != to && (from, h) in edge && (h, to) in edge) edge[from, to] = 1
-                        for (other in node) { delete edge[other, h]; delete edge[h, other] }
-                    }
-                for (n in node) {
-                    queue[n] = n
-                    for (at = 1; at <= split(queue[n], list, " "); at++)
-                        reach(n, list[at])
-                }
-                count = 0
-                for (n in node)
-                    if ((n, n) in seen && !(n in done)) {
-                        count++
-                        members = members (count > 1 ? "; " : "")
-                        for (m in node)
-                            if ((n, m) in seen && (m, n) in seen) { done[m]; members = members " " m }
-                    }
-                print module, count, members
-            }'
-done)
 
 # An engine is known to its driver and to core/sqlite, a dialect to core/sql. Comments may name them.
 engine_known='core/(database|sqlite|sql)/'

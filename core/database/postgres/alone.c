@@ -102,7 +102,7 @@ static void read_statement(statement *out, const char *sql, size_t len)
 {
     words w = {.n = 0};
     rb_sql in;
-    rb_sql_init(&in, sql, len, rb_postgres_driver.engine);
+    rb_sql_init(&in, sql, len, RB_POSTGRESQL);
     while (w.n < WORDS && rb_sql_next(&w.at[w.n], &in))
         w.n++;
     const size_t concurrently = find(&w, "concurrently");
@@ -180,7 +180,7 @@ static bool read_script(rb_strs *adds, bool *uses, const rb_script *script, cons
     bool alone = false;
     rb_sql sql;
     rb_sql_statement s;
-    rb_sql_init(&sql, script->text, script->len, rb_postgres_driver.engine);
+    rb_sql_init(&sql, script->text, script->len, RB_POSTGRESQL);
     while (rb_sql_statement_next(&s, &sql)) {
         statement read;
         read_statement(&read, script->text + s.start, s.end - s.start);
@@ -351,7 +351,7 @@ static enum rb_code for_each(run *r, enum rb_code (*each)(run *, const statement
     rb_sql sql;
     rb_sql_statement at;
     enum rb_code code = RB_OK;
-    rb_sql_init(&sql, r->sql->text, strlen(r->sql->text), rb_postgres_driver.engine);
+    rb_sql_init(&sql, r->sql->text, strlen(r->sql->text), RB_POSTGRESQL);
     for (size_t i = 0; i < most && code == RB_OK && rb_sql_statement_next(&at, &sql); i++) {
         statement s;
         read_statement(&s, r->sql->text + at.start, at.end - at.start);

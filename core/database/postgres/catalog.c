@@ -16,12 +16,6 @@ RB_EMBED(rb_pg_catalog_sql, "core/database/postgres/catalog.sql");
  * are for speed: the query has many parts with few rows, which the planner overestimates. */
 #define LIMIT (256u << 20) /* bytes of the rows */
 
-static const char settings[] =
-    "SET LOCAL search_path = ''; SET LOCAL quote_all_identifiers = off; SET LOCAL TimeZone = 'UTC';"
-    " SET LOCAL DateStyle = 'ISO, YMD'; SET LOCAL IntervalStyle = postgres;"
-    " SET LOCAL extra_float_digits = 1; SET LOCAL bytea_output = hex; SET LOCAL lc_monetary = 'C';"
-    " SET LOCAL xmlbinary = base64; SET LOCAL jit = off; SET LOCAL work_mem = '64MB';"
-    " SET LOCAL plan_cache_mode = force_generic_plan";
 static const char all_settings[] =
     "SET LOCAL enable_nestloop = off; SET LOCAL enable_mergejoin = off";
 static const char part_settings[] =
@@ -205,7 +199,7 @@ static enum rb_code read_rows(rb_pg_tables *tables, rb_pg *pg, const char *sql, 
                         : rb_fail(err, RB_ERROR, "database %s: the catalog has more than %u MiB",
                                   pg->shown, LIMIT >> 20);
         if (code != RB_OK)
-            rb_db_interrupt(&pg->base);
+            rb_pg_interrupt(&pg->base);
     }
     return code;
 }
@@ -244,31 +238,4 @@ enum rb_code rb_pg_catalog_read(json_t *catalog, json_t *keys, rb_pg *pg, const 
     RB_TRY(read_rows(tables, pg, part->scope ? prepared.data : sql, err));
     rb_pg_tables_finish(tables);
     return RB_OK;
-}
-
-static enum rb_code read_catalog(json_t **out, rb_pg *pg, rb_err *err)
-{
-    RB_TRY(rb_pg_exec(pg, settings, err));
-    rb_pg_prepared_unknown(pg);
-    RB_TRY(rb_pg_units_read(pg, err));
-    *out = json_copy(json_object_get(pg->known, "catalog"));
-    return RB_OK;
-}
-
-/* The savepoint, or the end of the transaction, restores the settings. */
-enum rb_code rb_pg_catalog(json_t **out, rb_db *db, rb_err *err)
-{
-    rb_pg *pg = rb_pg_of(db);
-    bool inside = PQtransactionStatus(pg->conn) != PQTRANS_IDLE;
-    RB_TRY(rb_pg_exec(
-        pg, inside ? "SAVEPOINT rbtool_catalog" : "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
-        err));
-    enum rb_code code = read_catalog(out, pg, err);
-    const char *end = inside ? "ROLLBACK TO rbtool_catalog; RELEASE rbtool_catalog" : "ROLLBACK";
-    enum rb_code ended = rb_pg_exec(pg, end, code == RB_OK ? err : RB_IGNORED);
-    if (code == RB_OK && ended != RB_OK) {
-        json_decref(*out);
-        *out = NULL;
-    }
-    return code == RB_OK ? ended : code;
 }

@@ -55,8 +55,6 @@ enum rb_code rb_pg_catalog_prepare(rb_buf *out, rb_pg *pg, const char *sql, cons
 /* Adds the entries, and their keys to those of the units, {oid: [keys]}. */
 enum rb_code rb_pg_catalog_read(json_t *catalog, json_t *keys, rb_pg *pg, const rb_pg_part *part,
                                 rb_err *err);
-/* catalog_units.c: brings pg->known up to date, under the settings of catalog.c. */
-enum rb_code rb_pg_units_read(rb_pg *pg, rb_err *err);
 
 /* Returns a field of the row, or NULL for null. */
 const char *rb_pg_field(const PGresult *row, int column);

@@ -11,6 +11,13 @@ RB_EMBED(rb_pg_catalog_units_sql, "core/database/postgres/catalog_units.sql");
 #define CUT_LENGTH 60 /* bytes of a name that the server may have cut, which has 63 bytes, */
 #define CUT_PREFIX 20 /* and of what stays of it in any case */
 
+static const char settings[] =
+    "SET LOCAL search_path = ''; SET LOCAL quote_all_identifiers = off; SET LOCAL TimeZone = 'UTC';"
+    " SET LOCAL DateStyle = 'ISO, YMD'; SET LOCAL IntervalStyle = postgres;"
+    " SET LOCAL extra_float_digits = 1; SET LOCAL bytea_output = hex; SET LOCAL lc_monetary = 'C';"
+    " SET LOCAL xmlbinary = base64; SET LOCAL jit = off; SET LOCAL work_mem = '64MB';"
+    " SET LOCAL plan_cache_mode = force_generic_plan";
+
 /* What depends on units with these classes and oids, and what belongs to the same tables; [class,
  * oid]. Every object whose text names another depends on it. */
 static const char scope_sql[] =
@@ -195,7 +202,7 @@ static enum rb_code update(bool *fits, json_t *known, change *c, rb_pg *pg, rb_e
     return *fits ? read_scope(known, c, pg, err) : RB_OK;
 }
 
-enum rb_code rb_pg_units_read(rb_pg *pg, rb_err *err)
+static enum rb_code read_all(rb_pg *pg, rb_err *err)
 {
     RB_AUTO(rb_json_freep) json_t *known = json_object();
     RB_AUTO(change_clear) change c = {.scope = json_object(), .parts = json_object()};
@@ -217,4 +224,31 @@ enum rb_code rb_pg_units_read(rb_pg *pg, rb_err *err)
     }
     rb_json_replace(&pg->known, known);
     return RB_OK;
+}
+
+static enum rb_code read_catalog(json_t **out, rb_pg *pg, rb_err *err)
+{
+    RB_TRY(rb_pg_exec(pg, settings, err));
+    rb_pg_prepared_unknown(pg);
+    RB_TRY(read_all(pg, err));
+    *out = json_copy(json_object_get(pg->known, "catalog"));
+    return RB_OK;
+}
+
+/* The savepoint, or the end of the transaction, restores the settings. */
+enum rb_code rb_pg_catalog(json_t **out, rb_db *db, rb_err *err)
+{
+    rb_pg *pg = rb_pg_of(db);
+    bool inside = PQtransactionStatus(pg->conn) != PQTRANS_IDLE;
+    RB_TRY(rb_pg_exec(
+        pg, inside ? "SAVEPOINT rbtool_catalog" : "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
+        err));
+    enum rb_code code = read_catalog(out, pg, err);
+    const char *end = inside ? "ROLLBACK TO rbtool_catalog; RELEASE rbtool_catalog" : "ROLLBACK";
+    enum rb_code ended = rb_pg_exec(pg, end, code == RB_OK ? err : RB_IGNORED);
+    if (code == RB_OK && ended != RB_OK) {
+        json_decref(*out);
+        *out = NULL;
+    }
+    return code == RB_OK ? ended : code;
 }

@@ -1,5 +1,5 @@
 /* Connects to a database, with any url that libpq accepts. */
-#include "database/postgres/session.h"
+#include "database/postgres/postgres.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,24 +9,11 @@
 #include "database/url.h"
 
 #define CONNECT_SECONDS "10" /* used if the url sets no connect_timeout */
-#define READ_LOCK_MS 5000    /* lock_timeout of a session that only reads */
-
-rb_pg *rb_pg_of(rb_db *db)
-{
-    return (rb_pg *)db;
-}
-
-const rb_pg *rb_pg_of_const(const rb_db *db)
-{
-    return (const rb_pg *)db;
-}
 
 void rb_pg_disconnect(rb_pg *pg)
 {
     if (!pg)
         return;
-    if (pg->positions)
-        rb_pg_rollback(&pg->base);
     PQfreeCancel(pg->cancel);
     PQfinish(pg->conn);
     free(pg->url);
@@ -115,7 +102,6 @@ enum rb_code rb_pg_connect(rb_pg **out, const char *url, enum rb_db_mode mode, r
 {
     RB_TRY(rb_libpq_load(err));
     rb_pg *pg = rb_calloc(1, sizeof *pg);
-    pg->base.driver = &rb_postgres_driver;
     pg->url = rb_strdup(url);
     pg->shown = rb_url_public(url);
     pg->mode = mode;
@@ -127,53 +113,4 @@ enum rb_code rb_pg_connect(rb_pg **out, const char *url, enum rb_db_mode mode, r
     else
         rb_pg_disconnect(pg);
     return code;
-}
-
-const char *rb_pg_no_timeouts(const rb_pg *pg)
-{
-    const int version = PQserverVersion(pg->conn);
-    return version >= 170000   ? "SET statement_timeout = 0; SET idle_session_timeout = 0;"
-                                 " SET idle_in_transaction_session_timeout = 0;"
-                                 " SET transaction_timeout = 0;"
-           : version >= 140000 ? "SET statement_timeout = 0; SET idle_session_timeout = 0;"
-                                 " SET idle_in_transaction_session_timeout = 0;"
-                               : "SET statement_timeout = 0;"
-                                 " SET idle_in_transaction_session_timeout = 0;";
-}
-
-/* Resets the session's settings, and turns off all timeouts of the server or role except
- * lock_timeout. */
-static enum rb_code reset(rb_pg *pg, const char *settings, rb_err *err)
-{
-    const int lock_ms = pg->mode == RB_DB_READ ? READ_LOCK_MS : pg->limits.lock_ms;
-    RB_AUTO(rb_free_str) char *label = rb_pg_literal(pg->label ? pg->label : "rbtool");
-    RB_AUTO(rb_free_str)
-    char *sql = rb_format("RESET ALL; SET application_name = %s; %s SET lock_timeout = %d;"
-                          " SET client_min_messages = warning; %s",
-                          label, rb_pg_no_timeouts(pg), lock_ms, settings);
-    return rb_pg_exec(pg, sql, err);
-}
-
-/* Commits must survive a crash of the server, since the environment's journal relies on them. */
-static const char writes[] = "; SELECT set_config('synchronous_commit', 'local', false) WHERE"
-                             " current_setting('synchronous_commit') = 'off'";
-
-enum rb_code rb_pg_settle(rb_pg *pg, rb_err *err)
-{
-    pg->unsettled = false;
-    RB_AUTO(rb_free_str)
-    char *own =
-        rb_format("SET row_security = off; SET standard_conforming_strings = on;"
-                  " SET DateStyle = 'ISO, YMD'; SET IntervalStyle = postgres;"
-                  " SET extra_float_digits = 1; SET bytea_output = hex;"
-                  " SET TimeZone = 'UTC'; SET xmlbinary = base64; SET lc_monetary = 'C'%s",
-                  pg->mode == RB_DB_READ ? "; SET default_transaction_read_only = on" : writes);
-    return reset(pg, own, err);
-}
-
-enum rb_code rb_pg_settle_script(rb_pg *pg, rb_err *err)
-{
-    const bool as_before = pg->unsettled;
-    pg->unsettled = false;
-    return as_before ? RB_OK : reset(pg, "", err);
 }

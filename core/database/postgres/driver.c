@@ -48,23 +48,14 @@ static enum rb_code discard(const char *rest, rb_err *err)
 
 static void close_db(rb_db *db)
 {
-    rb_pg *pg = rb_pg_of(db);
-    if (pg->scratch)
-        rb_pg_scratch_close(pg);
-    else
-        rb_pg_disconnect(pg);
+    if (rb_pg_of(db)->positions)
+        rb_pg_rollback(db);
+    rb_pg_close(rb_pg_of(db));
 }
 
 static const char *version(const rb_db *db)
 {
     return rb_pg_of_const(db)->version;
-}
-
-static void interrupt(rb_db *db)
-{
-    char ignored[256];
-    if (rb_pg_of(db)->cancel)
-        (void)!PQcancel(rb_pg_of(db)->cancel, ignored, sizeof ignored);
 }
 
 static enum rb_code limit(rb_db *db, const rb_db_limits *limits, rb_err *err)
@@ -84,7 +75,7 @@ static char *scratch_maker(void)
 }
 
 const rb_db_driver rb_postgres_driver = {
-    .engine = "postgresql",
+    .engine = RB_POSTGRESQL,
     .version = version,
     .backup_suffix = ".sql",
     .inspect = inspect,
@@ -118,7 +109,7 @@ const rb_db_driver rb_postgres_driver = {
     .await = rb_pg_await,
     .lock = rb_pg_lock,
     .close = close_db,
-    .interrupt = interrupt,
+    .interrupt = rb_pg_interrupt,
     .outside = rb_pg_outside,
     .limit = limit,
     .limited = limited,

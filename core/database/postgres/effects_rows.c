@@ -118,39 +118,6 @@ enum rb_code rb_pg_reading_written(rb_pg_reading *r, const char *table, rb_err *
     return write_rows(r, table, 'D', NULL, err);
 }
 
-/* True if the value differs at each evaluation. */
-bool rb_pg_is_generated(const json_t *node)
-{
-    static const char *const volatiles[] = {"random",
-                                            "now",
-                                            "clock_timestamp",
-                                            "statement_timestamp",
-                                            "transaction_timestamp",
-                                            "timeofday",
-                                            "nextval",
-                                            "gen_random_uuid",
-                                            "gen_random_bytes",
-                                            "uuid_generate_v1",
-                                            "uuid_generate_v4",
-                                            "txid_current"};
-    if (json_is_array(node)) {
-        rb_json_each (value, node)
-            if (rb_pg_is_generated(value))
-                return true;
-        return false;
-    }
-    rb_json_each_member (key, value, node) {
-        const json_t *parts = json_object_get(value, "funcname");
-        const char *name = rb_pg_tree_string(json_array_get(parts, json_array_size(parts) - 1));
-        for (size_t i = 0; name && i < sizeof volatiles / sizeof *volatiles; i++)
-            if (strcmp(name, volatiles[i]) == 0)
-                return true;
-        if (strcmp(key, "SQLValueFunction") == 0 || rb_pg_is_generated(value))
-            return true;
-    }
-    return false;
-}
-
 static enum rb_code add_update(rb_pg_reading *r, const char *table, const json_t *targets,
                                rb_err *err)
 {

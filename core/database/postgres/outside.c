@@ -118,7 +118,7 @@ static void check_text(const search *s, const char *text, size_t len)
 {
     rb_sql sql;
     rb_sql_statement statement;
-    rb_sql_init(&sql, text, len, rb_postgres_driver.engine);
+    rb_sql_init(&sql, text, len, RB_POSTGRESQL);
     while (rb_sql_statement_next(&statement, &sql)) {
         rb_sql words = sql;
         words.at = statement.start;

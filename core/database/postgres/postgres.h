@@ -15,7 +15,8 @@
 #include "database/postgres/libpq.h"
 #include "sql/statement.h"
 
-#define RB_PG_PREPARED 48 /* bytes of the name of a prepared statement */
+#define RB_POSTGRESQL "postgresql" /* name of the engine */
+#define RB_PG_PREPARED 48          /* bytes of the name of a prepared statement */
 
 typedef struct rb_pg {
     rb_db base;
@@ -62,8 +63,15 @@ typedef struct rb_pg {
     "CASE WHEN " schema " = 'public' AND " name " !~ '[.\"]' THEN " name "::text ELSE "            \
     "" RB_PG_NAME_PART(schema) " || '.' || " RB_PG_NAME_PART(name) " END"
 
-rb_pg *rb_pg_of(rb_db *db);
-const rb_pg *rb_pg_of_const(const rb_db *db);
+static inline rb_pg *rb_pg_of(rb_db *db)
+{
+    return (rb_pg *)db; /* the rb_db is its first member */
+}
+
+static inline const rb_pg *rb_pg_of_const(const rb_db *db)
+{
+    return (const rb_pg *)db;
+}
 
 /* Connects to a url ("postgresql://..."). The session gets the settings of rb_pg_settle(). */
 enum rb_code rb_pg_connect(rb_pg **out, const char *url, enum rb_db_mode mode, rb_err *err);
@@ -78,6 +86,9 @@ enum rb_code rb_pg_settle_script(rb_pg *pg, rb_err *err);
 
 /* Returns SQL that follows RESET ALL, and turns off the timeouts of server, database or role. */
 const char *rb_pg_no_timeouts(const rb_pg *pg);
+
+/* Cancels the running statement; a signal handler may call it. */
+void rb_pg_interrupt(rb_db *db);
 
 /* Runs one or more statements of rbtool's own. */
 enum rb_code rb_pg_exec(rb_pg *pg, const char *sql, rb_err *err);
@@ -164,7 +175,8 @@ enum rb_code rb_pg_scratch_start(const rb_db_limits *limits, rb_err *err);
 void rb_pg_scratch_stop(void);
 bool rb_pg_scratch_server(const char *url);
 enum rb_code rb_pg_scratch(rb_db **out, int64_t clock, rb_err *err);
-void rb_pg_scratch_close(rb_pg *pg);
+void rb_pg_close(rb_pg *pg); /* disconnects, and drops a scratch database */
+RB_DEFINE_AUTO(rb_pg, rb_pg_close)
 /* Returns a url to open a scratch database with, as the role that owns it. */
 char *rb_pg_scratch_url(const rb_pg *pg);
 enum rb_code rb_pg_scratch_keep(rb_db *db, const char *key, rb_err *err);
@@ -181,6 +193,8 @@ enum rb_code rb_pg_scratch_roles(rb_pg *pg, const char *text, rb_err *err);
  * with these names; code: everything. */
 void rb_pg_scratch_allow(const rb_strs *extensions, bool code);
 bool rb_pg_trusts_code(void);
+/* True if only this extension is trusted, but not code in general. */
+bool rb_pg_trusts_extension(const char *name);
 /* True if the role of the scripts is to be a superuser for this statement alone. */
 bool rb_pg_scratch_is_allowed(const char *statement);
 enum rb_code rb_pg_scratch_superuser(rb_pg *pg, bool on, rb_err *err);

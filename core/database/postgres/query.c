@@ -8,6 +8,7 @@
 #include "base/hash.h"
 
 #define SHOWN_SQL 80
+#define READ_LOCK_MS 5000      /* lock_timeout of a session that only reads */
 #define ROWS_LIMIT (64u << 20) /* bytes of an answer to rbtool's own statements */
 
 /* Type oids (pg_type.dat) whose values become integers in JSON. */
@@ -123,6 +124,55 @@ enum rb_code rb_pg_fail(rb_err *err, const rb_pg *pg, const PGresult *result, co
                    rb_buf_str(&doing), why, rb_buf_str(&hint));
 }
 
+const char *rb_pg_no_timeouts(const rb_pg *pg)
+{
+    const int version = PQserverVersion(pg->conn);
+    return version >= 170000   ? "SET statement_timeout = 0; SET idle_session_timeout = 0;"
+                                 " SET idle_in_transaction_session_timeout = 0;"
+                                 " SET transaction_timeout = 0;"
+           : version >= 140000 ? "SET statement_timeout = 0; SET idle_session_timeout = 0;"
+                                 " SET idle_in_transaction_session_timeout = 0;"
+                               : "SET statement_timeout = 0;"
+                                 " SET idle_in_transaction_session_timeout = 0;";
+}
+
+/* Resets the session's settings, and turns off all timeouts of the server or role except
+ * lock_timeout. */
+static enum rb_code reset(rb_pg *pg, const char *settings, rb_err *err)
+{
+    const int lock_ms = pg->mode == RB_DB_READ ? READ_LOCK_MS : pg->limits.lock_ms;
+    RB_AUTO(rb_free_str) char *label = rb_pg_literal(pg->label ? pg->label : "rbtool");
+    RB_AUTO(rb_free_str)
+    char *sql = rb_format("RESET ALL; SET application_name = %s; %s SET lock_timeout = %d;"
+                          " SET client_min_messages = warning; %s",
+                          label, rb_pg_no_timeouts(pg), lock_ms, settings);
+    return rb_pg_exec(pg, sql, err);
+}
+
+/* Commits must survive a crash of the server, since the environment's journal relies on them. */
+static const char writes[] = "; SELECT set_config('synchronous_commit', 'local', false) WHERE"
+                             " current_setting('synchronous_commit') = 'off'";
+
+enum rb_code rb_pg_settle(rb_pg *pg, rb_err *err)
+{
+    pg->unsettled = false;
+    RB_AUTO(rb_free_str)
+    char *own =
+        rb_format("SET row_security = off; SET standard_conforming_strings = on;"
+                  " SET DateStyle = 'ISO, YMD'; SET IntervalStyle = postgres;"
+                  " SET extra_float_digits = 1; SET bytea_output = hex;"
+                  " SET TimeZone = 'UTC'; SET xmlbinary = base64; SET lc_monetary = 'C'%s",
+                  pg->mode == RB_DB_READ ? "; SET default_transaction_read_only = on" : writes);
+    return reset(pg, own, err);
+}
+
+enum rb_code rb_pg_settle_script(rb_pg *pg, rb_err *err)
+{
+    const bool as_before = pg->unsettled;
+    pg->unsettled = false;
+    return as_before ? RB_OK : reset(pg, "", err);
+}
+
 /* Settles a session that has the settings of a script. */
 static enum rb_code settle_own(rb_pg *pg, rb_err *err)
 {
@@ -227,7 +277,7 @@ enum rb_code rb_pg_rows(PGresult **out, rb_pg *pg, const char *sql, const char *
         if (code == RB_OK && !fits) {
             code = rb_fail(err, RB_ERROR, "database %s: `%.*s`: the answer has more than %u MiB",
                            pg->shown, shown(sql), sql, ROWS_LIMIT >> 20);
-            rb_db_interrupt(&pg->base);
+            rb_pg_interrupt(&pg->base);
         } else if (code == RB_OK && status != PGRES_SINGLE_TUPLE && status != PGRES_TUPLES_OK &&
                    status != PGRES_COMMAND_OK) {
             code = rb_pg_fail(err, pg, row, "database %s: `%.*s`", pg->shown, shown(sql), sql);
@@ -317,7 +367,7 @@ static enum rb_code read_answer(json_t *rows, rb_pg *pg, size_t limit, const cha
         if (code != RB_OK)
             continue;
         if (status == PGRES_SINGLE_TUPLE && rows && !collect(rows, &left, result)) {
-            rb_db_interrupt(&pg->base);
+            rb_pg_interrupt(&pg->base);
             code = rb_fail(err, RB_ERROR,
                            "database %s has more than %zu bytes for `%.*s`\nfind out who wrote so "
                            "much there, and remove it",
@@ -355,4 +405,11 @@ enum rb_code rb_pg_query(json_t **rows, rb_db *db, size_t limit, const char *sql
         *rows = RB_TAKE(found);
     }
     return RB_OK;
+}
+
+void rb_pg_interrupt(rb_db *db)
+{
+    char ignored[256];
+    if (rb_pg_of(db)->cancel)
+        (void)!PQcancel(rb_pg_of(db)->cancel, ignored, sizeof ignored);
 }

@@ -232,17 +232,18 @@ static enum rb_code copy_all(rb_pg *to, rb_pg *from, const char *snapshot, enum 
 
 static enum rb_code copy_snapshot(rb_db **out, rb_pg *from, enum copying how, rb_err *err)
 {
-    RB_AUTO(rb_db_closep) rb_db *copy = NULL;
     RB_AUTO(rb_free_str) char *snapshot = NULL;
+    rb_db *made;
     rb_err ignored;
-    RB_TRY(rb_pg_scratch(&copy, RB_DB_CLOCK_REAL, err));
+    RB_TRY(rb_pg_scratch(&made, RB_DB_CLOCK_REAL, err));
+    RB_AUTO(rb_pg_closep) rb_pg *copy = rb_pg_of(made);
     RB_TRY(rb_pg_exec(from, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", err));
     enum rb_code code = rb_pg_text(&snapshot, from, "SELECT pg_export_snapshot()", NULL, 0, err);
     if (code == RB_OK)
-        code = copy_all(rb_pg_of(copy), from, snapshot, how, err);
+        code = copy_all(copy, from, snapshot, how, err);
     (void)!rb_pg_exec(from, "ROLLBACK", &ignored);
     RB_TRY(code);
-    *out = copy;
+    *out = made;
     copy = NULL;
     return RB_OK;
 }
@@ -287,14 +288,13 @@ static enum rb_code load_dump(rb_pg *to, const char *file, rb_err *err)
 
 enum rb_code rb_pg_copy(char **url, rb_db *db, const char *dump, const char *into, rb_err *err)
 {
-    RB_AUTO(rb_db_closep) rb_db *copy = NULL;
+    rb_db *made;
     (void)into;
-    if (dump) {
-        RB_TRY(rb_pg_scratch(&copy, RB_DB_CLOCK_REAL, err));
-        RB_TRY(load_dump(rb_pg_of(copy), dump, err));
-    } else {
-        RB_TRY(copy_snapshot(&copy, rb_pg_of(db), COPY_ROWS, err));
-    }
-    *url = rb_pg_scratch_url(rb_pg_of(copy));
+    RB_TRY(dump ? rb_pg_scratch(&made, RB_DB_CLOCK_REAL, err)
+                : copy_snapshot(&made, rb_pg_of(db), COPY_ROWS, err));
+    RB_AUTO(rb_pg_closep) rb_pg *copy = rb_pg_of(made);
+    if (dump)
+        RB_TRY(load_dump(copy, dump, err));
+    *url = rb_pg_scratch_url(copy);
     return RB_OK;
 }

@@ -174,11 +174,11 @@ static void satisfy(filling *f, rb_sample_row *r)
         RB_AUTO(rb_free_str) char *name = rb_pg_quote(r->items[i].name);
         RB_AUTO(rb_free_str) char *text = rb_format("%s%s", name, checks);
         f->only = r->items[i].name;
-        rb_sample_satisfy(r, text, rb_postgres_driver.engine, holds, f);
+        rb_sample_satisfy(r, text, RB_POSTGRESQL, holds, f);
         f->only = NULL;
     }
     rb_json_each (check, json_object_get(f->item, "checks"))
-        rb_sample_satisfy(r, json_string_value(check), rb_postgres_driver.engine, holds, f);
+        rb_sample_satisfy(r, json_string_value(check), RB_POSTGRESQL, holds, f);
 }
 
 /* Returns a value of the column's type. A new string. */
@@ -429,5 +429,5 @@ enum rb_code rb_pg_fill(json_t *filled, rb_db *db, const rb_samples *samples, rb
 
 void rb_pg_literals(json_t *literals, const char *sql, size_t len)
 {
-    rb_sample_literals(literals, sql, len, rb_postgres_driver.engine);
+    rb_sample_literals(literals, sql, len, RB_POSTGRESQL);
 }

@@ -52,6 +52,28 @@ static char *server_url(const char *database, bool scripts)
                      query ? query + 1 : "", query && query[1] ? "&" : "", role);
 }
 
+static struct {
+    rb_strs extensions;
+    bool code;
+} trusted;
+
+void rb_pg_scratch_allow(const rb_strs *extensions, bool code)
+{
+    for (size_t i = 0; i < extensions->n; i++)
+        rb_strs_add(&trusted.extensions, extensions->items[i]);
+    trusted.code |= code;
+}
+
+bool rb_pg_trusts_code(void)
+{
+    return trusted.code;
+}
+
+bool rb_pg_trusts_extension(const char *name)
+{
+    return !trusted.code && rb_strs_has(&trusted.extensions, name);
+}
+
 static char *url_of(const char *database, const char *role)
 {
     if (server.url)
@@ -313,12 +335,16 @@ char *rb_pg_scratch_url(const rb_pg *pg)
     return url_of(pg->scratch, RB_PG_CLUSTER_OWNER);
 }
 
-void rb_pg_scratch_close(rb_pg *pg)
+void rb_pg_close(rb_pg *pg)
 {
+    if (!pg || !pg->scratch) {
+        rb_pg_disconnect(pg);
+        return;
+    }
     RB_AUTO(rb_pg_disconnectp) rb_pg *admin = NULL;
     RB_AUTO(rb_free_str) char *name = pg->scratch;
-    const bool drop = name && pg->number > KEPT_OPEN;
-    rb_pg_cluster_use(name ? -1 : 0);
+    const bool drop = pg->number > KEPT_OPEN;
+    rb_pg_cluster_use(-1);
     pg->scratch = NULL;
     rb_pg_disconnect(pg);
     if (!drop || rb_pg_scratch_admin(&admin, RB_IGNORED) != RB_OK)
@@ -405,7 +431,7 @@ bool rb_pg_scratch_in_transaction(char *statement)
     rb_token token;
     bool first = true;
     bool found = false;
-    rb_sql_init(&sql, statement, strlen(statement), rb_postgres_driver.engine);
+    rb_sql_init(&sql, statement, strlen(statement), RB_POSTGRESQL);
     for (; rb_sql_next(&token, &sql); first = false) {
         bool verb = false;
         if (first && rb_token_is(&token, "vacuum")) {

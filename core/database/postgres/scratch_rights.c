@@ -57,7 +57,7 @@ static void find_roles(rb_strs *out, const char *text, size_t len)
     struct words words = {0};
     bool expected = false;
     bool named = false; /* the last token was a role */
-    rb_sql_init(&sql, text, len, "postgresql");
+    rb_sql_init(&sql, text, len, RB_POSTGRESQL);
     while (rb_sql_next(&token, &sql) && out->n < ROLE_LIMIT) {
         RB_AUTO(rb_free_str) char *name = is_name(&token) ? rb_token_folded(&token) : NULL;
         const bool listed = expected || (named && rb_token_is(&token, ","));
@@ -97,30 +97,13 @@ enum rb_code rb_pg_scratch_roles(rb_pg *pg, const char *text, rb_err *err)
 
 /* Extensions and languages: */
 
-static struct {
-    rb_strs extensions;
-    bool code;
-} trusted;
-
-void rb_pg_scratch_allow(const rb_strs *extensions, bool code)
-{
-    for (size_t i = 0; i < extensions->n; i++)
-        rb_strs_add(&trusted.extensions, extensions->items[i]);
-    trusted.code |= code;
-}
-
-bool rb_pg_trusts_code(void)
-{
-    return trusted.code;
-}
-
 /* Returns the name in CREATE EXTENSION [IF NOT EXISTS] NAME or ALTER EXTENSION NAME UPDATE, as a
  * new string; NULL for any other statement. */
 static char *extension_of(const char *statement)
 {
     rb_sql sql;
     rb_token token;
-    rb_sql_init(&sql, statement, strlen(statement), rb_postgres_driver.engine);
+    rb_sql_init(&sql, statement, strlen(statement), RB_POSTGRESQL);
     const bool creates = rb_sql_next(&token, &sql) && rb_token_is(&token, "create");
     if ((!creates && !rb_token_is(&token, "alter")) || !rb_sql_next(&token, &sql) ||
         !rb_token_is(&token, "extension") || !rb_sql_next(&token, &sql))
@@ -136,8 +119,7 @@ static char *extension_of(const char *statement)
 bool rb_pg_scratch_is_allowed(const char *statement)
 {
     RB_AUTO(rb_free_str) char *name = extension_of(statement);
-    return name && !trusted.code && rb_strs_has(&trusted.extensions, name) &&
-           rb_pg_scratch_has_admin();
+    return name && rb_pg_trusts_extension(name) && rb_pg_scratch_has_admin();
 }
 
 /* The query makes the session notice the change: it opens pg_authid by name. */

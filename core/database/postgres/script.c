@@ -180,7 +180,7 @@ static bool wait_once(rb_pg *pg, int64_t *deadline, int64_t *look)
         if (pg->limited)
             return false;
         pg->limited = true;
-        rb_db_interrupt(&pg->base);
+        rb_pg_interrupt(&pg->base);
         *deadline = rb_clock_ms() + CANCEL_SECONDS * 1000;
         return true;
     }

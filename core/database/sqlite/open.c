@@ -16,53 +16,6 @@
     1000 /* virtual machine instructions between two checks of the clock: about 50 us, or one      \
             large row */
 
-static int tick(void *context)
-{
-    const rb_sqlite_state *state = context;
-    return state->deadline && rb_clock_ms() >= state->deadline;
-}
-
-void rb_sqlite_clock_start(rb_sqlite *db, const rb_db_text *sql)
-{
-    rb_sqlite_state *state = rb_sqlite_state_of(db);
-    if (sql) {
-        RB_AUTO(rb_free_str) char *script = rb_format("%s: %s", sql->what, sql->file);
-        free(state->script);
-        state->script = rb_safe(script);
-    }
-    const char *place = sql ? "" : "in a table, view or trigger, after ";
-    RB_AUTO(rb_free_str)
-    char *what = rb_format("%s%s", place, state->script ? state->script : "nothing");
-    if (state->limits.watch)
-        state->limits.watch(&state->limits, what);
-    state->deadline =
-        state->limits.seconds ? rb_clock_ms() + (int64_t)state->limits.seconds * 1000 : 0;
-}
-
-void rb_sqlite_clock_stop(rb_sqlite *db)
-{
-    rb_sqlite_state *state = rb_sqlite_state_of(db);
-    if (state->limits.statements)
-        state->deadline = 0;
-    else
-        rb_sqlite_clock_start(db, NULL);
-}
-
-enum rb_sqlite_limit rb_sqlite_limit_hit(rb_sqlite *db)
-{
-    rb_sqlite_state *state = rb_sqlite_state_of(db);
-    int rc = sqlite3_errcode(db->handle) & 0xff;
-    enum rb_sqlite_limit hit = RB_LIMIT_NONE;
-    if (rc == SQLITE_INTERRUPT && tick(state))
-        hit = RB_LIMIT_SECONDS;
-    else if (rc == SQLITE_NOMEM && state->limits.memory)
-        hit = RB_LIMIT_MEMORY;
-    else if (rc == SQLITE_FULL && state->limits.size)
-        hit = RB_LIMIT_SIZE;
-    state->limited |= hit != RB_LIMIT_NONE;
-    return hit;
-}
-
 void rb_db_temporary_folder(const char *dir)
 {
     sqlite3_free(sqlite3_temp_directory);
@@ -126,21 +79,6 @@ static const char *vfs_at(int64_t clock)
 
 /* Connections: */
 
-rb_sqlite *rb_sqlite_of(const rb_db *db)
-{
-    return ((const rb_sqlite_state *)db)->db; /* the rb_db is the first member of the state */
-}
-
-rb_sqlite_state *rb_sqlite_state_of(const rb_sqlite *db)
-{
-    return db->owner;
-}
-
-rb_db *rb_sqlite_base(const rb_sqlite *db)
-{
-    return &rb_sqlite_state_of(db)->base;
-}
-
 static void state_free(void *owner)
 {
     rb_sqlite_state *state = owner;
@@ -198,7 +136,7 @@ static enum rb_code prepare(rb_sqlite *db, rb_err *err)
     rb_sqlite_state *state = rb_sqlite_state_of(db);
     state->db = db;
     sqlite3_set_authorizer(db->handle, rb_sqlite_authorize, state);
-    sqlite3_progress_handler(db->handle, TICK, tick, state);
+    sqlite3_progress_handler(db->handle, TICK, rb_sqlite_tick, state);
     return load_extensions(db, err);
 }
 
@@ -206,7 +144,6 @@ static enum rb_code connect_at(rb_sqlite **out, const char *path, enum rb_sqlite
                                enum rb_sqlite_use use, int64_t clock, rb_err *err)
 {
     rb_sqlite_state *state = rb_calloc(1, sizeof *state);
-    state->base.driver = &rb_sqlite_driver;
     state->options = (rb_sqlite_options){
         .vfs = vfs_at(clock),
         .prepare = prepare,

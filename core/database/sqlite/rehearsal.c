@@ -88,20 +88,6 @@ static enum rb_code make_file(char **name, int *fd, const char *dir, rb_err *err
     return RB_OK;
 }
 
-static void drop_file(int *fd, char **name)
-{
-    if (*name)
-        (void)!rb_file_remove(*name, RB_IGNORED);
-    rb_free_str(name);
-    rb_close(fd);
-}
-
-void rb_sqlite_drop_before(rb_sqlite_state *state)
-{
-    if (state->before_file)
-        drop_file(&state->before_fd, &state->before_file);
-}
-
 /* Copies into two files. The one for scripts is unlinked when it is complete: SQLite can still use
  * it, as long as it needs no other file beside it. The file of the state before is unlinked when it
  * is attached. */
@@ -117,9 +103,9 @@ static enum rb_code copy_in_files(rb_sqlite **out, rb_sqlite *from, const char *
         code = make_file(&names[1], &fds[1], dir, err);
     if (code == RB_OK)
         code = copy_to(out, names[1], from, err);
-    drop_file(&fds[1], &names[1]);
+    rb_sqlite_drop_file(&fds[1], &names[1]);
     if (code != RB_OK) {
-        drop_file(&fds[0], &names[0]);
+        rb_sqlite_drop_file(&fds[0], &names[0]);
         return code;
     }
     rb_sqlite_state *state = rb_sqlite_state_of(*out);

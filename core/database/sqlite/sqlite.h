@@ -39,9 +39,20 @@ typedef struct rb_sqlite_state {
     rb_sqlite_options options;
 } rb_sqlite_state;
 
-rb_sqlite *rb_sqlite_of(const rb_db *db);
-rb_db *rb_sqlite_base(const rb_sqlite *db);
-rb_sqlite_state *rb_sqlite_state_of(const rb_sqlite *db);
+static inline rb_sqlite *rb_sqlite_of(const rb_db *db)
+{
+    return ((const rb_sqlite_state *)db)->db; /* the rb_db is the first member of the state */
+}
+
+static inline rb_sqlite_state *rb_sqlite_state_of(const rb_sqlite *db)
+{
+    return db->owner;
+}
+
+static inline rb_db *rb_sqlite_base(const rb_sqlite *db)
+{
+    return &rb_sqlite_state_of(db)->base;
+}
 
 enum rb_sqlite_use {
     RB_SQLITE_USER,    /* with extensions, guards and hooks */
@@ -55,7 +66,7 @@ enum rb_code rb_sqlite_connect(rb_sqlite **out, const char *path, enum rb_sqlite
 enum rb_code rb_sqlite_scratch(rb_sqlite **out, int64_t clock, rb_err *err);
 void rb_sqlite_interrupt(rb_db *db);
 
-/* Limits, in open.c: */
+/* Functions of state.c: */
 
 enum rb_sqlite_limit { RB_LIMIT_NONE, RB_LIMIT_SECONDS, RB_LIMIT_MEMORY, RB_LIMIT_SIZE };
 
@@ -64,8 +75,12 @@ enum rb_code rb_sqlite_limit(rb_db *db, const rb_db_limits *limits, rb_err *err)
  * statements. */
 void rb_sqlite_clock_start(rb_sqlite *db, const rb_db_text *sql);
 void rb_sqlite_clock_stop(rb_sqlite *db); /* stops the time limit of a script */
+/* Interrupts a statement after its time limit: a progress handler. context: its rb_sqlite_state. */
+int rb_sqlite_tick(void *context);
 /* Returns the limit that the last failure hit. The state's "limited" is set from then on. */
 enum rb_sqlite_limit rb_sqlite_limit_hit(rb_sqlite *db);
+void rb_sqlite_drop_before(rb_sqlite_state *state);
+void rb_sqlite_drop_file(int *fd, char **name); /* removes it, closes fd and frees name */
 
 /* Guards, in authorizer.c: */
 
@@ -120,7 +135,6 @@ enum rb_code rb_sqlite_size(int64_t *out, rb_db *db, rb_err *err);
 enum rb_code rb_sqlite_rehearse(rb_db **out, rb_db *of, const char *dir, bool rows, rb_err *err);
 /* Returns a URI that attaches a file which does not change, without locks. A new string. */
 char *rb_sqlite_uri(const char *path);
-void rb_sqlite_drop_before(rb_sqlite_state *state);
 /* Attaches the state before to a rehearsal's copy. Does nothing for other databases. */
 enum rb_code rb_sqlite_attach_before(rb_sqlite *db, rb_err *err);
 
