@@ -8,6 +8,7 @@
 #include "git/remote.h"
 #include "ledger/judge.h"
 #include "ledger_write.h"
+#include "log_compare.h"
 #include "release/manifest.h"
 #include "status.h"
 #include "ui.h"
@@ -294,6 +295,7 @@ struct counts {
     size_t broken; /* transitions that broke another rule */
     size_t by_revoked_key;
     size_t refused; /* policies that are not in force */
+    size_t lacking; /* entries that others know and the ledger does not have */
     size_t faults;
 };
 
@@ -376,6 +378,8 @@ static char *summary_of(const struct job *job, const struct counts *counts)
         rb_buf_printf(&out, "; %zu signed with a revoked key", counts->by_revoked_key);
     if (counts->missing > 0)
         rb_buf_printf(&out, "; attachments of %zu missing", counts->missing);
+    if (counts->lacking > 0)
+        rb_buf_puts(&out, "; entries that were here are lacking");
     return rb_buf_detach(&out);
 }
 
@@ -384,6 +388,9 @@ static char *next_step(const struct job *job, const struct counts *counts)
 {
     if (counts->unreadable + counts->missing > 0)
         return fetch_again(job);
+    if (counts->lacking > 0)
+        return rb_strdup("fetch them with `rbtool sync --fetch`; if the remote lacks them, too, "
+                         "they were cut off, and a clone that has them can send them");
     if (counts->trust[RB_ENTRY_UNKNOWN] + counts->trust[RB_ENTRY_BROKEN] +
             counts->trust[RB_ENTRY_FOREIGN] >
         0)
@@ -396,13 +403,15 @@ static char *next_step(const struct job *job, const struct counts *counts)
  * an entry has a fault, or if releases exist without a ledger. */
 static enum rb_code verify(const struct job *job, rb_err *err)
 {
-    const struct counts counts = count(job);
+    struct counts counts = count(job);
     size_t unrecorded = 0;
     if (!job->cli->json) {
         print_problems(job);
         for (size_t i = 0; i < job->claims.n; i++)
             rb_ui_line("%s", job->claims.items[i].message);
     }
+    counts.lacking = rb_log_compare(job->cli, job->ledger);
+    counts.faults += counts.lacking;
     RB_TRY(note_unrecorded(&unrecorded, job, err));
     RB_AUTO(rb_free_str) char *summary = summary_of(job, &counts);
     if (!job->cli->json)

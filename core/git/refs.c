@@ -128,6 +128,20 @@ enum rb_code rb_ref_move(rb_repo *repo, const char *name, const rb_oid *to, cons
     return rb_fail(err, code, "git did not move %s to %s: %s", name, new_hex, said);
 }
 
+enum rb_code rb_ref_names(rb_strs *out, rb_repo *repo, const char *glob, rb_err *err)
+{
+    git_reference_iterator *iterator = NULL;
+    const char *name = NULL;
+    int status = git_reference_iterator_glob_new(&iterator, repo->repo, glob);
+    while (status == 0 && (status = git_reference_next_name(&name, iterator)) == 0)
+        rb_strs_add(out, name);
+    git_reference_iterator_free(iterator);
+    if (status != GIT_ITEROVER)
+        return rb_fail(err, RB_ERROR, "cannot list the refs %s", glob);
+    rb_strs_sort(out);
+    return RB_OK;
+}
+
 bool rb_object_exists(rb_repo *repo, const rb_oid *object)
 {
     return git_odb_exists(repo->odb, rb_git_oid(object)) == 1;

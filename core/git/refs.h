@@ -18,6 +18,9 @@ typedef struct rb_ref {
 /* Reads a ref. If it does not exist, that is not an error. */
 enum rb_code rb_ref_read(rb_ref *out, rb_repo *repo, const char *name, rb_err *err);
 
+/* Adds the names of the refs that match a glob like "refs/heads/" followed by a star, sorted. */
+enum rb_code rb_ref_names(rb_strs *out, rb_repo *repo, const char *glob, rb_err *err);
+
 /* Sets *out if packed-refs has the ref with exactly this value. */
 enum rb_code rb_ref_is_packed(bool *out, const rb_repo *repo, const char *name,
                               const rb_oid *object, rb_err *err);

@@ -56,14 +56,14 @@ SH
     [[ $stderr == *"rbtool release v1.1.0 --record"* ]]
     git verify-tag v1.1.0
     run --separate-stderr -0 rbtool log --verify
-    [[ $stderr == "the ledger has no entry about release v1.1.0; rbtool release v1.1.0 --record writes it" ]]
+    [[ $stderr == *"the ledger has no entry about release v1.1.0; rbtool release v1.1.0 --record writes it" ]]
     fails 1 "hook" rbtool release v1.1.0 --record
     rm .git/hooks/reference-transaction
     rbtool release v1.1.0 --record
     [[ $(rbtool log --json -n 1 | jq -r .title) == "release v1.1.0 shop 1.1.0, reversible" ]]
     cmp <(git cat-file blob $LEDGER:tag) <(git cat-file tag v1.1.0)
     fails 0 "has an entry about release v1.1.0 already" rbtool release v1.1.0 --record
-    [[ $(rbtool log --verify 2>&1) == "2 entries: 2 good" ]]
+    [[ $(rbtool log --verify) == "2 entries: 2 good" ]]
 }
 
 @test "log filters by tag, environment, kind, date and number" {
@@ -89,7 +89,7 @@ SH
     [[ $output == *"verdict   v2.0.0   -     alice@example.com  bad: slow"* ]]
     [[ $output == *"2023-11-14 22:13 UTC  approval  v1.0.0   prod  alice@example.com  fine"* ]]
     run -0 rbtool log --verify
-    [[ ${lines[0]} == *" clock: dated "*" seconds before the entry that it follows"* && ${lines[1]} == "6 entries: 6 good" ]]
+    [[ ${lines[0]} == *" clock: dated "*" seconds before the entry that it follows"* && ${lines[2]} == "6 entries: 6 good" ]]
 }
 
 @test "log marks overrides" {

@@ -470,3 +470,28 @@ revert v1.1.0 v1.0.0 done" ]
     [ "$(jq -r '.transition | [.host, .user, "rbtool " + .version] | join(" ")' <<<"$last")" = \
         "$(hostname) $(id -un) $(rbtool --version)" ]
 }
+
+@test "log --verify finds entries that were cut off by what this host and the remote know, and says what it compared" {
+    rbtool deploy v1.0.0 --yes
+    git init -q --bare "$BATS_TEST_TMPDIR/hub.git"
+    git remote add origin "$BATS_TEST_TMPDIR/hub.git"
+    rbtool sync
+    tip=$(git rev-parse refs/rbtool/ledger)
+    fails 0 'compared with what origin had at the last sync, 1 entry of this host' rbtool log --verify
+    RBTOOL=0 git update-ref refs/rbtool/ledger 'refs/rbtool/ledger^'
+    fails 1 "the ledger lacks entry ${tip:0:10}, and others before it: what origin had at the last sync" rbtool log --verify
+    fails 1 "the ledger lacks 1 entry that environments of this host recorded: ${tip:0:10}" rbtool log --verify
+    # Each of them finds it alone.
+    mv "$PROD" "$PROD.away"
+    fails 1 'fetch them with `rbtool sync --fetch`' rbtool log --verify
+    RBTOOL=0 git update-ref -d refs/rbtool/remotes/origin/ledger
+    fails 0 'compared with nothing: no remote' rbtool log --verify
+    fails 0 "\`git merge-base --is-ancestor TIP refs/rbtool/ledger\`" rbtool log --verify
+    run git merge-base --is-ancestor "$tip" refs/rbtool/ledger
+    [ "$status" -eq 1 ]
+    mv "$PROD.away" "$PROD"
+    fails 1 'environments of this host recorded' rbtool log --verify
+    rbtool sync --fetch
+    [ "$(git rev-parse refs/rbtool/ledger)" = "$tip" ]
+    rbtool log --verify
+}
