@@ -12,7 +12,7 @@
 #include "release/chain_internal.h"
 #include "release/internal.h"
 
-#define BLOCK 512 /* number of tags that are open at the same time */
+#define BLOCK 2048 /* number of releases that are open at the same time */
 
 static void clear_loading(rb_chain_loading *loading)
 {
@@ -152,10 +152,8 @@ static bool is_wanted(const rb_chain_loading *loading, const rb_tag_ref *ref)
 static void read_one(void *context, size_t i)
 {
     const rb_chain_loading *loading = context;
-    const rb_tag_ref *ref = &loading->refs.items[loading->from + i];
-    rb_chain_item *item = &loading->chain->items[loading->from + i];
-    if (is_wanted(loading, ref) && !(loading->cache && is_remembered(item, loading, ref)))
-        read_tag(item, loading, ref);
+    const size_t at = loading->unread[i];
+    read_tag(&loading->chain->items[at], loading, &loading->refs.items[at]);
 }
 
 static enum rb_code visit(const rb_chain_loading *loading, rb_chain_item *item, rb_err *err)
@@ -176,38 +174,50 @@ static void take_item(rb_chain_loading *loading, const rb_tag_ref *ref, const rb
         rb_tags_here_add(&loading->here, ref->name, hex);
 }
 
-/* Reads the next tags in several threads, and closes the releases: a chain may have thousands. */
-static enum rb_code read_block(rb_chain_loading *loading, rb_err *err)
+/* Reads tags in several threads. Closes the releases, because a chain may have thousands. */
+static enum rb_code read_block(rb_chain_loading *loading, size_t n, rb_err *err)
 {
-    size_t left = loading->refs.n - loading->from;
-    size_t end = loading->from + (left < BLOCK ? left : BLOCK);
-    enum rb_code code = RB_OK;
-    rb_parallel(end - loading->from, rb_parallel_threads(), read_one, loading);
-    for (; loading->from < end; loading->from++) {
-        const rb_tag_ref *ref = &loading->refs.items[loading->from];
-        rb_chain_item *item = &loading->chain->items[loading->from];
-        code = code == RB_OK ? visit(loading, item, err) : code;
-        if (loading->cache && is_wanted(loading, ref) && (!item->tag || item->release))
-            rb_listcache_put(loading->cache, ref, item->listed);
+    rb_parallel(n, rb_parallel_threads(), read_one, loading);
+    for (size_t i = 0; i < n; i++) {
+        rb_chain_item *item = &loading->chain->items[loading->unread[i]];
+        RB_TRY(visit(loading, item, err));
+        if (loading->cache && (!item->tag || item->listed))
+            rb_listcache_put(loading->cache, &loading->refs.items[loading->unread[i]],
+                             item->listed);
         rb_release_free(item->release);
         item->release = NULL;
-        const rb_chain_item read = *item;
-        take_item(loading, ref, &read);
     }
-    return code;
+    return RB_OK;
 }
 
 static enum rb_code read_tags(rb_chain_loading *loading, rb_err *err)
 {
     const char *set;
+    size_t unread[BLOCK];
+    size_t count = 0;
+    rb_chain *chain = loading->chain;
     RB_TRY(rb_tag_refs_read(&loading->refs, loading->repo, err));
     /* read the settings in this thread, before others use them */
     RB_TRY(rb_repo_setting(&set, loading->repo, "rbtool.app", err));
-    size_t n = loading->refs.n;
-    loading->chain->items = rb_calloc(n, sizeof *loading->chain->items);
+    const size_t n = chain->n = loading->refs.n;
+    chain->items = rb_calloc(n, sizeof *chain->items);
+    loading->unread = unread;
+    for (size_t i = 0; i < n; i++) {
+        const rb_tag_ref *ref = &loading->refs.items[i];
+        if (is_wanted(loading, ref) &&
+            !(loading->cache && is_remembered(&chain->items[i], loading, ref)))
+            unread[count++] = i;
+        if (count == BLOCK || i + 1 == n) {
+            RB_TRY(read_block(loading, count, err));
+            count = 0;
+        }
+    }
     rb_keys_reserve(&loading->here.keys, n);
-    while (loading->from < n)
-        RB_TRY(read_block(loading, err));
+    chain->n = 0;
+    for (size_t i = 0; i < n; i++) {
+        const rb_chain_item read = chain->items[i];
+        take_item(loading, &loading->refs.items[i], &read);
+    }
     return RB_OK;
 }
 

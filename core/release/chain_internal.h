@@ -11,7 +11,7 @@ typedef struct rb_chain_loading {
     rb_repo *repo;
     const rb_signers *signers;
     rb_tag_refs refs;
-    size_t from; /* the first tag that read_one() reads */
+    const size_t *unread; /* positions of the tags that read_one() reads */
     const rb_chain_more *more;
     rb_record_cache *cache; /* cache of verified releases; NULL: not used */
     rb_chain *chain;
