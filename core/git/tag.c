@@ -1,7 +1,6 @@
 #include "git/tag.h"
 
 #include <ctype.h>
-#include <fnmatch.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -108,82 +107,6 @@ void rb_tag_free(rb_tag *tag)
     free(tag->name);
     rb_buf_clear(&tag->raw);
     free(tag);
-}
-
-static enum rb_code cannot_list(rb_err *err)
-{
-    RB_AUTO(rb_free_str) char *why = rb_git_message();
-    return rb_fail(err, RB_ERROR, "cannot list the tags of this repository: %s", why);
-}
-
-void rb_tag_refs_clear(rb_tag_refs *refs)
-{
-    for (size_t i = 0; i < refs->n; i++)
-        free(refs->items[i].name);
-    free(refs->items);
-    *refs = (rb_tag_refs){0};
-}
-
-/* Adds a ref. Follows symbolic refs. A dangling one, or a name that git refuses, gets no object. */
-static void add_ref(rb_tag_refs *refs, git_reference *ref)
-{
-    const char *name = git_reference_name(ref);
-    git_reference *target = NULL;
-    int valid = 0;
-    if (strncmp(name, TAGS, strlen(TAGS)) != 0)
-        return;
-    refs->items = rb_grow(refs->items, refs->n, sizeof *refs->items);
-    rb_tag_ref *item = &refs->items[refs->n++];
-    *item = (rb_tag_ref){.name = rb_strdup(name + strlen(TAGS))};
-    if (git_reference_name_is_valid(&valid, name) != 0 || !valid)
-        return;
-    if (git_reference_type(ref) == GIT_REFERENCE_SYMBOLIC &&
-        git_reference_resolve(&target, ref) != 0)
-        return;
-    item->object = rb_git_from(git_reference_target(target ? target : ref));
-    item->resolved = true;
-    git_reference_free(target);
-}
-
-static int by_name(const void *a, const void *b)
-{
-    return strcmp(((const rb_tag_ref *)a)->name, ((const rb_tag_ref *)b)->name);
-}
-
-enum rb_code rb_tag_refs_read(rb_tag_refs *out, rb_repo *repo, rb_err *err)
-{
-    RB_AUTO(rb_tag_refs_clear) rb_tag_refs refs = {0};
-    git_reference_iterator *iterator = NULL;
-    git_reference *ref = NULL;
-    int status = git_reference_iterator_glob_new(&iterator, repo->repo, TAGS "*");
-    while (status == 0 && (status = git_reference_next(&ref, iterator)) == 0) {
-        add_ref(&refs, ref);
-        git_reference_free(ref);
-    }
-    git_reference_iterator_free(iterator);
-    if (status != GIT_ITEROVER)
-        return cannot_list(err);
-    if (refs.n > 1)
-        qsort(refs.items, refs.n, sizeof *refs.items, by_name);
-    rb_tag_refs_clear(out);
-    *out = refs;
-    refs = (rb_tag_refs){0};
-    return RB_OK;
-}
-
-enum rb_code rb_tag_names(rb_strs *out, rb_repo *repo, const char *glob, rb_err *err)
-{
-    git_reference_iterator *iterator = NULL;
-    const char *ref = NULL;
-    int status = git_reference_iterator_glob_new(&iterator, repo->repo, TAGS "*");
-    while (status == 0 && (status = git_reference_next_name(&ref, iterator)) == 0)
-        if (strncmp(ref, TAGS, strlen(TAGS)) == 0 && fnmatch(glob, ref + strlen(TAGS), 0) == 0)
-            rb_strs_add(out, ref + strlen(TAGS));
-    git_reference_iterator_free(iterator);
-    if (status != GIT_ITEROVER)
-        return cannot_list(err);
-    rb_strs_sort(out);
-    return RB_OK;
 }
 
 static enum rb_code write_object(rb_oid *out, rb_repo *repo, const void *raw, size_t len,

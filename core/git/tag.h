@@ -32,7 +32,7 @@ RB_DEFINE_AUTO(rb_tag, rb_tag_free)
 /* A tag and the id in its ref. The list is sorted by name, bytewise, and made without reading the
  * objects. */
 typedef struct rb_tag_ref {
-    char *name;
+    const char *name;
     rb_oid object;
     bool resolved; /* false: the ref leads to nothing; rb_tag_read() reports why */
 } rb_tag_ref;
@@ -40,6 +40,8 @@ typedef struct rb_tag_ref {
 typedef struct rb_tag_refs {
     rb_tag_ref *items;
     size_t n;
+    rb_buf packed; /* packed-refs and the names of loose refs, to which the items point */
+    rb_strs loose;
 } rb_tag_refs;
 
 enum rb_code rb_tag_refs_read(rb_tag_refs *out, rb_repo *repo, rb_err *err);

@@ -229,7 +229,7 @@ static void read_pushed(rb_chain_loading *loading, const rb_pushes *pushed)
         const rb_pushed *one = &pushed->items[i];
         if (!one->tag || !rb_oid_is_zero(&one->remote) || rb_oid_is_zero(&one->local))
             continue;
-        const rb_tag_ref ref = {.name = (char *)one->tag, .object = one->local, .resolved = true};
+        const rb_tag_ref ref = {.name = one->tag, .object = one->local, .resolved = true};
         rb_chain_item item = {0};
         read_tag(&item, loading, &ref);
         take_item(loading, &ref, &item);

@@ -112,7 +112,7 @@ static void test_refs(void **state)
     (void)state;
     rb_err err = {0};
     make("refs");
-    sh_do("cd refs; git pack-refs --all; git tag v1.10; git tag -f light HEAD; "
+    sh_do("cd refs; git pack-refs --all; git tag v1.10; git tag a/b/v1; git tag -f light HEAD; "
           "git symbolic-ref refs/tags/link refs/tags/v1.0");
     RB_AUTO(rb_free_str)
     char *expected = sh("git -C refs for-each-ref --format='%%(objectname) %%(refname:lstrip=2)' "
@@ -135,6 +135,36 @@ static void test_refs(void **state)
     assert_string_equal(rb_buf_str(&list), expected);
     assert_int_equal(unresolved, 2);
     rb_buf_clear(&list);
+    rb_tag_refs_clear(&refs);
+    rb_repo_close(repo);
+}
+
+/* A ref is never left out silently. */
+static void test_packed(void **state)
+{
+    (void)state;
+    rb_err err = {0};
+    rb_tag_refs refs = {0};
+    make("harmed");
+    rb_repo *repo = open_repo("harmed");
+    sh_do("cd harmed; git pack-refs --all; cp .git/packed-refs ../packed; mkdir "
+          ".git/refs/tags/empty;"
+          "echo garbage >.git/refs/tags/v1.0; : >.git/refs/tags/v1.1.lock");
+    assert_ok(rb_tag_refs_read(&refs, repo, &err)); /* as git does, takes the packed v1.0 */
+    size_t n = refs.n;
+    assert_true(n > 1);
+    sh_do("cd harmed; (head -1 ../packed; grep -v '^[#^]' ../packed | sort -r) >.git/packed-refs");
+    assert_ok(rb_tag_refs_read(&refs, repo, &err));
+    assert_int_equal(refs.n, n);
+    for (size_t i = 1; i < n; i++)
+        assert_true(strcmp(refs.items[i - 1].name, refs.items[i].name) < 0);
+    static const char *const damage[] = {"truncate -s -1 .git/packed-refs",
+                                         "echo 0123 refs/tags/v7 >>.git/packed-refs",
+                                         "sed -i '2s/^./x/' .git/packed-refs"};
+    for (size_t i = 0; i < sizeof damage / sizeof *damage; i++) {
+        sh_do("cd harmed; cp ../packed .git/packed-refs; %s", damage[i]);
+        assert_fails(rb_tag_refs_read(&refs, repo, &err), RB_ERROR, "is not a ref");
+    }
     rb_tag_refs_clear(&refs);
     rb_repo_close(repo);
 }
@@ -230,10 +260,11 @@ static void test_compare(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_read),        cmocka_unit_test(test_read_damaged),
-        cmocka_unit_test(test_limit),       cmocka_unit_test(test_names),
-        cmocka_unit_test(test_refs),        cmocka_unit_test(test_create),
-        cmocka_unit_test(test_create_hook), cmocka_unit_test(test_compare),
+        cmocka_unit_test(test_read),    cmocka_unit_test(test_read_damaged),
+        cmocka_unit_test(test_limit),   cmocka_unit_test(test_names),
+        cmocka_unit_test(test_refs),    cmocka_unit_test(test_packed),
+        cmocka_unit_test(test_create),  cmocka_unit_test(test_create_hook),
+        cmocka_unit_test(test_compare),
     };
     return cmocka_run_group_tests(tests, lab_open, lab_close);
 }
