@@ -64,7 +64,7 @@ typedef struct rb_tags_here {
     size_t n;
     rb_keys keys;
 } rb_tags_here;
-void rb_tags_here_add(rb_tags_here *here, const char *name, const char *object);
+void rb_tags_here_add(rb_tags_here *here, const char *name, const char object[RB_OID_HEX]);
 void rb_tags_here_clear(rb_tags_here *here);
 /* Returns the object id of a tag, 40 hex digits; NULL if the tag does not exist here. */
 const char *rb_tags_here_find(const rb_tags_here *here, const char *name);

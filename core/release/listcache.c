@@ -20,7 +20,7 @@ rb_record_cache *rb_listcache_open(const char *path, const rb_signers *signers, 
         rb_buf_printf(&text, "%llu %llu\n", (unsigned long long)signers->items[i].after,
                       (unsigned long long)signers->items[i].before);
     rb_sha256_hex_of(text.data, text.len, digest);
-    RB_AUTO(rb_free_str) char *header = rb_format("rbtool releases 6 %s\n", digest);
+    RB_AUTO(rb_free_str) char *header = rb_format("rbtool releases 7 %s\n", digest);
     return rb_record_cache_open(path, header);
 }
 
@@ -84,38 +84,43 @@ static bool take_link(rb_wire *w, rb_link *out)
     return take_hex(w, out->object, RB_OID_SIZE) && take_hex(w, out->sha256, RB_SHA256_SIZE);
 }
 
-static bool take_all(rb_listed_release *out, rb_wire w)
+static bool take_all(rb_listed_release *out, rb_wire w, bool first)
 {
     uint64_t time;
-    uint32_t links;
-    unsigned char first;
     const char **const texts[] = {&out->app,    &out->version,     &out->class_,
                                   &out->signer, &out->fingerprint, &out->folders};
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
         if (!take_text(&w, texts[i]))
             return false;
     if (!rb_wire_u64(&w, &time) || time > INT64_MAX || !take_hex(&w, out->sha256, RB_SHA256_SIZE) ||
-        !rb_wire_bytes(&w, out->commit.id, RB_OID_SIZE) || !rb_wire_u8(&w, &first) ||
-        !rb_wire_u32(&w, &links) || links > w.left / RB_SHA256_SIZE || (!first && links == 0))
+        !rb_wire_bytes(&w, out->commit.id, RB_OID_SIZE))
         return false;
     out->time = (int64_t)time;
-    out->links = rb_calloc(links, sizeof *out->links);
-    for (out->link_count = 0; out->link_count < links; out->link_count++)
-        if (!take_link(&w, &out->links[out->link_count]))
-            return false;
     out->previous = first ? NULL : out->links;
+    for (size_t i = 0; i < out->link_count; i++)
+        if (!take_link(&w, &out->links[i]))
+            return false;
     return w.left == 0;
 }
 
 /* Parses a record; NULL if it is malformed. */
 static rb_listed_release *read_record(rb_wire record)
 {
-    rb_listed_release *listed = rb_calloc(1, sizeof *listed + record.left);
+    unsigned char first;
+    uint32_t links;
+    rb_wire w = record;
+    if (!rb_wire_u8(&w, &first) || !rb_wire_u32(&w, &links) || links > w.left / RB_SHA256_SIZE ||
+        (!first && links == 0))
+        return NULL;
+    rb_listed_release *listed =
+        rb_calloc(1, sizeof *listed + links * sizeof(rb_link) + record.left);
+    listed->link_count = links;
     listed->len = record.left;
-    memcpy(listed->record, record.p, record.left);
-    if (take_all(listed, rb_wire_of(listed->record, listed->len)))
+    listed->record = memcpy(&listed->links[links], record.p, record.left);
+    w = rb_wire_of(listed->record + (record.left - w.left), w.left);
+    if (take_all(listed, w, first != 0))
         return listed;
-    rb_listed_release_free(listed);
+    free(listed);
     return NULL;
 }
 
@@ -144,6 +149,8 @@ rb_listed_release *rb_listed_release_new(const rb_release *release)
     char sha256[RB_SHA256_HEX];
     size_t len;
     const char *bytes = rb_verified_signed(release->verified, &len);
+    rb_buf_addc(&record, manifest->previous ? 0 : 1);
+    rb_wire_put_u32(&record, (uint32_t)(manifest->head_count + (manifest->previous ? 1 : 0)));
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
         put_text(&record, texts[i]);
     for (size_t i = 0; i < manifest->database_count; i++)
@@ -154,8 +161,6 @@ rb_listed_release *rb_listed_release_new(const rb_release *release)
     rb_sha256_hex_of(bytes, len, sha256);
     put_hex(&record, sha256, RB_SHA256_SIZE);
     rb_buf_add(&record, release->commit.id, RB_OID_SIZE);
-    rb_buf_addc(&record, manifest->previous ? 0 : 1);
-    rb_wire_put_u32(&record, (uint32_t)(manifest->head_count + (manifest->previous ? 1 : 0)));
     if (manifest->previous)
         put_link(&record, manifest->previous);
     for (size_t i = 0; i < manifest->head_count; i++)
@@ -167,8 +172,6 @@ rb_listed_release *rb_listed_release_new(const rb_release *release)
 
 void rb_listed_release_free(rb_listed_release *listed)
 {
-    if (listed)
-        free(listed->links);
     free(listed);
 }
 

@@ -17,7 +17,7 @@
 #include "git/tag.h"
 #include "release/release.h"
 
-/* Data of a verified release. The texts are stored in the record. */
+/* Data of a verified release, one allocation. The texts are stored in the record. */
 typedef struct rb_listed_release {
     const char *app;
     const char *version;
@@ -31,10 +31,10 @@ typedef struct rb_listed_release {
     char sha256[RB_SHA256_HEX]; /* SHA-256 of the signed bytes */
     rb_oid commit;
     const rb_link *previous; /* link to the predecessor, in links; NULL for the first release */
-    rb_link *links;          /* the predecessor, if any, then the other heads */
     size_t link_count;
+    const unsigned char *record;
     size_t len;
-    unsigned char record[];
+    rb_link links[]; /* the predecessor, if any, then the other heads; the record is behind them */
 } rb_listed_release;
 
 rb_listed_release *rb_listed_release_new(const rb_release *release);

@@ -1,5 +1,5 @@
-#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "release/chain.h"
 
@@ -8,14 +8,14 @@ static const void *name_of(const void *here, size_t i)
     return ((const rb_tags_here *)here)->items[i].name;
 }
 
-void rb_tags_here_add(rb_tags_here *here, const char *name, const char *object)
+void rb_tags_here_add(rb_tags_here *here, const char *name, const char object[RB_OID_HEX])
 {
     here->items = rb_grow(here->items, here->n, sizeof *here->items);
     here->keys.key = name_of;
     here->keys.list = here;
     here->keys.names = true;
     here->items[here->n].name = name;
-    snprintf(here->items[here->n].object, RB_OID_HEX, "%s", object);
+    memcpy(here->items[here->n].object, object, RB_OID_HEX);
     rb_keys_add(&here->keys, here->n++);
 }
 
