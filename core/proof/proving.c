@@ -280,3 +280,14 @@ void rb_proving_fails(json_t *result, bool failed, const char *why)
     rb_json_set_str(result, "restores", failed ? "fails" : "untested");
     rb_json_set_str(result, "error", why);
 }
+
+bool rb_proving_is(const json_t *result, const char *restores)
+{
+    return strcmp(rb_json_str(result, "restores"), restores) == 0;
+}
+
+bool rb_proving_goes_back(const json_t *result)
+{
+    return rb_proving_comes_back(result) || rb_proving_is(result, "differs") ||
+           rb_proving_is(result, "untested");
+}

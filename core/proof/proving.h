@@ -58,8 +58,11 @@ enum rb_code rb_proving_start(rb_proving *p, size_t count, rb_err *err);
 enum rb_code rb_proving_save(rb_proving *p, size_t count, rb_err *err);
 /* Adds the seed's rows and made-up ones. */
 enum rb_code rb_proving_add_rows(rb_proving *p, rb_err *err);
-/* True if the result's "restores" allows a revert: the down runs. */
+/* True if the down leads back to the schema before, but for the order of columns. */
 bool rb_proving_comes_back(const json_t *result);
+bool rb_proving_is(const json_t *result, const char *restores); /* compares "restores" */
+/* True if a revert can run the down, although the schema or rows may differ afterwards. */
+bool rb_proving_goes_back(const json_t *result);
 /* Records a failure with made-up rows in the result: the down fails (failed), or it could not be
  * tried since that depends on values which no application needs to have ("untested"). */
 void rb_proving_fails(json_t *result, bool failed, const char *why);

@@ -12,6 +12,10 @@
  */
 enum rb_code rb_proof_try(rb_proving *p, const rb_migration *m, rb_err *err);
 
+/* Runs all new downs after their trials, and adds to p->results what fails or differs then. In
+ * downs.c. */
+enum rb_code rb_proof_try_downs(rb_proving *p, rb_err *err);
+
 /* How a trial of m ended: up, down and up again. In trial.c. */
 enum rb_trial_end {
     RB_TRIAL_CLEAN,
