@@ -154,7 +154,7 @@ static bool read_values(rb_strs *adds, const char *sql, size_t len, const rb_str
     bool adding = false;
     bool uses = false;
     rb_sql in;
-    rb_sql_init(&in, sql, len, rb_postgres_driver.engine);
+    rb_sql_init(&in, sql, len, RB_POSTGRESQL);
     rb_sql_dialect code = *in.dialect;
     code.dollar_strings = false;
     in.dialect = &code;
