@@ -203,10 +203,9 @@ static enum rb_code run(rb_cli *cli, rb_options *o, rb_err *err)
     RB_AUTO(rb_env_session_close) rb_env_session site = {0};
     RB_TRY(check_options(o, err));
     RB_TRY(rb_env_session_open(&site, cli, o->env, false, err));
-    const char *tag = o->argc > 0 ? o->argv[0] : rb_env_session_live_tag(&site.live);
+    const char *tag = o->argc > 0 ? o->argv[0] : NULL;
     if (!tag || !site.state)
-        return rb_fail(err, RB_ERROR, "nothing is live in %s, so there is nothing to practise",
-                       site.env->name);
+        RB_TRY(rb_env_session_to_revert(&tag, &site, &o->only, "practise", err));
     RB_TRY(rb_env_session_settled(&site, err));
     RB_TRY(rb_ledger_write_ready(cli, true, err));
     RB_TRY(rb_session_ledger(&cli->session, err));

@@ -350,6 +350,23 @@ enum rb_code rb_env_session_parts(bool parts[RB_PARTS], const rb_strs *only, rb_
     return RB_OK;
 }
 
+enum rb_code rb_env_session_to_revert(const char **out, const rb_env_session *site,
+                                      const rb_strs *only, const char *for_what, rb_err *err)
+{
+    RB_AUTO(rb_transition_rows_clear) rb_transition_rows rows = {0};
+    bool parts[RB_PARTS];
+    RB_TRY(rb_env_session_parts(parts, only, err));
+    if (site->state)
+        RB_TRY(rb_state_history(&rows, site->state, false, err));
+    *out = rb_known_to_revert(&site->live, parts, &rows);
+    if (*out)
+        return RB_OK;
+    return rb_fail(err, RB_ERROR,
+                   "nothing is live in %s, so there is nothing to %s\nsee what is "
+                   "live with `rbtool status --env %s`",
+                   site->env->name, for_what, site->env->name);
+}
+
 enum rb_code rb_env_session_confirm(const rb_cli *cli, const rb_options *options, const char *what,
                                     rb_err *err)
 {

@@ -102,6 +102,11 @@ enum rb_code rb_env_session_halfway(const rb_env_session *site, enum rb_code cod
 /* Returns the live release's tag: of the first part that has one, or NULL. Borrowed. */
 const char *rb_env_session_live_tag(const rb_live *live);
 
+/* Sets *out to the release that a revert without TAG undoes (rb_known_to_revert()). RB_ERROR if
+ * nothing is live. for_what: ends the message. */
+enum rb_code rb_env_session_to_revert(const char **out, const rb_env_session *site,
+                                      const rb_strs *only, const char *for_what, rb_err *err);
+
 /* Sets the parts that --only names, or all parts if it is not given. RB_ERROR names an unknown one.
  */
 enum rb_code rb_env_session_parts(bool parts[RB_PARTS], const rb_strs *only, rb_err *err);

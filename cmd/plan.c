@@ -101,10 +101,9 @@ static enum rb_code run(rb_cli *cli, rb_options *o, rb_err *err)
         o->dry_run = true;
         return rb_env_session_carry_out(cli, &site, o, "deploy", o->deploy, err);
     }
-    const char *tag = o->argc > 0 ? o->argv[0] : rb_env_session_live_tag(&site.live);
+    const char *tag = o->argc > 0 ? o->argv[0] : NULL;
     if (!tag)
-        return rb_fail(err, RB_ERROR, "nothing is live in %s, so there is nothing to revert",
-                       site.env->name);
+        RB_TRY(rb_env_session_to_revert(&tag, &site, &o->only, "revert", err));
     return plan_revert(cli, &site, o, tag, err);
 }
 

@@ -41,9 +41,7 @@ static enum rb_code find_tag(const char **out, const rb_cli *cli, const rb_env_s
         return RB_OK;
     const char *env = site->env->name;
     RB_TRY(rb_env_session_settled(site, err));
-    *out = rb_env_session_live_tag(&site->live);
-    if (!*out)
-        return rb_fail(err, RB_ERROR, "nothing is live in %s, so there is nothing to revert", env);
+    RB_TRY(rb_env_session_to_revert(out, site, &o->only, "revert", err));
     if (o->dry_run || (cli->interactive && !o->yes))
         return RB_OK;
     return rb_fail(err, RB_ERROR,

@@ -58,6 +58,28 @@ const char *rb_known_good_recorded(const rb_transition_rows *rows, const char *f
     return NULL;
 }
 
+/* Returns how many transitions ago the release came here for the first time. */
+static size_t first_arrival(const rb_transition_rows *rows, const char *tag)
+{
+    size_t i = rows->n;
+    while (i > 0 &&
+           !(rb_text_same(rows->items[i - 1].to, tag) && rb_known_reached(&rows->items[i - 1])))
+        i--;
+    return i;
+}
+
+const char *rb_known_to_revert(const rb_live *live, const bool parts[RB_PARTS],
+                               const rb_transition_rows *rows)
+{
+    const char *found = NULL;
+    for (int part = 0; part < RB_PARTS; part++) {
+        const char *tag = parts[part] ? live->tag[part] : NULL;
+        if (tag && (!found || first_arrival(rows, tag) < first_arrival(rows, found)))
+            found = tag;
+    }
+    return found;
+}
+
 /* True if the row, or the part of it done before an interruption, moved this part to its TO. */
 static bool moved(const rb_transition_row *row, int part)
 {

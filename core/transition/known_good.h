@@ -60,6 +60,12 @@ bool rb_known_reached(const rb_transition_row *row);
  * exists. Otherwise a revert does not go to its release, even if `rbtool check` passed since. */
 enum rb_code rb_known_ended_well(bool *out, rb_state *state, rb_err *err);
 bool rb_known_whole(const rb_transition_rows *rows, size_t at);
+/* Returns the release that a revert without a tag undoes: of those that are live in these parts,
+ * the one that came here last for the first time. So what a partial revert left is reverted, too,
+ * and the release that it went to is not. Borrowed from `live`; NULL if nothing is live. rows:
+ * newest first. */
+const char *rb_known_to_revert(const rb_live *live, const bool parts[RB_PARTS],
+                               const rb_transition_rows *rows);
 const char *rb_known_good_recorded(const rb_transition_rows *rows, const char *from);
 
 #endif

@@ -217,3 +217,18 @@ checked() {
     fails 1 "flags of prod is at v1.0.0, and prod is unhealthy" rbtool --config "$BATS_TEST_TMPDIR/up.json" resume --yes
     [ "$(rbtool status --json | jq -r .state)" = settled ]
 }
+
+@test "without a tag, what a partial revert or deploy left apart is reverted, not what it went to" {
+    two_releases
+    rbtool deploy v1.1.0 --yes
+    proposed() { rbtool plan --json "$@" | jq -c '[.from, .to, [.steps[].id]]'; }
+    rbtool revert v1.1.0 --yes --only app,flags,config
+    [ "$(proposed)" = '["v1.1.0","v1.0.0",["database","commit","record"]]' ]
+    fails 2 '`rbtool revert v1.1.0 --env prod --yes`' rbtool revert --yes
+    [ "$(rbtool drill --json | jq -c '[.from, .to, .ok]')" = '["v1.1.0","v1.0.0",true]' ]
+    # Of the parts that are named, the release is theirs.
+    [ "$(proposed --only db | jq -c '.[:2]')" = '["v1.1.0","v1.0.0"]' ]
+    rbtool deploy v1.1.0 --yes
+    rbtool deploy v1.0.0 --yes --only app
+    [ "$(proposed | jq -c '.[:2]')" = '["v1.1.0","v1.0.0"]' ]
+}
