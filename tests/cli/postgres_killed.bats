@@ -116,7 +116,7 @@ kill_server() {
     grep -q 'whether it happened cannot be seen' "$BATS_TEST_TMPDIR/out"
     for way in resume abort; do
         fails 3 "user=postgres: cannot connect: connection to server" rbtool $way --yes
-        [[ $output == *"hint: fix the cause and go on with \`rbtool $way --env prod --yes\`"* ]]
+        [[ $output == *"hint: see whether it answers with \`psql "*", and go on with \`rbtool $way --env prod --yes\`"* ]]
         [[ $(rbtool status --json | jq -r .state) == interrupted ]]
     done
     restart
