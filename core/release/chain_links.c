@@ -113,8 +113,9 @@ static void check_link(rb_chain_loading *loading, rb_chain_item *item, size_t i)
     const bool is_parent = link == item->listed->previous && parent != NONE;
     rb_chain_item *target = is_parent ? &loading->chain->items[parent] : named(loading, link->tag);
     const rb_listed_release *listed = target ? target->listed : NULL;
-    const char *object =
-        is_parent && !target->lost ? target->object : rb_tags_here_find(&loading->here, link->tag);
+    const char *object = is_parent && target && !target->lost
+                             ? target->object
+                             : rb_tags_here_find(&loading->here, link->tag);
     bool moved = object && strcmp(object, link->object) != 0;
     bool changed = object && listed && strcmp(listed->sha256, link->sha256) != 0;
     if (object && target && !moved && !changed)
