@@ -43,10 +43,12 @@ static enum rb_code check_options(const rb_options *o, rb_err *err)
         return rb_fail(err, RB_ERROR, "--answers is for --tabletop");
     if (!step || rb_step_kind_of(step) < RB_DO_RECORD)
         return RB_OK;
-    return rb_fail(err, RB_ERROR,
-                   "'%s' is not a step of a transition\nthe steps are stage, flags, stop, "
-                   "database, switch, config, commit, start, checks",
-                   step);
+    RB_AUTO(rb_strs_clear) rb_strs names = {0};
+    for (int kind = 0; kind < RB_DO_RECORD; kind++)
+        rb_strs_add(&names, rb_step_kind_name((enum rb_step_kind)kind));
+    RB_AUTO(rb_free_str) char *list = rb_strs_join(&names, 0);
+    return rb_fail(err, RB_ERROR, "'%s' is not a step of a transition\nthe steps are %s", step,
+                   list);
 }
 
 static void progress(void *context, const char *step, const char *text)

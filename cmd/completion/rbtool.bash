@@ -68,7 +68,7 @@ _rbtool_words() { # KIND COMMAND OPTIONS-THAT-NAME-THE-REPOSITORY...
     tags) git -C "$(_rbtool_folder "$@")" for-each-ref --format='%(refname:strip=2)' refs/tags 2>/dev/null ;;
     remotes) git -C "$(_rbtool_folder "$@")" remote 2>/dev/null ;;
     only) echo app db flags config ;;
-    steps) echo stage flags stop database switch config commit start checks ;;
+    steps) echo stage flags stop database switch config secrets commit start checks ;;
     format)
         case $command in
         lint) echo text json sarif ;;

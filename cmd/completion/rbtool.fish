@@ -60,8 +60,8 @@ complete -c rbtool -l key -r -F
 complete -c rbtool -s e -l env -x -a '(rbtool -C (__rbtool_folder) env --names 2>/dev/null)'
 complete -c rbtool -l review -x -a 'plan backup history'
 complete -c rbtool -l only -x -a 'app db flags config'
-complete -c rbtool -l fail-at -x -a 'stage flags stop database switch config commit start checks'
-complete -c rbtool -l kill-at -x -a 'stage flags stop database switch config commit start checks'
+complete -c rbtool -l fail-at -x -a 'stage flags stop database switch config secrets commit start checks'
+complete -c rbtool -l kill-at -x -a 'stage flags stop database switch config secrets commit start checks'
 complete -c rbtool -l from -r -F
 complete -c rbtool -l files -x -a '(__fish_complete_directories)'
 complete -c rbtool -l to -x -a '(__rbtool_tags)'

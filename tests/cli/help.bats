@@ -228,6 +228,17 @@ LINES
     [ "$(offered policy set pol)" = 'policy.json ' ]
 }
 
+@test "the completions offer the steps that a drill takes" {
+    . "$BATS_TEST_DIRNAME/../../cmd/completion/rbtool.bash"
+    steps=$(rbtool drill --fail-at nothing 2>&1 | sed -n 's/.*the steps are //p' | tr -d ,)
+    [ "$(wc -w <<<"$steps")" -ge 10 ]
+    COMP_WORDS=(rbtool drill --fail-at '') COMP_CWORD=3
+    _rbtool
+    [ "${COMPREPLY[*]}" = "$steps" ]
+    [ "$(grep -c -e "$steps" "$BATS_TEST_DIRNAME/../../cmd/completion/_rbtool")" = 1 ]
+    [ "$(grep -c -e "$steps" "$BATS_TEST_DIRNAME/../../cmd/completion/rbtool.fish")" = 2 ]
+}
+
 @test "zsh and fish load their completion scripts" {
     run -0 zsh -f -n "$BATS_TEST_DIRNAME/../../cmd/completion/_rbtool"
     [ -z "$output" ]
