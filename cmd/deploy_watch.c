@@ -413,10 +413,9 @@ static void print_document(watching *w, enum rb_code code, const rb_err *err)
 
 static enum rb_code begin(watching *w, rb_err *err)
 {
-    bool over;
     rb_env_session *site = w->site;
-    RB_TRY(rb_state_watch(&w->watch, &over, site->state, err));
-    if (!rb_state_watch_is_open(site->state))
+    RB_TRY(rb_state_watch_open(&w->watch, site->state, err));
+    if (!w->watch)
         return rb_fail(err, RB_ERROR, "nothing is watched in %s", site->env->name);
     RB_TRY(rb_lock_take_watch(&w->lock, site->env->root, err));
     return open_release(w, site->state, err);

@@ -41,12 +41,19 @@ enum rb_code rb_state_watch(json_t **out, bool *over, rb_state *state, rb_err *e
                               err);
 }
 
-bool rb_state_watch_is_open(rb_state *state)
+enum rb_code rb_state_watch_open(json_t **out, rb_state *state, rb_err *err)
 {
     RB_AUTO(rb_json_freep) json_t *watch = NULL;
     bool over;
-    return state && rb_state_watch(&watch, &over, state, RB_IGNORED) == RB_OK && watch && !over &&
-           !rb_json_str(watch, "outcome");
+    RB_TRY(rb_state_watch(&watch, &over, state, err));
+    *out = over || rb_json_str(watch, "outcome") ? NULL : RB_TAKE(watch);
+    return RB_OK;
+}
+
+bool rb_state_watch_is_open(rb_state *state)
+{
+    RB_AUTO(rb_json_freep) json_t *watch = NULL;
+    return state && rb_state_watch_open(&watch, state, RB_IGNORED) == RB_OK && watch;
 }
 
 enum rb_code rb_state_watch_settle(rb_state *state, const char *root, rb_err *err)

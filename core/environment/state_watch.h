@@ -35,7 +35,9 @@ enum rb_code rb_state_watch_set(rb_state *state, const json_t *watch, rb_err *er
 /* Reads the newest watch, or NULL. *over: another transition began after the watched one, other
  * than the watch's own automatic revert. */
 enum rb_code rb_state_watch(json_t **out, bool *over, rb_state *state, rb_err *err);
-/* True if the newest watch has not ended, and no transition began since. state: may be NULL. */
+/* Reads the newest watch if it has not ended and no transition began since, or NULL. */
+enum rb_code rb_state_watch_open(json_t **out, rb_state *state, rb_err *err);
+/* True if rb_state_watch_open() reads one. state: may be NULL. */
 bool rb_state_watch_is_open(rb_state *state);
 
 /* Ends the newest watch if it is open, no process watches, and it is over or its deadline has
