@@ -169,13 +169,10 @@ static enum rb_code sign(rb_buf *commit, rb_repo *repo, const rb_draft *draft, s
     RB_TRY(rb_trust_sign(&armoured, repo, draft->key, NAMESPACE, commit->data, commit->len, err));
     rb_buf_add(&out, commit->data, headers);
     rb_buf_puts(&out, "gpgsig");
-    for (const char *p = armoured.data; *p;) {
-        size_t len = strcspn(p, "\n");
-        rb_buf_addc(&out, ' ');
-        rb_buf_add(&out, p, len);
-        rb_buf_addc(&out, '\n');
-        p += len + (p[len] == '\n');
-    }
+    RB_AUTO(rb_strs_clear) rb_strs lines = {0};
+    rb_strs_add_lines(&lines, armoured.data, armoured.len);
+    for (size_t i = 0; i < lines.n; i++)
+        rb_buf_printf(&out, " %s\n", lines.items[i]);
     rb_buf_add(&out, commit->data + headers, commit->len - headers);
     rb_buf_clear(commit);
     *commit = out;
