@@ -26,6 +26,8 @@ SAY = $(if $(V),@:,@printf '%-8s %s\n')
 
 LIBS = libgit2 libcrypto jansson sqlite3
 WARN = -Wall -Wextra -Wpedantic -Wshadow -Werror
+# The program holds no path of the folder that it was built in: two folders give the same bytes.
+CPPFLAGS += '-ffile-prefix-map=$(CURDIR)=.'
 CPPFLAGS += -D_GNU_SOURCE -Icore $(shell pkg-config --cflags-only-I libpq)
 ALL_CFLAGS = -std=c17 $(WARN) $(CFLAGS) -pthread
 LDLIBS = $(shell pkg-config --libs $(LIBS)) -lpg_query -pthread

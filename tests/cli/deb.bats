@@ -22,6 +22,10 @@ setup() {
     run -1 grep -rlaF "$(realpath "$ROOT")" "$BATS_FILE_TMPDIR/root"
 }
 
+@test "the program holds no path of the folder that it was built in" {
+    run -1 grep -caF "$(realpath "$ROOT")" "$BUILD/rbtool"
+}
+
 @test "lintian has nothing against it" {
     # A build with the sanitizers links what no package should.
     [[ $BUILD == *asan ]] || lintian --allow-root --fail-on error,warning "$PACKAGE"
