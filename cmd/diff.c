@@ -82,8 +82,13 @@ static enum rb_code make(json_t **out, struct sides *sides, rb_cli *cli, const r
     /* The walk ends at a release that does not verify. rb_diff() reports that its proofs are
      * unknown. */
     rb_session_walk(&cli->session, sides->to, add_between, &between);
-    return rb_diff(out, cli->session.repo, sides->from, sides->to,
-                   (const rb_release *const *)between.items, between.n, err);
+    RB_TRY(rb_diff(out, cli->session.repo, sides->from, sides->to,
+                   (const rb_release *const *)between.items, between.n, err));
+    json_t *files = NULL;
+    if (o->json || o->stat || o->name_only)
+        RB_TRY(rb_diff_lines(&files, cli->session.repo, sides->from, sides->to, err));
+    rb_json_set(*out, "files:j", files);
+    return RB_OK;
 }
 
 static const char *text(const json_t *object, const char *key)

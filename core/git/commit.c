@@ -100,6 +100,27 @@ enum rb_code rb_commit_time(int64_t *out, rb_repo *repo, const rb_oid *commit, r
     return RB_OK;
 }
 
+enum rb_code rb_commit_summarize(rb_commit_summary *out, rb_repo *repo, const rb_oid *commit,
+                                 rb_err *err)
+{
+    git_commit *object = NULL;
+    RB_TRY(lookup(&object, repo, commit, err));
+    const git_signature *author = git_commit_author(object);
+    const char *subject = git_commit_summary(object);
+    *out = (rb_commit_summary){.author = rb_format("%s <%s>", author->name, author->email),
+                               .subject = rb_strdup(subject ? subject : ""),
+                               .time = git_commit_time(object)};
+    git_commit_free(object);
+    return RB_OK;
+}
+
+void rb_commit_summary_clear(rb_commit_summary *summary)
+{
+    free(summary->author);
+    free(summary->subject);
+    *summary = (rb_commit_summary){0};
+}
+
 /* Asks git, because libgit2 1.5 does not read the list of a shallow clone's boundary, and fails on
  * the missing parents. */
 static enum rb_code reaches_by_git(bool *out, rb_repo *repo, const rb_oid *commit,

@@ -45,6 +45,14 @@ enum rb_code rb_repo_commit(rb_oid *out, rb_repo *repo, const char *spec, rb_err
 enum rb_code rb_commit_tree(rb_oid *out, rb_repo *repo, const rb_oid *commit, rb_err *err);
 /* Returns the commit time, in seconds since 1970. */
 enum rb_code rb_commit_time(int64_t *out, rb_repo *repo, const rb_oid *commit, rb_err *err);
+typedef struct rb_commit_summary {
+    char *author;  /* "Name <email>" */
+    char *subject; /* first paragraph of the message, as one line */
+    int64_t time;  /* of the commit, in seconds since 1970 */
+} rb_commit_summary;
+enum rb_code rb_commit_summarize(rb_commit_summary *out, rb_repo *repo, const rb_oid *commit,
+                                 rb_err *err);
+void rb_commit_summary_clear(rb_commit_summary *summary);
 /* Sets *out if `ancestor` can be reached from `commit` (a commit reaches itself). */
 enum rb_code rb_commit_reaches(bool *out, rb_repo *repo, const rb_oid *commit,
                                const rb_oid *ancestor, rb_err *err);

@@ -140,23 +140,33 @@ enum rb_code rb_git_depth(const rb_buf *path, int depth, rb_err *err)
                    safe);
 }
 
-/* Appends all blobs and gitlinks below a tree. `path` is the tree's path, with '/' at its end; ""
- * for the top. */
-static enum rb_code list(rb_tree_entries *out, const rb_repo *repo, const rb_oid *oid, rb_buf *path,
-                         int depth, rb_err *err)
+/* Appends all blobs and gitlinks below a tree, without what `other` has at the same path, if it is
+ * not NULL. `path` is the tree's path, with '/' at its end; "" for the top. */
+static enum rb_code list(rb_tree_entries *out, const rb_repo *repo, const rb_oid *oid,
+                         const rb_oid *other, rb_buf *path, int depth, rb_err *err)
 {
     RB_TRY(rb_git_depth(path, depth, err));
     RB_AUTO(rb_git_tree_freep) git_tree *tree = NULL;
+    RB_AUTO(rb_git_tree_freep) git_tree *beside = NULL;
     RB_TRY(rb_git_tree(&tree, repo, oid, rb_buf_str(path), err));
+    if (other)
+        RB_TRY(rb_git_tree(&beside, repo, other, rb_buf_str(path), err));
     size_t len = path->len;
     for (size_t i = 0; i < git_tree_entrycount(tree); i++) {
         const git_tree_entry *entry = git_tree_entry_byindex(tree, i);
         enum rb_mode mode = rb_git_mode(entry);
+        rb_oid below = rb_git_from(git_tree_entry_id(entry));
+        const git_tree_entry *same =
+            beside ? git_tree_entry_byname(beside, git_tree_entry_name(entry)) : NULL;
+        rb_oid there = same ? rb_git_from(git_tree_entry_id(same)) : (rb_oid){0};
+        if (same && rb_git_mode(same) != mode)
+            same = NULL;
+        if (same && rb_oid_equal(&below, &there))
+            continue;
         rb_buf_puts(path, git_tree_entry_name(entry));
         if (mode == RB_MODE_TREE) {
-            rb_oid below = rb_git_from(git_tree_entry_id(entry));
             rb_buf_addc(path, '/');
-            RB_TRY(list(out, repo, &below, path, depth + 1, err));
+            RB_TRY(list(out, repo, &below, same ? &there : NULL, path, depth + 1, err));
         } else {
             rb_git_entry_add(out, path->data, git_tree_entry_id(entry), mode);
         }
@@ -249,6 +259,12 @@ enum rb_code rb_git_roots(rb_tree_entries *out, rb_repo *repo, const rb_oid *tre
 enum rb_code rb_tree_list(rb_tree_entries *out, rb_repo *repo, const rb_oid *tree,
                           const rb_strs *paths, rb_err *err)
 {
+    return rb_tree_list_changed(out, repo, tree, NULL, paths, err);
+}
+
+enum rb_code rb_tree_list_changed(rb_tree_entries *out, rb_repo *repo, const rb_oid *tree,
+                                  const rb_oid *other, const rb_strs *paths, rb_err *err)
+{
     RB_AUTO(rb_tree_entries_clear) rb_tree_entries entries = {0};
     RB_AUTO(rb_tree_entries_clear) rb_tree_entries roots = {0};
     RB_AUTO(rb_buf_clear) rb_buf path = {0};
@@ -261,7 +277,10 @@ enum rb_code rb_tree_list(rb_tree_entries *out, rb_repo *repo, const rb_oid *tre
         }
         rb_buf_truncate(&path, 0);
         rb_buf_puts(&path, root->path);
-        RB_TRY(list(&entries, repo, &root->oid, &path, 0, err));
+        RB_AUTO(rb_tree_entry_clear) rb_tree_entry same = {0};
+        bool both = other && rb_tree_find(&same, repo, other, root->path, RB_IGNORED) == RB_OK &&
+                    same.mode == RB_MODE_TREE;
+        RB_TRY(list(&entries, repo, &root->oid, both ? &same.oid : NULL, &path, 0, err));
     }
     rb_tree_entries_clear(out);
     *out = entries;

@@ -40,6 +40,11 @@ void rb_tree_entries_clear(rb_tree_entries *entries);
 enum rb_code rb_tree_list(rb_tree_entries *out, rb_repo *repo, const rb_oid *tree,
                           const rb_strs *paths, rb_err *err);
 
+/* Same as rb_tree_list(), but may leave out what the tree `other` has at the same path. Folders
+ * that both have are not read. other: NULL for none. */
+enum rb_code rb_tree_list_changed(rb_tree_entries *out, rb_repo *repo, const rb_oid *tree,
+                                  const rb_oid *other, const rb_strs *paths, rb_err *err);
+
 /* Finds one path; RB_FOUND if it does not exist. "" and "." are the tree itself. */
 enum rb_code rb_tree_find(rb_tree_entry *out, rb_repo *repo, const rb_oid *tree, const char *path,
                           rb_err *err);

@@ -180,13 +180,9 @@ static void set_links(rb_making *making)
         qsort(manifest->heads, manifest->head_count, sizeof *manifest->heads, by_tag);
 }
 
-/* Adds the Rollback: trailers of a message: lines of its last paragraph, with continuation lines
- * joined. */
-static bool add_notes(void *context, const rb_oid *commit, const char *message)
+bool rb_make_notes(rb_strs *notes, const char *message)
 {
-    (void)commit;
     static const char key[] = "Rollback:";
-    rb_strs *notes = context;
     size_t len = strlen(message);
     while (len > 0 && message[len - 1] == '\n')
         len--;
@@ -216,6 +212,12 @@ static bool add_notes(void *context, const rb_oid *commit, const char *message)
     if (note.len > 0 && notes->n < NOTES_LIMIT)
         rb_strs_take(notes, rb_buf_detach(&note));
     return notes->n < NOTES_LIMIT;
+}
+
+static bool add_notes(void *context, const rb_oid *commit, const char *message)
+{
+    (void)commit;
+    return rb_make_notes(context, message);
 }
 
 static enum rb_code collect_notes(rb_making *making, rb_err *err)

@@ -56,6 +56,10 @@ enum rb_code rb_make_finish(rb_oid *tag, rb_repo *repo, const rb_signers *signer
                             const rb_make *make, const rb_made *made, rb_err *err);
 void rb_made_clear(rb_made *made);
 
+/* Adds the Rollback: trailers of a commit message: lines of its last paragraph, with continuation
+ * lines joined. Returns false if `notes` is full. */
+bool rb_make_notes(rb_strs *notes, const char *message);
+
 bool rb_make_accepts(const rb_make *make, const char *rule);
 
 #endif

@@ -16,10 +16,11 @@ enum rb_code rb_diff(json_t **out, rb_repo *repo, const rb_release *from, const 
         json_pack("{s:o,s:o,s:{s:o,s:o}}", "from", rb_json_text(from->tag), "to",
                   rb_json_text(to->tag), "app", "from", rb_json_text(from->manifest->app_version),
                   "to", rb_json_text(to->manifest->app_version));
-    RB_TRY(rb_diff_history(document, &sides, err));
     RB_AUTO(rb_json_freep) json_t *reasons = json_array();
     rb_diff_risk risk = {RB_RISK_REVERSIBLE, reasons};
     json_t *part = NULL;
+    RB_TRY(rb_diff_commits(&part, &sides, err));
+    json_object_set_new(document, "commits", part);
     RB_TRY(rb_diff_artifacts(&part, &sides, err));
     json_object_set_new(document, "artifacts", part);
     RB_TRY(rb_diff_databases(&part, &risk, &sides, err));

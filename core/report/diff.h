@@ -8,9 +8,9 @@
 #include "release/release.h"
 
 /*
- * Makes the document of `diff --json` (schemas/diff.schema.json):
+ * Makes the document of `diff --json` (schemas/diff.schema.json), without "files":
  *
- *   {"from","to","app":{"from","to"},
+ *   {"from","to","app":{"from","to"},"commits":[{"id","author","date","subject","rollback"}],
  *    "artifacts":[{"name","added","removed","changed"}],   paths; every artifact of either
  *    "databases":[{"name","migrations":{"added","removed","changed"},   ids, in the set's order
  *                  "schema":[{"object","change"}]}],
@@ -25,6 +25,11 @@
  */
 enum rb_code rb_diff(json_t **out, rb_repo *repo, const rb_release *from, const rb_release *to,
                      const rb_release *const *between, size_t count, rb_err *err);
+
+/* Returns "files" of the document: the changed lines of each file of the whole trees, counted by
+ * git. Takes as long as all of rb_diff() or longer. */
+enum rb_code rb_diff_lines(json_t **out, rb_repo *repo, const rb_release *from,
+                           const rb_release *to, rb_err *err);
 
 /* True if the document has any difference. */
 bool rb_diff_any(const json_t *document);

@@ -16,11 +16,19 @@ static const rb_manifest_artifact *find_artifact(const rb_manifest *manifest, co
     return NULL;
 }
 
-/* Lists an artifact's entries. The list is empty if the release does not have the artifact. */
+/* Lists an artifact's entries, or only those that its counterpart in the other release lacks, if it
+ * has the same paths. The list is empty if the release does not have the artifact. */
 static enum rb_code list(rb_tree_entries *out, rb_repo *repo, const rb_release *release,
-                         const rb_manifest_artifact *artifact, rb_err *err)
+                         const rb_manifest_artifact *artifact, const rb_release *other,
+                         const rb_manifest_artifact *counterpart, rb_err *err)
 {
-    return artifact ? rb_tree_list(out, repo, &release->tree, &artifact->paths, err) : RB_OK;
+    if (!artifact)
+        return RB_OK;
+    const rb_strs *paths = &artifact->paths;
+    bool same = counterpart && paths->n == counterpart->paths.n;
+    for (size_t i = 0; same && i < paths->n; i++)
+        same = strcmp(paths->items[i], counterpart->paths.items[i]) == 0;
+    return rb_tree_list_changed(out, repo, &release->tree, same ? &other->tree : NULL, paths, err);
 }
 
 static void compare_entries(json_t *out, const rb_tree_entries *a, const rb_tree_entries *b)
@@ -74,8 +82,8 @@ static enum rb_code diff_artifact(json_t *out, const rb_diff_sides *sides, const
         return RB_OK;
     RB_AUTO(rb_tree_entries_clear) rb_tree_entries x = {0};
     RB_AUTO(rb_tree_entries_clear) rb_tree_entries y = {0};
-    RB_TRY(list(&x, sides->repo, sides->from, a, err));
-    RB_TRY(list(&y, sides->repo, sides->to, b, err));
+    RB_TRY(list(&x, sides->repo, sides->from, a, sides->to, b, err));
+    RB_TRY(list(&y, sides->repo, sides->to, b, sides->from, a, err));
     compare_entries(item, &x, &y);
     return RB_OK;
 }

@@ -1,11 +1,50 @@
-/* Lists commits, and counts the lines that changed in each file, with git. */
+/* Lists commits, and counts the lines that changed in each file. */
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/parallel.h"
+#include "base/text.h"
+#include "release/make.h"
+#include "report/diff.h"
 #include "report/diff_parts.h"
 
-#define COMMITS "1000" /* commits that are listed, at most */
+#define COMMITS 1000 /* commits that are listed, at most */
+
+struct history {
+    json_t *commits;
+    rb_repo *repo;
+    enum rb_code code;
+    rb_err *err;
+};
+
+static bool add_commit(void *context, const rb_oid *commit, const char *message)
+{
+    struct history *history = context;
+    char id[RB_OID_HEX];
+    rb_commit_summary about;
+    history->code = rb_commit_summarize(&about, history->repo, commit, history->err);
+    if (history->code != RB_OK)
+        return false;
+    RB_AUTO(rb_strs_clear) rb_strs notes = {0};
+    RB_AUTO(rb_free_str) char *date = rb_text_iso(about.time);
+    rb_make_notes(&notes, message);
+    rb_oid_hex(commit, id);
+    json_array_append_new(history->commits,
+                          rb_json_make("id:s author:s date:s subject:s rollback:j", id,
+                                       about.author, date, about.subject, rb_json_strs(&notes)));
+    rb_commit_summary_clear(&about);
+    return json_array_size(history->commits) < COMMITS;
+}
+
+enum rb_code rb_diff_commits(json_t **out, const rb_diff_sides *sides, rb_err *err)
+{
+    RB_AUTO(rb_json_freep) json_t *commits = json_array();
+    struct history history = {.commits = commits, .repo = sides->repo, .err = err};
+    RB_TRY(rb_commit_walk(sides->repo, &sides->to->commit, &sides->from->commit, 1, add_commit,
+                          &history, err));
+    RB_TRY(history.code);
+    *out = RB_TAKE(commits);
+    return RB_OK;
+}
 
 /* Returns the text up to the next `end`, and moves *at after it. NULL at the end of the output. */
 static char *next_field(const char **at, const char *stop, char end)
@@ -16,38 +55,6 @@ static char *next_field(const char **at, const char *stop, char end)
     char *field = rb_strndup(*at, (size_t)(found - *at));
     *at = found + 1;
     return field;
-}
-
-static json_t *list_lines(const char *text)
-{
-    json_t *out = json_array();
-    RB_AUTO(rb_strs_clear) rb_strs lines = {0};
-    rb_strs_add_lines(&lines, text, strlen(text));
-    for (size_t i = 0; i < lines.n; i++)
-        if (*lines.items[i])
-            json_array_append_new(out, rb_json_text(lines.items[i]));
-    return out;
-}
-
-static json_t *read_commits(const rb_buf *text)
-{
-    json_t *out = json_array();
-    const char *at = rb_buf_str(text);
-    const char *stop = at + text->len;
-    char *field[5] = {0};
-    for (bool more = true; more;) {
-        for (size_t i = 0; i < 5 && more; i++)
-            more = (field[i] = next_field(&at, stop, '\0')) != NULL;
-        if (more)
-            json_array_append_new(out, rb_json_make("id:s author:s date:s subject:s rollback:j",
-                                                    field[0], field[1], field[2], field[3],
-                                                    list_lines(field[4])));
-        for (size_t i = 0; i < 5; i++) {
-            free(field[i]);
-            field[i] = NULL;
-        }
-    }
-    return out;
 }
 
 static json_t *count_of(const char *digits)
@@ -75,36 +82,13 @@ static json_t *read_counts(const rb_buf *text)
     return out;
 }
 
-/* Two git commands that run at the same time, to save time. */
-typedef struct asking {
-    const rb_repo *repo;
-    const char *const *args[2];
-    rb_buf out[2];
-    enum rb_code code[2];
-    rb_err err[2];
-} asking;
-
-static void ask(void *context, size_t i)
+enum rb_code rb_diff_lines(json_t **out, rb_repo *repo, const rb_release *from,
+                           const rb_release *to, rb_err *err)
 {
-    asking *a = context;
-    a->code[i] = rb_repo_git(&a->out[i], a->repo, a->args[i], &a->err[i]);
-}
-
-enum rb_code rb_diff_history(json_t *document, const rb_diff_sides *sides, rb_err *err)
-{
-    char from[RB_OID_HEX];
-    char to[RB_OID_HEX];
-    rb_oid_hex(&sides->from->commit, from);
-    rb_oid_hex(&sides->to->commit, to);
-    RB_AUTO(rb_free_str) char *range = rb_format("%s..%s", from, to);
-    const char *const log[] = {"log",
-                               "-z",
-                               "--max-count=" COMMITS,
-                               "--no-show-signature",
-                               "--format=tformat:%H%x00%an "
-                               "<%ae>%x00%cI%x00%s%x00%(trailers:key=Rollback,valueonly,unfold)",
-                               range,
-                               NULL};
+    char old[RB_OID_HEX];
+    char new[RB_OID_HEX];
+    rb_oid_hex(&from->commit, old);
+    rb_oid_hex(&to->commit, new);
     /* Not diff-tree: it reads each file that the index takes for unchanged from the work tree. */
     const char *const counts[] = {"diff",
                                   "--numstat",
@@ -114,19 +98,11 @@ enum rb_code rb_diff_history(json_t *document, const rb_diff_sides *sides, rb_er
                                   "--no-textconv",
                                   "--no-relative",
                                   "--diff-algorithm=default",
-                                  from,
-                                  to,
+                                  old,
+                                  new,
                                   NULL};
-    asking a = {.repo = sides->repo, .args = {log, counts}};
-    rb_parallel(2, 2, ask, &a);
-    for (size_t i = 0; i < 2 && a.code[i] == RB_OK; i++)
-        rb_json_set(document, i == 0 ? "commits:j" : "files:j",
-                    i == 0 ? read_commits(&a.out[0]) : read_counts(&a.out[1]));
-    size_t failed = a.code[0] != RB_OK ? 0 : 1;
-    enum rb_code code = a.code[failed];
-    if (code != RB_OK)
-        *err = a.err[failed];
-    rb_buf_clear(&a.out[0]);
-    rb_buf_clear(&a.out[1]);
-    return code;
+    RB_AUTO(rb_buf_clear) rb_buf text = {0};
+    RB_TRY(rb_repo_git(&text, repo, counts, err));
+    *out = read_counts(&text);
+    return RB_OK;
 }

@@ -24,8 +24,7 @@ enum rb_code rb_diff_artifacts(json_t **out, const rb_diff_sides *sides, rb_err 
 enum rb_code rb_diff_flags(json_t **out, const rb_diff_sides *sides, rb_err *err);
 json_t *rb_diff_config(const rb_diff_sides *sides);
 json_t *rb_diff_secrets(const rb_diff_sides *sides); /* returns versions: [{"name","from","to"}] */
-/* Sets "commits" and "files". In diff_history.c. */
-enum rb_code rb_diff_history(json_t *document, const rb_diff_sides *sides, rb_err *err);
+enum rb_code rb_diff_commits(json_t **out, const rb_diff_sides *sides, rb_err *err);
 enum rb_code rb_diff_databases(json_t **out, rb_diff_risk *risk, const rb_diff_sides *sides,
                                rb_err *err);
 

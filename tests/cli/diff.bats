@@ -116,6 +116,7 @@ setup() {
     [[ $(jq -c '[.commits[] | [.subject, .author, .rollback]]' <<<"$output") == \
         '[["release 1.2.0","Alice <alice@example.com>",[]],["shop: long list","Bob <bob@example.com>",["nothing to do"]]]' ]]
     [[ $(jq -r '.commits[].id' <<<"$output") == "$(git rev-list v1.1.0..v1.2.0)" ]]
+    [[ $(jq -r '.commits[].date | fromdate' <<<"$output") == "$(git log --format=%ct v1.1.0..v1.2.0)" ]]
     [[ $(jq -r '.files[] | select(.from == null) | [.added // "-", .removed // "-", .path] | @tsv' <<<"$output") == \
         "$(git diff --numstat -M v1.1.0 v1.2.0 | grep -v '=>')" ]]
     [[ $(jq -c '.files[] | select(.from).from' <<<"$output") == '"src/home.html"' ]]
@@ -125,6 +126,11 @@ setup() {
     [[ $output == *"src/home.html => src/start.html | 0"* ]]
     run -0 --separate-stderr rbtool diff v1.1.0 v1.2.0 --name-only
     [[ $output == "$(git diff --name-only v1.1.0 v1.2.0)" ]]
+}
+
+@test "diff runs git for its settings alone where no lines are counted" {
+    GIT_TRACE=$BATS_TEST_TMPDIR/trace run -0 rbtool diff v1.0.0 v1.1.0
+    [[ $(grep -o 'built-in: git [a-z]*' "$BATS_TEST_TMPDIR/trace") == 'built-in: git config' ]]
 }
 
 @test "diff compares config files key by key where their form is simple" {

@@ -59,6 +59,41 @@ static void test_list(void **state)
     rb_repo_close(repo);
 }
 
+static void test_list_changed(void **state)
+{
+    (void)state;
+    rb_err err = {0};
+    make("changed");
+    sh_do("cd changed; echo 6 >a/b/c/one; git rm -qr a.d a.c nothing; mkdir a.c; echo 3 >a.c/in;"
+          "echo 4 >a.d; chmod -x a/two; git add a a.c a.d; git commit -qm two");
+    rb_repo *repo = open_repo("changed");
+    rb_oid trees[] = {tree_of(repo, "HEAD~1"), tree_of(repo, "HEAD")};
+    static const char *const sides[] = {"AMT", "MDT"}; /* T: a folder in place of a file */
+    for (size_t i = 0; i < 2; i++) {
+        rb_tree_entries entries = {0};
+        rb_buf names = {0};
+        assert_ok(rb_tree_list_changed(&entries, repo, &trees[1 - i], &trees[i], NULL, &err));
+        for (size_t k = 0; k < entries.n; k++)
+            rb_buf_printf(&names, "%s%s", k ? "\n" : "", entries.items[k].path);
+        RB_AUTO(rb_free_str)
+        char *want = sh(
+            "cd changed; git diff --no-renames --name-only --diff-filter=%s HEAD~1 HEAD", sides[i]);
+        assert_string_equal(rb_buf_str(&names), want);
+        rb_tree_entries_clear(&entries);
+        rb_buf_clear(&names);
+    }
+    /* A path that only one of the trees has. */
+    rb_strs paths = {0};
+    rb_tree_entries entries = {0};
+    rb_strs_add(&paths, "a.d");
+    assert_ok(rb_tree_list_changed(&entries, repo, &trees[0], &trees[1], &paths, &err));
+    assert_int_equal(entries.n, 1);
+    assert_string_equal(entries.items[0].path, "a.d/four");
+    rb_tree_entries_clear(&entries);
+    rb_strs_clear(&paths);
+    rb_repo_close(repo);
+}
+
 static void test_find(void **state)
 {
     (void)state;
@@ -184,7 +219,8 @@ static void test_depth(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_list),      cmocka_unit_test(test_find),  cmocka_unit_test(test_read),
+        cmocka_unit_test(test_list),      cmocka_unit_test(test_list_changed),
+        cmocka_unit_test(test_find),      cmocka_unit_test(test_read),
         cmocka_unit_test(test_malformed), cmocka_unit_test(test_depth),
     };
     return cmocka_run_group_tests(tests, lab_open, lab_close);
