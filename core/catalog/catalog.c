@@ -31,14 +31,17 @@ static void all_keys(rb_strs *out, const json_t *a, const json_t *b)
 }
 
 /* Returns the catalog's key of the table or view of this name; NULL if it has none. Ignores case if
- * necessary: SQLite keeps the case in which a trigger or index writes the table's name. */
-static char *find_table(const json_t *catalog, const char *kind, const char *name)
+ * necessary: SQLite keeps the case in which a trigger writes the table's name. */
+static char *find_table(const json_t *catalog, const char *name)
 {
-    RB_AUTO(rb_free_str) char *wanted = rb_catalog_key(kind, NULL, name);
-    if (json_object_get(catalog, wanted))
-        return rb_strdup(wanted);
+    RB_AUTO(rb_free_str) char *table = rb_catalog_key("table", NULL, name);
+    RB_AUTO(rb_free_str) char *view = rb_catalog_key("view", NULL, name);
+    if (json_object_get(catalog, table))
+        return RB_TAKE(table);
+    if (json_object_get(catalog, view))
+        return RB_TAKE(view);
     rb_json_each_member (key, value, catalog)
-        if (strcasecmp(key, wanted) == 0)
+        if (strcasecmp(key, table) == 0 || strcasecmp(key, view) == 0)
             return rb_strdup(key);
     return NULL;
 }
@@ -52,8 +55,7 @@ char *rb_catalog_table_of(const json_t *catalog, const char *object)
                         : strcmp(name.kind, "order") == 0
                             ? name.name
                             : rb_json_str(json_object_get(catalog, object), "table");
-    char *found = table ? find_table(catalog, "table", table) : NULL;
-    return found || !table ? found : find_table(catalog, "view", table);
+    return table ? find_table(catalog, table) : NULL;
 }
 
 /* True if the key is a part of a table that only one of the catalogs has. The table's own

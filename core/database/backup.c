@@ -3,7 +3,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "base/file.h"
 #include "database/backup_rows.h"
@@ -38,7 +37,7 @@ typedef struct writer {
 static json_t *find_wanted(const writer *w, const char *table)
 {
     rb_json_each (item, w->wanted)
-        if (strcasecmp(rb_json_str(item, "name"), table) == 0)
+        if (strcmp(rb_json_str(item, "name"), table) == 0)
             return item;
     return NULL;
 }

@@ -1,7 +1,6 @@
 /* Completes a backup: records what the scripts did to each row, as it will be committed. */
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "database/backup.h"
 #include "database/backup_sql.h"
@@ -22,7 +21,7 @@ static bool writes_key(const finishing *f, const json_t *t)
     rb_json_each (item, f->spec->items) {
         const char *table = rb_json_str(item, "table");
         const char *column = rb_json_str(item, "column");
-        if (table && column && strcasecmp(table, rb_json_str(t, "name")) == 0 &&
+        if (table && column && strcmp(table, rb_json_str(t, "name")) == 0 &&
             rb_names_have(json_object_get(t, "key"), column))
             return true;
     }
@@ -39,7 +38,7 @@ static bool is_untouched(const finishing *f, const json_t *t, const json_t *now)
         return false;
     rb_json_each (place, f->spec->outcome->bound) {
         const char *column = rb_json_str(place, "column");
-        if (strcasecmp(rb_json_str(place, "table"), rb_json_str(t, "name")) == 0 &&
+        if (strcmp(rb_json_str(place, "table"), rb_json_str(t, "name")) == 0 &&
             (!column || rb_names_have(json_object_get(now, "columns"), column)))
             return false;
     }

@@ -2,7 +2,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 json_t *rb_backup_describe(const char *name, const char *kind, const json_t *key,
                            const json_t *columns, const json_t *shape)
@@ -107,7 +106,7 @@ static json_t *find_parent(const rb_backup_rows *w, const char *name, const json
     rb_json_each (t, w->tables) {
         const json_t *key = json_object_get(t, "key");
         bool same = json_array_size(key) == json_array_size(to) && rb_names_have_all(key, to);
-        if (strcasecmp(rb_json_str(t, "name"), name) == 0 &&
+        if (strcmp(rb_json_str(t, "name"), name) == 0 &&
             (rb_backup_is(t, "rows") || (rb_backup_is(t, "referenced") && same)))
             return t;
     }

@@ -9,7 +9,7 @@
 bool rb_names_have(const json_t *names, const char *name)
 {
     rb_json_each (item, names)
-        if (strcasecmp(json_string_value(item), name) == 0)
+        if (strcmp(json_string_value(item), name) == 0)
             return true;
     return false;
 }

@@ -30,8 +30,8 @@
 
 #include "database/database.h"
 
-/* Returns a name as a key of effects: lower case in ASCII, made safe as catalogs do. A new string.
- */
+/* Returns a name as a key of effects: made safe as catalogs do. A new string. Names are compared
+ * byte by byte, and a driver whose engine ignores case gives them as the schema spells them. */
 char *rb_loss_key(const char *name);
 /* Returns the effect on that table, and creates it if it is missing. Borrowed. */
 json_t *rb_loss_effect(json_t *effects, const char *table);

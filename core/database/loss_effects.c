@@ -1,5 +1,4 @@
 /* Effects of scripts as JSON, and what they leave of a catalog. */
-#include <ctype.h>
 #include <string.h>
 
 #include "catalog/catalog.h"
@@ -10,10 +9,7 @@
 
 char *rb_loss_key(const char *name)
 {
-    char *key = rb_safe(name);
-    for (char *p = key; *p; p++)
-        *p = (char)((unsigned char)*p < 0x80 ? tolower((unsigned char)*p) : *p);
-    return key;
+    return rb_safe(name);
 }
 
 json_t *rb_loss__effect_on(const json_t *effects, const char *table)

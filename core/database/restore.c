@@ -68,8 +68,8 @@ static bool has_list(const json_t *list, const char *table, const char *column)
     rb_json_each (item, list) {
         const char *name = rb_json_str(item, "table");
         const char *part = rb_json_str(item, "column");
-        bool same = part && column ? strcasecmp(part, column) == 0 : !part && !column;
-        if (name && strcasecmp(name, table) == 0 && same)
+        bool same = part && column ? strcmp(part, column) == 0 : !part && !column;
+        if (name && strcmp(name, table) == 0 && same)
             return true;
     }
     return false;
@@ -87,7 +87,7 @@ static bool comes_back(const rb_restore *r, const rb_restored *one, const char *
     bool existed =
         column ? rb_names_have(json_object_get(before, "columns"), column) : before != NULL;
     if (r->options->manual)
-        return !only || strcasecmp(only, name) == 0;
+        return !only || strcmp(only, name) == 0;
     return !has_list(r->options->restored, name, column) &&
            (column ? rb_names_have(automatic, column) : json_array_size(automatic) > 0) &&
            ((column ? dropped : json_is_true(json_object_get(one->t, "gone"))) ? !existed : undone);
@@ -275,14 +275,15 @@ static enum rb_scripts_known known_scripts(const rb_restore *r)
 
 /* Opening: */
 
-/* Checks that the backup has the columns to ignore; otherwise the name is a mistake. */
-static enum rb_code check_ignored(const rb_restore *r, rb_err *err)
+/* Checks that the backup has the columns to ignore; otherwise the name is a mistake. Gives them the
+ * case that the backup has. */
+static enum rb_code check_ignored(rb_restore *r, rb_err *err)
 {
     RB_AUTO(rb_json_freep) json_t *known = json_array();
     size_t i;
     for (i = 0; i < r->n; i++) {
         const char *only = r->options->table;
-        if (!only || strcasecmp(only, rb_json_str(r->list[i].t, "name")) == 0) {
+        if (!only || strcmp(only, rb_json_str(r->list[i].t, "name")) == 0) {
             RB_AUTO(rb_json_freep)
             json_t *more = rb_names_of(json_object_get(r->list[i].t, "compared"), known, false);
             json_array_extend(known, more);
@@ -291,11 +292,17 @@ static enum rb_code check_ignored(const rb_restore *r, rb_err *err)
     RB_AUTO(rb_buf_clear) rb_buf names = {0};
     rb_json_each (name, known)
         rb_buf_printf(&names, "%s%s", names.len ? ", " : "", json_string_value(name));
-    rb_json_each (name, r->ignored)
-        if (!rb_names_have(known, json_string_value(name)))
+    rb_json_each (name, r->ignored) {
+        const json_t *spelled = rb_names_have(known, json_string_value(name)) ? name : NULL;
+        rb_json_each (other, known)
+            if (!spelled && strcasecmp(json_string_value(other), json_string_value(name)) == 0)
+                spelled = other;
+        if (!spelled)
             return rb_fail(err, RB_ERROR,
                            "the backup compares no column %s\n--ignore-columns takes some of: %s",
                            json_string_value(name), rb_buf_str(&names));
+        json_array_set(r->ignored, name_at, (json_t *)spelled);
+    }
     return RB_OK;
 }
 

@@ -22,7 +22,7 @@ void rb_sample_clear(rb_sample_row *r)
 rb_sample_column *rb_sample_find(const rb_sample_row *r, const char *name)
 {
     for (size_t i = 0; i < r->n; i++)
-        if (strcasecmp(r->items[i].name, name) == 0)
+        if (strcmp(r->items[i].name, name) == 0)
             return &r->items[i];
     return NULL;
 }

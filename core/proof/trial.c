@@ -254,8 +254,9 @@ static char *name_in(const json_t *catalog, const char *table, const char *colum
 {
     RB_AUTO(rb_free_str) char *wanted = rb_catalog_place_key(table, column);
     RB_AUTO(rb_catalog_name_clear) rb_catalog_name found = {0};
+    const bool exact = json_object_get(catalog, wanted) != NULL;
     rb_json_each_member (key, value, catalog)
-        if (strcasecmp(key, wanted) == 0 && rb_catalog_name_parse(&found, key))
+        if ((exact ? strcmp : strcasecmp)(key, wanted) == 0 && rb_catalog_name_parse(&found, key))
             return rb_strdup(found.name);
     return rb_safe(column ? column : table);
 }

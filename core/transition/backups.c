@@ -282,23 +282,33 @@ static enum rb_code restore(json_t **tables, const rb_backup_restore *rq, const 
     return RB_OK;
 }
 
-static enum rb_code check_table(const rb_backup_row *row, const char *table, rb_err *err)
+/* Gives the table that a person names the case that the backup has. */
+static enum rb_code spell_table(const char **name, const rb_backup_row *row, rb_err *err)
 {
+    const char *table = *name;
+    const char *folded = NULL;
     if (!table)
         return RB_OK;
     rb_json_each (item, row->items) {
-        const char *name = rb_json_str(item, "table");
-        if (name && strcasecmp(name, table) == 0)
+        const char *found = rb_json_str(item, "table");
+        if (strcmp(found, table) == 0)
             return RB_OK;
+        if (strcasecmp(found, table) == 0)
+            folded = found;
     }
+    *name = folded;
+    if (folded)
+        return RB_OK;
     RB_AUTO(rb_free_str) char *names = rb_backup_names(row->items);
     return rb_fail(err, RB_ERROR, "backup %s of database %s has no table %s\nit has %s",
                    row->transition, row->database, table, names);
 }
 
-static enum rb_code restore_from(json_t **report, const rb_backup_restore *rq,
+static enum rb_code restore_from(json_t **report, const rb_backup_restore *asked,
                                  const rb_backup_row *row, rb_err *err)
 {
+    rb_backup_restore request = *asked;
+    const rb_backup_restore *rq = &request;
     const char *url = rb_env_database(rq->env, row->database);
     RB_AUTO(rb_free_str) char *path = rb_path_join(rq->env->root, row->file);
     RB_AUTO(rb_free_str) char *shown = rb_safe(path);
@@ -309,7 +319,7 @@ static enum rb_code restore_from(json_t **report, const rb_backup_restore *rq,
                        "environment %s has no url for database %s\nadd it under "
                        "environments.%s.databases in rbtool.json",
                        rq->env->name, row->database, rq->env->name);
-    RB_TRY(check_table(row, rq->options.table, err));
+    RB_TRY(spell_table(&request.options.table, row, err));
     RB_TRY(check_file(row, path, err));
     RB_TRY(rb_db_open(&db, url, RB_DB_WRITE, err));
     const rb_db_limits limits = rb_env_limits(rq->env);

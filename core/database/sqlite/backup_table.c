@@ -32,11 +32,16 @@ static const char table_sql[] =
     " NOCASE NOT IN (SELECT name FROM c) LIMIT 1),"
     " 'instead', json_array(), 'isVirtual', is_virtual) FROM t";
 
+/* The parent and its columns have the case of the schema, which a reference need not have. */
 static const char keys_sql[] =
     "SELECT json_group_array(json_object('table', name, 'columns', json(own), 'to', json(theirs)))"
-    " FROM (SELECT max(\"table\") AS name, json_group_array(\"from\") AS own,"
-    " json_group_array(\"to\") FILTER (WHERE \"to\" IS NOT NULL) AS theirs FROM (SELECT * FROM"
-    " pragma_foreign_key_list(?1, 'main') ORDER BY id, seq) GROUP BY id)";
+    " FROM (SELECT max(name) AS name, json_group_array(\"from\") AS own, json_group_array(\"to\")"
+    " FILTER (WHERE \"to\" IS NOT NULL) AS theirs FROM (SELECT f.id, f.\"from\", coalesce(t.name,"
+    " f.\"table\") AS name, coalesce(x.name, f.\"to\") AS \"to\" FROM pragma_foreign_key_list(?1,"
+    " 'main') f LEFT JOIN main.sqlite_schema t ON t.type = 'table' AND t.name = f.\"table\" COLLATE"
+    " NOCASE LEFT JOIN pragma_table_xinfo(f.\"table\", 'main') x ON x.name = f.\"to\" COLLATE "
+    "NOCASE"
+    " ORDER BY f.id, f.seq) GROUP BY id)";
 
 static const char counter_sql[] =
     "SELECT CAST(seq AS TEXT) FROM main.sqlite_sequence WHERE name = ?1 COLLATE NOCASE";

@@ -106,6 +106,24 @@ static void set_column(json_t *effect, const char *key, const char *column, cons
     json_object_set_new_nocheck(columns, name, json_string(how));
 }
 
+/* Gives the column of an ALTER TABLE the case of the schema. */
+static enum rb_code spell_column(rb_ddl *ddl, rb_sqlite *db, const char *table, rb_err *err)
+{
+    RB_AUTO(rb_free_str) char *own = rb_sqlite_text(table);
+    RB_AUTO(rb_free_str) char *column = rb_sqlite_text(ddl->column ? ddl->column : "");
+    RB_AUTO(rb_free_str) char *spelled = NULL;
+    RB_TRY(rb_sqlite_string(&spelled, db,
+                            rb_format("SELECT name FROM pragma_table_xinfo(%s, 'main') WHERE name ="
+                                      " %s COLLATE NOCASE",
+                                      own, column),
+                            err));
+    if (spelled) {
+        free(ddl->column);
+        ddl->column = RB_TAKE(spelled);
+    }
+    return RB_OK;
+}
+
 static void add_alter(json_t *effects, json_t *effect, const rb_ddl *ddl)
 {
     switch (ddl->kind) {
@@ -136,8 +154,7 @@ static enum rb_code add_insert(json_t *effect, rb_sqlite *db, const struct rb_wr
     return RB_OK;
 }
 
-static enum rb_code add_write(rb_sqlite *db, const struct rb_write *w, const statement *s,
-                              rb_err *err)
+static enum rb_code add_write(rb_sqlite *db, const struct rb_write *w, statement *s, rb_err *err)
 {
     json_t *effect = rb_loss_effect(rb_sqlite_state_of(db)->effects, w->table);
     bool is_rowid = !w->column || !*w->column || strcasecmp(w->column, "ROWID") == 0;
@@ -160,6 +177,7 @@ static enum rb_code add_write(rb_sqlite *db, const struct rb_write *w, const sta
         json_object_set_new(effect, "rows", json_true());
         return RB_OK;
     case RB_WRITE_ALTER:
+        RB_TRY(spell_column(&s->ddl, db, w->table, err));
         add_alter(rb_sqlite_state_of(db)->effects, effect, &s->ddl);
         if (s->refers) /* the default of a new column may have no parent */
             json_object_set_new(effect, "inserts", json_true());

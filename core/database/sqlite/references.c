@@ -369,29 +369,32 @@ typedef struct touching {
     rb_strs *out;
 } touching;
 
-static const json_t *effect_on(const json_t *effects, const char *table)
+/* Returns the member of that name, which a reference may write in another case. */
+static const json_t *find_named(const json_t *object, const char *name)
 {
-    RB_AUTO(rb_free_str) char *key = rb_loss_key(table);
-    return json_object_get(effects, key);
+    RB_AUTO(rb_free_str) char *wanted = rb_loss_key(name);
+    rb_json_each_member (key, value, object)
+        if (strcasecmp(key, wanted) == 0)
+            return value;
+    return NULL;
 }
 
 static bool touches(const json_t *effect, const rb_cell *column)
 {
-    RB_AUTO(rb_free_str)
-    char *key = column->kind == RB_CELL_TEXT ? rb_loss_key(column->data) : NULL;
     const json_t *written = json_object_get(effect, "columns");
     return json_object_get(effect, "rows") || json_object_get(effect, "arrived") ||
            json_object_get(effect, "renamed") ||
-           (key ? json_object_get(written, key) != NULL : json_object_size(written) > 0);
+           (column->kind == RB_CELL_TEXT ? find_named(written, column->data) != NULL
+                                         : json_object_size(written) > 0);
 }
 
 /* Adds a row: table, its column, parent, the parent's column. */
 static bool add_touched(void *context, const rb_cell *cells, size_t n)
 {
     touching *t = context;
-    const json_t *child = effect_on(t->effects, cells[0].data);
+    const json_t *child = find_named(t->effects, cells[0].data);
     const json_t *parent =
-        cells[2].kind == RB_CELL_TEXT ? effect_on(t->effects, cells[2].data) : NULL;
+        cells[2].kind == RB_CELL_TEXT ? find_named(t->effects, cells[2].data) : NULL;
     (void)n;
     if ((json_object_get(child, "inserts") || touches(child, &cells[1]) ||
          touches(parent, &cells[3])) &&

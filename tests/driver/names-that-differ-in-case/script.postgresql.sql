@@ -1,0 +1,2 @@
+ALTER TABLE users DROP COLUMN note;
+UPDATE "Users" SET "Name" = NULL;
