@@ -73,6 +73,11 @@ void rb_lfs_free(rb_lfs *lfs)
     free(lfs);
 }
 
+rb_attributes *rb_lfs_attributes(rb_lfs *lfs)
+{
+    return lfs->attributes;
+}
+
 /* True if the pointer has extension lines: other programs have changed its content. */
 static bool has_extensions(const void *data, size_t len)
 {
@@ -88,7 +93,7 @@ enum rb_code rb_lfs_is(bool *out, rb_lfs_pointer *pointer, rb_lfs *lfs, const ch
     bool extended = has_extensions(data, len);
     if (!extended && !rb_lfs_parse(pointer, data, len))
         return RB_OK;
-    RB_AUTO(rb_free_str) char *filter = NULL;
+    const char *filter;
     RB_TRY(rb_attributes_get(&filter, lfs->attributes, path, "filter", err));
     if (!filter || strcmp(filter, "lfs") != 0)
         return RB_OK;

@@ -22,6 +22,7 @@ typedef struct rb_lfs rb_lfs; /* may be used from several threads */
 
 rb_lfs *rb_lfs_new(rb_repo *repo, const rb_oid *tree);
 void rb_lfs_free(rb_lfs *lfs);
+rb_attributes *rb_lfs_attributes(rb_lfs *lfs); /* those of the tree */
 RB_DEFINE_AUTO(rb_lfs, rb_lfs_free)
 
 /* Sets *out if the blob at path is an LFS pointer. */

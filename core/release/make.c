@@ -38,6 +38,7 @@ void rb_made_clear(rb_made *made)
 static void making_clear(rb_making *making)
 {
     rb_tree_entries_clear(&making->entries);
+    rb_lfs_free(making->lfs);
     free(making->classes);
 }
 
@@ -304,6 +305,7 @@ static enum rb_code prepare(rb_made *made, rb_repo *repo, const rb_signers *sign
     rb_making making = {.make = make, .config = make->config, .repo = repo, .made = made};
     RB_TRY(rb_repo_commit(&making.commit, repo, make->commit ? make->commit : "HEAD", err));
     RB_TRY(rb_commit_tree(&making.tree, repo, &making.commit, err));
+    making.lfs = rb_lfs_new(repo, &making.tree);
     if (!making.config && rb_config_at(&own, repo, &making.commit, err) != RB_OK)
         return err->code = RB_ERROR; /* a mistake in the settings is an error, not a finding */
     making.config = own ? own : make->config;

@@ -7,7 +7,6 @@
 #include "base/file.h"
 #include "base/parallel.h"
 #include "base/text.h"
-#include "git/attributes.h"
 #include "git/tree.h"
 #include "release/flags.h"
 #include "release/make_internal.h"
@@ -65,41 +64,21 @@ static bool is_below(const rb_strs *paths, const char *path)
     return paths->n == 0;
 }
 
-/* Sets *out if a .gitattributes file of the tree contains a filter. If not, files need not be
- * checked. */
-static enum rb_code names_filters(bool *out, rb_making *making, rb_err *err)
-{
-    static const char name[] = ".gitattributes";
-    *out = false;
-    for (size_t i = 0; i < making->entries.n && !*out; i++) {
-        const rb_tree_entry *entry = &making->entries.items[i];
-        const char *slash = strrchr(entry->path, '/');
-        if (strcmp(slash ? slash + 1 : entry->path, name) != 0 ||
-            (entry->mode != RB_MODE_FILE && entry->mode != RB_MODE_EXEC))
-            continue;
-        RB_AUTO(rb_buf_clear) rb_buf text = {0};
-        RB_TRY(
-            rb_blob_read(&text, making->repo, &entry->oid, entry->path, RB_ATTRIBUTES_LIMIT, err));
-        *out = strstr(rb_buf_str(&text), "filter=") != NULL;
-    }
-    return RB_OK;
-}
-
 /* Adds a note on files that a filter would change in a checkout (decrypt, expand): artifacts have
  * the bytes that git stores. */
-static enum rb_code note_filters(rb_making *making, const rb_config_artifact *artifact,
-                                 rb_attributes *attributes, rb_err *err)
+static enum rb_code note_filters(rb_making *making, const rb_config_artifact *artifact, rb_err *err)
 {
     RB_AUTO(rb_free_str) char *first = NULL;
     size_t count = 0;
     for (size_t i = 0; i < making->entries.n; i++) {
         const rb_tree_entry *entry = &making->entries.items[i];
-        RB_AUTO(rb_free_str) char *filter = NULL;
+        const char *filter;
         if (entry->mode == RB_MODE_LINK || entry->mode == RB_MODE_GITLINK ||
             !is_below(&artifact->paths, entry->path))
             continue;
-        RB_TRY(rb_attributes_get(&filter, attributes, entry->path, "filter", err));
-        if (!filter || strcmp(filter, "lfs") == 0)
+        RB_TRY(
+            rb_attributes_get(&filter, rb_lfs_attributes(making->lfs), entry->path, "filter", err));
+        if (!filter || strcmp(filter, "set") == 0 || strcmp(filter, "lfs") == 0)
             continue;
         RB_AUTO(rb_free_str) char *path = rb_safe(entry->path);
         RB_AUTO(rb_free_str) char *safe = rb_safe(filter);
@@ -118,7 +97,6 @@ static enum rb_code note_filters(rb_making *making, const rb_config_artifact *ar
 static enum rb_code note_artifacts(rb_making *making, rb_err *err)
 {
     const rb_manifest *manifest = making->made->manifest;
-    bool filters = false;
     for (size_t i = 0; i < manifest->artifact_count; i++)
         for (size_t j = 0; j < manifest->artifacts[i].submodules.n; j++)
             rb_strs_take(&making->made->notes,
@@ -126,11 +104,8 @@ static enum rb_code note_artifacts(rb_making *making, rb_err *err)
                                    manifest->artifacts[i].name,
                                    manifest->artifacts[i].submodules.items[j]));
     RB_TRY(list_tree(making, err));
-    RB_TRY(names_filters(&filters, making, err));
-    RB_AUTO(rb_attributes_freep)
-    rb_attributes *attributes = rb_attributes_new(making->repo, &making->tree);
-    for (size_t i = 0; filters && i < making->config->artifact_count; i++)
-        RB_TRY(note_filters(making, &making->config->artifacts[i], attributes, err));
+    for (size_t i = 0; i < making->config->artifact_count; i++)
+        RB_TRY(note_filters(making, &making->config->artifacts[i], err));
     return RB_OK;
 }
 
@@ -175,7 +150,7 @@ static enum rb_code add_file(rb_manifest_file *out, rb_making *making, const rb_
         return rb_fail(err, RB_FOUND, "%s: the name of %s is not UTF-8\nrename the file", what,
                        safe);
     RB_AUTO(rb_buf_clear) rb_buf text = {0};
-    if (rb_checkout_read(&text, making->repo, &making->tree, entry, FILE_LIMIT, err) != RB_OK)
+    if (rb_checkout_read(&text, making->repo, making->lfs, entry, FILE_LIMIT, err) != RB_OK)
         return rb_err_prefix(err, "%s", what);
     out->path = rb_strdup(entry->path);
     rb_sha256_hex_of(rb_buf_str(&text), text.len, out->sha256);

@@ -4,6 +4,7 @@
 #ifndef RB_RELEASE_MAKE_INTERNAL_H
 #define RB_RELEASE_MAKE_INTERNAL_H
 
+#include "artifact/lfs.h"
 #include "git/tree.h"
 #include "release/internal.h"
 #include "release/make.h"
@@ -19,6 +20,7 @@ typedef struct rb_making {
     rb_oid tree;
     rb_tree_entries entries; /* entries of the whole tree; read on first use */
     bool listed;
+    rb_lfs *lfs; /* of the tree */
     /* keep the proofs' databases: the caller asked, or the settings have a compatibility test */
     bool lend;
     const char **classes; /* rollback class of each database; static strings */

@@ -130,7 +130,7 @@ enum rb_code rb_release_open(rb_release **out, rb_repo *repo, const rb_signers *
 enum rb_code rb_release_file(rb_buf *out, const rb_release *release, rb_repo *repo,
                              const char *path, const char *sha256, rb_err *err)
 {
-    enum rb_code code = rb_checkout_file(out, repo, &release->tree, path, FILE_LIMIT, err);
+    enum rb_code code = rb_checkout_known(out, repo, &release->tree, path, sha256, FILE_LIMIT, err);
     if (code != RB_OK)
         return rb_err_prefix(err, "%s", release->tag);
     char found[RB_SHA256_HEX];

@@ -176,10 +176,11 @@ static enum rb_code verify_database(rb_problems *problems, rb_verifier *verifier
     return unreadable(problems, release, "migration", field, err);
 }
 
-/* Returns the file's SHA-256, cached by blob id. For an LFS pointer it also depends on the tree's
- * attributes, so that the key contains the tag. */
+/* Returns the file's SHA-256, cached by blob id. That of an LFS pointer to the expected content is
+ * the content's. */
 static enum rb_code hash_file(const char **out, rb_verifier *verifier, const rb_release *release,
-                              rb_tree_entry *entry, const char *path, rb_err *err)
+                              rb_tree_entry *entry, const char *path, const char *expected,
+                              rb_err *err)
 {
     RB_TRY(rb_tree_find(entry, verifier->repo, &release->tree, path, err));
     char hex[RB_OID_HEX];
@@ -192,12 +193,12 @@ static enum rb_code hash_file(const char **out, rb_verifier *verifier, const rb_
     char digest[RB_SHA256_HEX];
     rb_lfs_pointer pointer;
     bool is_pointer = rb_lfs_parse(&pointer, rb_buf_str(&text), text.len);
-    RB_AUTO(rb_free_str)
-    char *key = rb_format("%s%s%s", hex, is_pointer ? " " : "", is_pointer ? release->tag : "");
-    if (is_pointer)
-        RB_TRY(rb_checkout_sha256(digest, verifier->repo, &release->tree, entry, FILE_LIMIT, err));
-    else
-        rb_sha256_hex_of(rb_buf_str(&text), text.len, digest);
+    if (is_pointer && strcmp(pointer.oid, expected) == 0) {
+        *out = expected;
+        return RB_OK;
+    }
+    rb_sha256_hex_of(rb_buf_str(&text), text.len, digest);
+    RB_AUTO(rb_free_str) char *key = rb_format("%s%s", hex, is_pointer ? " " : "");
     rb_json_set_str(verifier->files, key, digest);
     *out = rb_json_str(verifier->files, key);
     return RB_OK;
@@ -211,7 +212,7 @@ static enum rb_code verify_file(rb_problems *problems, rb_verifier *verifier,
 {
     RB_AUTO(rb_tree_entry_clear) rb_tree_entry entry = {0};
     const char *found = NULL;
-    if (hash_file(&found, verifier, release, &entry, path, err) != RB_OK)
+    if (hash_file(&found, verifier, release, &entry, path, sha256, err) != RB_OK)
         return unreadable(problems, release, code, field, err);
     if (strcmp(found, sha256) != 0) {
         RB_AUTO(rb_free_str) char *inner = rb_format("%s.sha256", field);
@@ -266,7 +267,8 @@ static enum rb_code spell_file(char **out, rb_verifier *verifier, const rb_relea
         return RB_OK;
     }
     RB_AUTO(rb_buf_clear) rb_buf text = {0};
-    RB_TRY(rb_checkout_read(&text, verifier->repo, &release->tree, &entry, RB_FLAGS_LIMIT, err));
+    RB_TRY(rb_checkout_known(&text, verifier->repo, &release->tree, path,
+                             release->manifest->flags_sha256, RB_FLAGS_LIMIT, err));
     rb_manifest_flag *flags = NULL;
     size_t count = 0;
     RB_TRY(rb_flags_parse(&flags, &count, rb_buf_str(&text), text.len, path, err));
