@@ -22,6 +22,13 @@ static const json_t *find(const json_t *value, const char *path, size_t len)
     return value;
 }
 
+static bool is_filled(const json_t *value)
+{
+    return json_is_string(value) ? *json_string_value(value) != '\0'
+                                 : json_is_number(value) || json_is_true(value) ||
+                                       json_array_size(value) > 0 || json_object_size(value) > 0;
+}
+
 /* Formats a duration: "43 s", "5 min 3 s", "2 h 10 min", "9 d 3 h". */
 static char *duration(int64_t seconds)
 {
@@ -74,10 +81,7 @@ static bool add_member(rb_buf *out, const char *at, size_t len, const json_t *va
     const size_t name = strcspn(at, ":|?}");
     const json_t *found = find(value, at, name);
     const char *type = at[name] == ':' ? at + name + 1 : "";
-    const bool has = json_is_string(found)
-                         ? *json_string_value(found) != '\0'
-                         : json_is_number(found) || json_is_true(found) ||
-                               json_array_size(found) > 0 || json_object_size(found) > 0;
+    const bool has = is_filled(found);
     if (at[name] == '?') { /* the form {name?text:other} */
         const size_t yes = strcspn(at + name + 1, ":");
         rb_buf_add(out, at + name + 1 + (has ? 0 : yes + 1), has ? yes : len - name - yes - 2);
@@ -136,4 +140,83 @@ char *rb_template(const char *text, const json_t *value)
     rb_buf out = {0};
     rb_template_add(&out, text, value);
     return rb_buf_detach(&out);
+}
+
+/* Blocks: */
+
+typedef struct filling {
+    rb_buf *out;
+    char *(*escape)(const char *);
+} filling;
+
+static bool is_word(const char *line, const char *word)
+{
+    const size_t len = strlen(word);
+    return strncmp(line, word, len) == 0 && (line[len] == ' ' || line[len] == '\n');
+}
+
+static const char *next_line(const char *line)
+{
+    const char *end = strchr(line, '\n');
+    return end ? end + 1 : line + strlen(line);
+}
+
+/* Returns the line that ends the block which begins at `line`; or_else: or its %else. */
+static const char *end_of(const char *line, bool or_else)
+{
+    size_t depth = 0;
+    for (; *line; line = next_line(line)) {
+        if (is_word(line, "%each") || is_word(line, "%if") || is_word(line, "%raw"))
+            depth++;
+        else if (is_word(line, "%end") && depth-- == 0)
+            return line;
+        else if (or_else && depth == 0 && is_word(line, "%else"))
+            return line;
+    }
+    return line;
+}
+
+static void fill(const filling *f, const char *line, const char *end, const json_t *value);
+
+/* Appends a block. Returns its %end. */
+static const char *fill_block(const filling *f, const char *line, const json_t *value)
+{
+    const char *begin = next_line(line);
+    const char *end = end_of(begin, false);
+    const char *path = line + strcspn(line, " \n") + 1;
+    const json_t *named = path < begin ? find(value, path, (size_t)(begin - path) - 1) : value;
+    if (is_word(line, "%raw")) {
+        rb_buf_add(f->out, begin, (size_t)(end - begin));
+    } else if (is_word(line, "%each")) {
+        rb_json_each (item, named)
+            fill(f, begin, end, item);
+    } else {
+        const char *otherwise = end_of(begin, true);
+        if (is_filled(named))
+            fill(f, begin, otherwise, value);
+        else if (otherwise < end)
+            fill(f, next_line(otherwise), end, value);
+    }
+    return end;
+}
+
+static void fill(const filling *f, const char *line, const char *end, const json_t *value)
+{
+    for (; line < end; line = next_line(line)) {
+        if (is_word(line, "%each") || is_word(line, "%if") || is_word(line, "%raw")) {
+            line = fill_block(f, line, value);
+            continue;
+        }
+        if (f->escape)
+            line += strspn(line, " ");
+        RB_AUTO(rb_free_str) char *text = rb_strndup(line, (size_t)(next_line(line) - line));
+        rb_template_with(f->out, text, value, f->escape);
+    }
+}
+
+void rb_template_fill(rb_buf *out, const char *template, const json_t *value,
+                      char *(*escape)(const char *))
+{
+    const filling f = {.out = out, .escape = escape};
+    fill(&f, template, template + strlen(template), value);
 }

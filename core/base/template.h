@@ -15,6 +15,14 @@
  *     {at:minute}    the same without seconds
  *     [, by {name}]  omitted if a member in the brackets is absent, null, false, or empty
  *
+ * A template of several lines, usually a file that the program contains (base/embed.h), also has
+ * directives, lines that begin with '%':
+ *
+ *     %each PATH ... %end            the lines for each item of a list, filled from the item
+ *     %if PATH ... %else ... %end    the first lines if the member exists and is not null, false or
+ *                                    empty
+ *     %raw ... %end                  lines that are copied unchanged
+ *
  * Example: "{table}[.{column}]: {rows:count} row{rows:s}[: {reason}]". Text and JSON output then
  * come from one document. Brackets do not nest; braces and brackets cannot be escaped.
  */
@@ -29,5 +37,8 @@ void rb_template_add(rb_buf *out, const char *text, const json_t *value);
 void rb_template_with(rb_buf *out, const char *text, const json_t *value,
                       char *(*escape)(const char *));
 char *rb_template(const char *text, const json_t *value); /* the caller owns it */
+/* Appends a template of several lines. With an escape, its indentation is left out. */
+void rb_template_fill(rb_buf *out, const char *template, const json_t *value,
+                      char *(*escape)(const char *));
 
 #endif
