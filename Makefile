@@ -74,6 +74,8 @@ $(BUILD)/core/ledger/policy_read.o: schemas/policy.schema.json
 $(BUILD)/core/release/manifest_decode.o: schemas/manifest.schema.json
 $(BUILD)/core/report/page.o: core/report/page.html
 $(BUILD)/core/report/runbook.o: core/report/runbook.md
+$(BUILD)/core/transition/bundle_manual.o: \
+    core/transition/manual_readme.md core/transition/manual_revert.txt
 $(BUILD)/core/database/postgres/catalog.o: core/database/postgres/catalog.sql
 $(BUILD)/core/database/postgres/catalog_units.o: core/database/postgres/catalog_units.sql
 

@@ -4,22 +4,17 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/embed.h"
 #include "base/file.h"
+#include "base/template.h"
 #include "base/text.h"
 #include "database/tracking.h"
 #include "database/url.h"
 #include "environment/checks.h"
 #include "migration/unwrap.h"
 
-static void add_variable(rb_buf *out, const char *name, const char *value, const char *what)
-{
-    rb_buf_printf(out, "# %s\n%s=${%s:-}\n", what, name, name);
-    if (value) {
-        rb_buf_printf(out, "[ -n \"$%s\" ] || %s=", name, name);
-        rb_text_quote(out, value);
-        rb_buf_puts(out, "\n");
-    }
-}
+RB_EMBED(rb_manual_revert, "core/transition/manual_revert.txt");
+RB_EMBED(rb_manual_readme, "core/transition/manual_readme.md");
 
 static void add_literal(rb_buf *out, const char *text)
 {
@@ -88,26 +83,27 @@ void rb_manual_clear(rb_manual_sql *sql)
     rb_buf_clear(&sql->tool);
 }
 
-/* revert.sh: */
+/* revert.sh and README.md: */
 
-static const char HEAD[] = "set -eu\n"
-                           "cd \"$(dirname \"$0\")\"\n"
-                           "sha256sum --quiet -c SHA256SUMS\n\n";
+static char *quoted(const char *text)
+{
+    rb_buf out = {0};
+    rb_text_quote(&out, text);
+    return rb_buf_detach(&out);
+}
 
-static const char FUNCTIONS[] =
-    "[ -n \"$ROOT\" ] || { echo 'set ROOT, and what README.md lists' >&2 && exit 2; }\n"
-    "saved=$ROOT/manual-$(date -u +%Y%m%dT%H%M%SZ)\n"
-    "mkdir -p \"$ROOT/releases\"\n"
-    "(umask 077 && mkdir -p \"$saved\")\n"
-    "step() { echo \"== $*\"; }\n"
-    "# put FILE TARGET UMASK [MODE]: what is there keeps its owner, and its mode without MODE\n"
-    "put() {\n"
-    "    [ -n \"$2\" ] || return 0\n"
-    "    mkdir -p \"$saved/$(dirname \"$1\")\"\n"
-    "    [ ! -e \"$2\" ] || cp -p \"$2\" \"$saved/$1\"\n"
-    "    (umask \"$3\" && cat \"$1\" >\"$2\")\n"
-    "    [ -z \"${4:-}\" ] || chmod \"$4\" \"$2\"\n"
-    "}\n";
+/* Adds the lines of a variable that the caller of revert.sh may set. value: its default, or NULL.
+ */
+static void add_variable(json_t *lines, const char *name, const char *value, const char *what)
+{
+    RB_AUTO(rb_free_str) char *shown = value ? quoted(value) : NULL;
+    RB_AUTO(rb_free_str) char *text = rb_format("# %s\n%s=${%s:-}", what, name, name);
+    RB_AUTO(rb_free_str)
+    char *otherwise = shown ? rb_format("[ -n \"$%s\" ] || %s=%s", name, name, shown) : NULL;
+    json_array_append_new(lines, rb_json_text(text));
+    if (otherwise)
+        json_array_append_new(lines, rb_json_text(otherwise));
+}
 
 /* Returns the environment's setting of a config file, or NULL. */
 static const rb_env_pair *config_of(const rb_env *env, const char *path)
@@ -118,166 +114,70 @@ static const rb_env_pair *config_of(const rb_env *env, const char *path)
     return NULL;
 }
 
-static void add_defaults(rb_buf *out, const rb_release *to, const json_t *databases,
-                         const rb_env *env)
+/* Lists the config files: [{"path","quoted","variable","mode"}]. */
+static json_t *list_config(json_t *variables, const rb_manifest *m, const rb_env *env)
 {
-    RB_AUTO(rb_free_str) char *stop = env ? rb_command_line(&env->stop) : NULL;
-    RB_AUTO(rb_free_str) char *start = env ? rb_command_line(&env->start) : NULL;
-    add_variable(out, "ROOT", env ? env->root : NULL, "the folder of the environment");
-    add_variable(out, "STOP", stop && *stop ? stop : NULL, "the command that stops the service");
-    add_variable(out, "START", start && *start ? start : NULL, "and the one that starts it");
-    if (to->manifest->flags_path)
-        add_variable(out, "FLAGS", env ? env->flags : NULL, "the flag file");
-    for (size_t i = 0; i < to->manifest->config_count; i++) {
-        const char *path = to->manifest->config[i].path;
+    json_t *list = json_array();
+    for (size_t i = 0; i < m->config_count; i++) {
+        const char *path = m->config[i].path;
+        const rb_env_pair *setting = config_of(env, path);
         RB_AUTO(rb_free_str) char *name = rb_format("CONFIG_%zu", i + 1);
         RB_AUTO(rb_free_str) char *what = rb_format("the config file %s", path);
-        const rb_env_pair *setting = config_of(env, path);
-        add_variable(out, name, setting ? setting->value : NULL, what);
+        RB_AUTO(rb_free_str) char *word = quoted(path);
+        RB_AUTO(rb_free_str)
+        char *mode = setting && setting->mode ? rb_format("%04o", (unsigned)setting->mode) : NULL;
+        add_variable(variables, name, setting ? setting->value : NULL, what);
+        json_array_append_new(
+            list, rb_json_make("path:s quoted:s variable:s mode:s", path, word, name, mode));
     }
-    rb_json_each (item, databases) {
+    return list;
+}
+
+/* Returns what both templates show. */
+static json_t *describe(const rb_release *from, const rb_release *to, const json_t *databases,
+                        const rb_env *env)
+{
+    const rb_manifest *m = to->manifest;
+    RB_AUTO(rb_strs_clear) rb_strs engines = {0};
+    RB_AUTO(rb_free_str) char *flags = m->flags_path ? quoted(m->flags_path) : NULL;
+    RB_AUTO(rb_free_str) char *stop = env ? rb_command_line(&env->stop) : NULL;
+    RB_AUTO(rb_free_str) char *start = env ? rb_command_line(&env->start) : NULL;
+    json_t *variables = json_array();
+    json_t *shells = json_array();
+    json_t *programs = json_array();
+    json_t *secrets = json_array();
+    json_t *list = json_deep_copy(databases);
+    add_variable(variables, "ROOT", env ? env->root : NULL, "the folder of the environment");
+    add_variable(variables, "STOP", stop && *stop ? stop : NULL,
+                 "the command that stops the service");
+    add_variable(variables, "START", start && *start ? start : NULL, "and the one that starts it");
+    if (flags)
+        add_variable(variables, "FLAGS", env ? env->flags : NULL, "the flag file");
+    json_t *config = list_config(variables, m, env);
+    rb_json_each (item, list) {
         const char *database = rb_json_str(item, "name");
+        const char *engine = rb_json_str(item, "engine");
         const char *url = env ? rb_env_database(env, database) : NULL;
         const char *file = url ? rb_url_file(url) : NULL;
         RB_AUTO(rb_free_str) char *shown = url ? rb_url_public(url) : NULL;
         RB_AUTO(rb_free_str) char *name = rb_format("DATABASE_%zu", item_at + 1);
         RB_AUTO(rb_free_str) char *what = rb_format("database %s", database);
-        add_variable(out, name, file ? file : shown, what);
-    }
-}
-
-static void add_database(rb_buf *out, const json_t *item, size_t number)
-{
-    const char *name = rb_json_str(item, "name");
-    const char *engine = rb_json_str(item, "engine");
-    const char *table = rb_json_str(item, "table");
-    if (rb_json_int(item, "scripts", 0) == 0)
-        return;
-    rb_buf_printf(out,
-                  "\nstep 'database %s'\n%s_save \"$DATABASE_%zu\" \"$saved/%s\"\n"
-                  "set -- 'manual/%s/scripts.sql'\n",
-                  name, engine, number, name, name);
-    rb_buf_printf(out,
-                  "if %s_has \"$DATABASE_%zu\" rbtool_applied; then set -- \"$@\" "
-                  "'manual/%s/rbtool_applied.sql'; fi\n",
-                  engine, number, name);
-    if (table)
-        rb_buf_printf(out,
-                      "if %s_has \"$DATABASE_%zu\" %s; then set -- \"$@\" 'manual/%s/%s.sql'; fi\n",
-                      engine, number, table, name, table);
-    rb_buf_printf(out, "%s_%s \"$DATABASE_%zu\" \"$@\"\n", engine,
-                  json_is_true(json_object_get(item, "apart")) ? "each" : "apply", number);
-}
-
-static void add_script(rb_buf *out, const rb_release *from, const rb_release *to,
-                       const json_t *databases, const rb_env *env)
-{
-    const rb_manifest *m = to->manifest;
-    RB_AUTO(rb_strs_clear) rb_strs engines = {0};
-    rb_buf_printf(out, "#!/bin/sh\n# Takes %s from %s back to %s without rbtool. See README.md.\n",
-                  m->app_name, from->tag, to->tag);
-    rb_buf_puts(out, HEAD);
-    add_defaults(out, to, databases, env);
-    rb_buf_printf(out, "\n%s", FUNCTIONS);
-    rb_json_each (item, databases) {
-        const char *engine = rb_json_str(item, "engine");
+        add_variable(variables, name, file ? file : shown, what);
+        rb_json_set(item, "number:n runs:b", item_at + 1, rb_json_int(item, "scripts", 0) > 0);
+        json_array_append_new(programs, rb_json_text(rb_engine_programs(engine)));
         if (!rb_strs_has(&engines, engine))
-            rb_buf_puts(out, rb_engine_shell(engine));
+            json_array_append_new(shells, rb_json_text(rb_engine_shell(engine)));
         rb_strs_add(&engines, engine);
     }
-    rb_buf_printf(out,
-                  "\nstep stage\ntarget=$ROOT/releases/%s\n"
-                  "if [ ! -e \"$target\" ]; then\n    mkdir -p \"$(dirname \"$target\")\"\n"
-                  "    cp -R artifacts \"$saved/artifacts\"\n    mv \"$saved/artifacts\" "
-                  "\"$target\"\nfi\n",
-                  to->tag);
-    if (m->flags_path) {
-        rb_buf_puts(out, "\nstep flags\nput 'flags/'");
-        rb_text_quote(out, m->flags_path);
-        rb_buf_puts(out, " \"$FLAGS\" 022\n");
-    }
-    rb_buf_puts(out, "\nif [ -n \"$STOP\" ]; then step stop && sh -c \"$STOP\"; fi\n");
-    rb_json_each (item, databases)
-        add_database(out, item, item_at + 1);
-    rb_buf_printf(out,
-                  "\nstep switch\nln -sfn 'releases/%s' \"$ROOT/current.new\"\n"
-                  "mv -T \"$ROOT/current.new\" \"$ROOT/current\"\n",
-                  to->tag);
-    for (size_t i = 0; i < m->config_count; i++) {
-        rb_buf_puts(out, i ? "put 'config/'" : "\nstep config\nput 'config/'");
-        rb_text_quote(out, m->config[i].path);
-        const rb_env_pair *setting = config_of(env, m->config[i].path);
-        RB_AUTO(rb_free_str)
-        char *mode = setting && setting->mode ? rb_format(" %04o", (unsigned)setting->mode) : NULL;
-        rb_buf_printf(out, " \"$CONFIG_%zu\" 077%s\n", i + 1, mode ? mode : "");
-    }
-    rb_buf_printf(out,
-                  "\nif [ -n \"$START\" ]; then step start && sh -c \"$START\"; fi\n"
-                  "echo \"%s is live; what was there before is in $saved\"\n",
-                  to->tag);
-}
-
-/* README.md: */
-
-/* Lists secrets whose version differs, since revert.sh does not restore them. */
-static void add_secrets(rb_buf *out, const rb_release *from, const rb_release *to)
-{
-    rb_json_each_member (name, version, to->manifest->secrets)
+    /* Secrets whose version differs, since revert.sh does not restore them. */
+    rb_json_each_member (name, version, m->secrets)
         if (!rb_json_same(version, json_object_get(from->manifest->secrets, name)))
-            rb_buf_printf(out,
-                          "\n**Secret %s**: %s needs version %s. Make it live by hand before START "
-                          "runs.\n",
-                          name, to->tag, json_string_value(version));
-}
-
-static void add_readme(rb_buf *out, const rb_release *from, const rb_release *to,
-                       const json_t *databases, const rb_env *env)
-{
-    const rb_manifest *m = to->manifest;
-    rb_buf_printf(out,
-                  "# %s: back from %s to %s by hand\n\nFor a host on which rbtool cannot run. It "
-                  "takes a shell, git, and the databases' own programs",
-                  m->app_name, from->tag, to->tag);
-    rb_json_each (item, databases)
-        rb_buf_printf(out, "%s %s", item_at ? "," : ":",
-                      rb_engine_programs(rb_json_str(item, "engine")));
-    rb_buf_printf(out,
-                  ".\n\n## Before\n\n1. In a clone: `git verify-tag %s` accepts the "
-                  "signature of the release.\n2. `sha256sum -c SHA256SUMS` finds every file of "
-                  "this folder as it was written.\n3. Read `manual/DATABASE/scripts.sql`: rows "
-                  "and columns that it drops are lost, but for the copy of the whole database "
-                  "that revert.sh makes first.\n",
-                  to->tag);
-    rb_json_each (item, databases)
-        if (json_is_true(json_object_get(item, "apart")))
-            rb_buf_printf(out,
-                          "4. A script of database %s cannot run in a transaction: if one fails, "
-                          "the ones before it stay applied.\n",
-                          rb_json_str(item, "name"));
-    rb_buf_printf(out,
-                  "\n## The revert\n\n    %ssh revert.sh\n\nThese variables say where things are. "
-                  "An empty one is left out.\n\n- `ROOT`: the folder of the environment\n- `STOP`, "
-                  "`START`: commands of the service\n",
-                  env ? "" : "ROOT=/srv/app ");
-    if (m->flags_path)
-        rb_buf_printf(out, "- `FLAGS`: the flag file, of %s\n", m->flags_path);
-    for (size_t i = 0; i < m->config_count; i++)
-        rb_buf_printf(out, "- `CONFIG_%zu`: %s\n", i + 1, m->config[i].path);
-    rb_json_each (item, databases)
-        rb_buf_printf(out, "- `DATABASE_%zu`: %s, as %s takes it (a file, or a url)\n", item_at + 1,
-                      rb_json_str(item, "name"), rb_json_str(item, "engine"));
-    add_secrets(out, from, to);
-    rb_buf_printf(out,
-                  "\nThe steps are those of `rbtool revert`: stage, flags, stop, the scripts of "
-                  "each database in one transaction, switch, config, start. What it replaces is "
-                  "copied to `ROOT/manual-TIME` first. If a step fails it stops there; run it "
-                  "again when the cause is fixed, after you have restored the databases that it "
-                  "had changed.\n\n## After\n\n- Check the service, and compare the schema with "
-                  "what %s expects.\n- Where rbtool runs again, `rbtool status` shows its old "
-                  "record. Move `ROOT/.rbtool/state.db` away and record what is live with `rbtool "
-                  "adopt %s`. Then mark the release that was undone with `rbtool mark %s bad -m "
-                  "WHY`, as a revert does, and `rbtool sync`.\n",
-                  to->tag, to->tag, from->tag);
+            json_array_append_new(secrets,
+                                  rb_json_make("name:s version:J to:s", name, version, to->tag));
+    return rb_json_make("app:s from:s to:s environment:s flags:s flagsQuoted:s variables:j "
+                        "shells:j programs:j secrets:j config:j databases:j",
+                        m->app_name, from->tag, to->tag, env ? env->name : NULL, m->flags_path,
+                        flags, variables, shells, programs, secrets, config, list);
 }
 
 static enum rb_code add_sums(rb_buf *out, const char *root, const char *below, rb_err *err)
@@ -309,11 +209,12 @@ static enum rb_code add_sums(rb_buf *out, const char *root, const char *below, r
 enum rb_code rb_manual_finish(const char *root, const rb_release *from, const rb_release *to,
                               const json_t *databases, const rb_env *env, rb_err *err)
 {
+    RB_AUTO(rb_json_freep) json_t *document = describe(from, to, databases, env);
     RB_AUTO(rb_buf_clear) rb_buf script = {0};
     RB_AUTO(rb_buf_clear) rb_buf readme = {0};
     RB_AUTO(rb_buf_clear) rb_buf sums = {0};
-    add_script(&script, from, to, databases, env);
-    add_readme(&readme, from, to, databases, env);
+    rb_template_fill(&script, rb_manual_revert, document, NULL);
+    rb_template_fill(&readme, rb_manual_readme, document, NULL);
     RB_TRY(write_file(root, "revert.sh", &script, 0755, err));
     RB_TRY(write_file(root, "README.md", &readme, 0644, err));
     RB_TRY(add_sums(&sums, root, "", err));
