@@ -64,7 +64,7 @@ static enum rb_code write_bundle(rb_cli *cli, const rb_env_session *site, const 
         RB_TRY(rb_session_release(&overrides, &cli->session, options->scripts_from, NULL, err));
     RB_TRY(rb_session_ledger(&cli->session, err));
     const rb_environment environment = {site->env, site->state, &site->live,
-                                        rb_release_journals(cli)};
+                                        rb_release_journals(cli), site->binding.pins};
     RB_TRY(rb_transition_target(&good, &cli->session, &environment, from, whole, options->to, err));
     rb_note_policy(cli);
     RB_TRY(rb_policy_check_releases(

@@ -137,7 +137,7 @@ void rb_env_session_uncatch(void)
 enum rb_code rb_env_session_bound(rb_cli *cli, const rb_env_session *site, rb_err *err)
 {
     RB_TRY(rb_session_ledger(&cli->session, err));
-    return rb_policy_bound(site->env, site->state, &cli->session, err);
+    return rb_policy_bound(site->env, site->state, &cli->session, site->binding.pins, err);
 }
 
 /* Sets the pins (ledger, policy, root key) that every database's journal row is bound to. A
@@ -254,7 +254,7 @@ enum rb_code rb_env_session_plan(rb_transition *out, rb_cli *cli, const rb_env_s
 {
     RB_TRY(rb_session_ledger(&cli->session, err));
     const rb_environment environment = {site->env, site->state, &site->live,
-                                        rb_release_journals(cli)};
+                                        rb_release_journals(cli), site->binding.pins};
     rb_note_policy(cli);
     rb_ui_progress(cli, "planning");
     enum rb_code code = rb_transition_plan(out, &cli->session, &environment, intent, err);

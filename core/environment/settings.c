@@ -89,7 +89,12 @@ static enum rb_code write_pin(rb_state *state, const char *name, const json_t *v
     return rb_state_pin_set(state, name, rb_buf_str(&text), err);
 }
 
-enum rb_code rb_database_pins(json_t **out, bool *copy, const char *url, rb_err *err)
+/*
+ * Reads the pins of a database's newest journal row. *out is NULL if the database has no journal or
+ * does not exist. *copy, with *out NULL: the row was written in another database, of which this one
+ * is a copy. A database is the same if server and database are.
+ */
+static enum rb_code read_pins(json_t **out, bool *copy, const char *url, rb_err *err)
 {
     RB_AUTO(rb_db_closep) rb_db *db = NULL;
     RB_AUTO(rb_json_freep) json_t *pins = NULL;
@@ -121,9 +126,11 @@ static void look_at_database(rb_binding *out, const rb_env *env, const rb_env_pa
 {
     RB_AUTO(rb_json_freep) json_t *pins = NULL;
     bool copy;
-    if (rb_database_pins(&pins, &copy, database->value, RB_IGNORED) != RB_OK)
+    if (read_pins(&pins, &copy, database->value, RB_IGNORED) != RB_OK)
         return;
     const char *environment = rb_json_str(pins, "environment");
+    if (pins)
+        json_object_update_missing(out->pins, pins);
     if (copy)
         json_array_append_new(out->copies, rb_json_make("database:s", database->name));
     if (!environment || strcmp(environment, env->name) == 0)
@@ -172,7 +179,7 @@ enum rb_code rb_binding_look(rb_binding *out, const rb_env *env, const json_t *s
 {
     RB_AUTO(rb_json_freep) json_t *recorded = NULL;
     RB_AUTO(rb_json_freep) json_t *accepted = NULL;
-    *out = (rb_binding){.databases = json_array(), .copies = json_array()};
+    *out = (rb_binding){.databases = json_array(), .copies = json_array(), .pins = json_object()};
     if (state)
         RB_TRY(rb_state_pin(&out->environment, state, "environment", err));
     RB_TRY(read_pin(&recorded, state, "settings", err));
@@ -198,6 +205,7 @@ void rb_binding_clear(rb_binding *binding)
     rb_json_free(binding->differences);
     rb_json_free(binding->databases);
     rb_json_free(binding->copies);
+    rb_json_free(binding->pins);
     *binding = (rb_binding){0};
 }
 

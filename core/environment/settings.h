@@ -38,6 +38,7 @@ typedef struct rb_binding {
     json_t
         *databases; /* [{"database","environment","binding"}]: last moved as another environment */
     json_t *copies; /* [{"database"}]: copies of a database, whose binding is ignored */
+    json_t *pins;   /* of the newest journal rows of the databases, but for copies */
 } rb_binding;
 
 /* Compares env and its settings with what is recorded. state: NULL if the host has none. named: the
@@ -54,12 +55,5 @@ enum rb_code rb_binding_record(rb_state *state, const char *name, const json_t *
 enum rb_code rb_binding_record_root(rb_repo *repo, const rb_env *env, rb_err *err);
 /* Records that a person accepted the databases in binding->databases. */
 enum rb_code rb_binding_accept(rb_state *state, const rb_binding *binding, rb_err *err);
-
-/*
- * Reads the pins of a database's newest journal row. *out is NULL if the database has no journal or
- * does not exist. *copy, with *out NULL: the row was written in another database, of which this one
- * is a copy. A database is the same if server and database are.
- */
-enum rb_code rb_database_pins(json_t **out, bool *copy, const char *url, rb_err *err);
 
 #endif

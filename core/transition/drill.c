@@ -131,7 +131,7 @@ static enum rb_code plan_and_execute(json_t **document, rb_drill *drill, rb_stat
 {
     RB_AUTO(rb_transition_clear) rb_transition t = {0};
     RB_AUTO(rb_live_clear) rb_live live = {0};
-    const rb_environment environment = {drill->env, state, &live, drill->journals};
+    const rb_environment environment = {drill->env, state, &live, drill->journals, NULL};
     const bool first = strcmp(kind, "abort") != 0;
     /* Missing approvals do not stop a drill: it practises the steps of a revert. */
     rb_intent intent = {.kind = kind,

@@ -5,7 +5,6 @@
 
 #include "base/file.h"
 #include "base/text.h"
-#include "environment/settings.h"
 #include "git/remote.h"
 
 #define PINNED "this environment is bound to it since its last transition; nothing was changed"
@@ -22,22 +21,6 @@ enum rb_code rb_policy_pinned(json_t *pins, rb_state *state, rb_err *err)
             rb_json_set_str(pins, names[i], value);
     }
     return RB_OK;
-}
-
-/* Adds the pins from the databases. The copy of another environment's database is not bound by its
- * pins: the next transition replaces them. A database that cannot be opened now is handled by the
- * plan. Pins of the state take precedence: those of a database are the same or older. */
-static void add_database_pins(json_t *pins, const rb_env *env)
-{
-    for (size_t i = 0; i < env->database_count; i++) {
-        RB_AUTO(rb_json_freep) json_t *own = NULL;
-        bool copy;
-        if (rb_database_pins(&own, &copy, env->databases[i].value, RB_IGNORED) != RB_OK)
-            continue;
-        for (size_t n = 0; n < NAMES; n++)
-            if (!json_object_get(pins, names[n]) && rb_json_str(own, names[n]))
-                rb_json_set_str(pins, names[n], rb_json_str(own, names[n]));
-    }
 }
 
 static const rb_entry *find(const rb_ledger *ledger, const char *hex)
@@ -188,11 +171,12 @@ static enum rb_code check_root(const rb_env *env, const rb_session *session, con
 }
 
 enum rb_code rb_policy_bound(const rb_env *env, rb_state *state, const rb_session *session,
-                             rb_err *err)
+                             const json_t *of_databases, rb_err *err)
 {
     RB_AUTO(rb_json_freep) json_t *pins = json_object();
     RB_TRY(rb_policy_pinned(pins, state, err));
-    add_database_pins(pins, env);
+    if (of_databases)
+        json_object_update_missing(pins, (json_t *)of_databases);
     if (session->ledger->n == 0)
         RB_TRY(check_remote(env, session, pins, err));
     RB_TRY(check_pinned_entries(session, pins, err));

@@ -13,7 +13,9 @@
  * transition's own entry, and a policy that is set later, are pinned by the next transition. Until
  * then, a clone without them may move the environment.
  *
- * The session's ledger must be open. state is NULL if the environment has none yet.
+ * The session's ledger must be open. state is NULL if the environment has none yet. of_databases:
+ * the pins of its databases (rb_binding), or NULL. Those of the state come first: a database's are
+ * the same or older.
  */
 #ifndef RB_TRANSITION_POLICY_PINS_H
 #define RB_TRANSITION_POLICY_PINS_H
@@ -26,7 +28,7 @@
  * a ledger here, asks the remote for one. RB_ERROR with a hint if something is missing or another
  * one. */
 enum rb_code rb_policy_bound(const rb_env *env, rb_state *state, const rb_session *session,
-                             rb_err *err);
+                             const json_t *of_databases, rb_err *err);
 
 /* Adds the pins of this clone's ledger to `pins`, and stores them in the state. Unknown ones are
  * left as they are. */

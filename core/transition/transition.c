@@ -298,7 +298,7 @@ enum rb_code rb_transition_plan(rb_transition *t, rb_session *session, const rb_
     if (t->nothing)
         return RB_OK;
     const rb_policy *policy = session->policy;
-    RB_TRY(rb_policy_bound(e->env, e->state, session, err));
+    RB_TRY(rb_policy_bound(e->env, e->state, session, e->pins, err));
     RB_TRY(rb_policy_check_releases(policy, &t->request, err));
     RB_TRY(rb_plan_make(&t->plan, &t->request, err));
     if (t->reverted)

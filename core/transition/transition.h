@@ -18,6 +18,7 @@ typedef struct rb_environment { /* all members are borrowed */
     rb_state *state; /* NULL if the environment has none yet and is only read */
     const rb_live *live;
     const rb_journals *journals;
+    const json_t *pins; /* of its databases (rb_binding), or NULL */
 } rb_environment;
 
 typedef struct rb_intent {
