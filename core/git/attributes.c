@@ -83,6 +83,7 @@ static enum rb_code run(rb_buf *out, const rb_attributes *attributes, const char
                                index,
                                objects,
                                "GIT_ATTR_NOSYSTEM=1",
+                               "GIT_FLUSH=0",
                                "GIT_NO_REPLACE_OBJECTS=1",
                                "GIT_WORK_TREE",
                                "GIT_COMMON_DIR",

@@ -127,7 +127,9 @@ static enum rb_code read_flags(rb_making *making, rb_err *err)
     if (!path)
         return RB_OK;
     RB_AUTO(rb_buf_clear) rb_buf text = {0};
-    if (rb_checkout_file(&text, making->repo, &making->tree, path, RB_FLAGS_LIMIT, err) != RB_OK)
+    RB_AUTO(rb_tree_entry_clear) rb_tree_entry entry = {0};
+    if (rb_tree_find(&entry, making->repo, &making->tree, path, err) != RB_OK ||
+        rb_checkout_read(&text, making->repo, making->lfs, &entry, RB_FLAGS_LIMIT, err) != RB_OK)
         return rb_err_prefix(err, "flags");
     if (rb_flags_parse(&manifest->flags, &manifest->flag_count, rb_buf_str(&text), text.len, path,
                        err) != RB_OK)
