@@ -33,10 +33,70 @@ static void add_new_column(json_t *effect, const json_t *definition)
         rb_pg_effect_column(effect, "generated", name, "update");
 }
 
+/* Adds an update of each column whose values contain those of a type: the type itself, an array or
+ * a domain of it, a range over it, or a composite type with an attribute of it. */
+static enum rb_code change_type(rb_pg_reading *r, const char *type, rb_err *err)
+{
+    RB_AUTO(rb_json_freep) json_t *columns = NULL;
+    RB_TRY(rb_pg_json(
+        &columns, r->pg,
+        "WITH RECURSIVE u(oid) AS (SELECT pg_catalog.to_regtype($1)::oid UNION SELECT t.oid FROM u,"
+        " pg_catalog.pg_type t WHERE (t.typelem = u.oid AND t.typlen = -1) OR t.typbasetype = u.oid"
+        " OR EXISTS (SELECT 1 FROM pg_catalog.pg_range g WHERE g.rngsubtype = u.oid AND t.oid IN"
+        " (g.rngtypid, g.rngmultitypid)) OR (t.typtype = 'c' AND EXISTS (SELECT 1 FROM"
+        " pg_catalog.pg_attribute p WHERE p.attrelid = t.typrelid AND p.atttypid = u.oid AND NOT"
+        " p.attisdropped))) SELECT json_agg(json_build_array(" RB_PG_TABLE_NAME(
+            "n.nspname",
+            "c.relname") ", a.attname)) FROM pg_catalog.pg_attribute a"
+                         " JOIN pg_catalog.pg_class c ON c.oid = a.attrelid JOIN"
+                         " pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind IN "
+                         "('r', 'p') AND a.atttypid IN (SELECT oid FROM u) AND NOT a.attisdropped",
+        &type, 1, err));
+    rb_json_each (item, columns)
+        rb_pg_effect_column(rb_loss_effect(r->effects, json_string_value(json_array_get(item, 0))),
+                            "columns", json_string_value(json_array_get(item, 1)), "update");
+    return RB_OK;
+}
+
+/* Adds a drop or an update of a column of each table that is made of a composite type (OF). */
+static enum rb_code change_typed_tables(rb_pg_reading *r, const char *type, const char *column,
+                                        const char *how, rb_err *err)
+{
+    RB_AUTO(rb_json_freep) json_t *tables = NULL;
+    RB_TRY(rb_pg_json(
+        &tables, r->pg,
+        "SELECT json_agg(" RB_PG_TABLE_NAME(
+            "n.nspname", "c.relname") ") FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n"
+                                      " ON n.oid = c.relnamespace WHERE c.reloftype ="
+                                      " pg_catalog.to_regtype($1)",
+        &type, 1, err));
+    rb_json_each (table, tables)
+        rb_pg_effect_column(rb_loss_effect(r->effects, json_string_value(table)), "columns", column,
+                            how);
+    return RB_OK;
+}
+
+/* Handles ALTER TYPE ... DROP ATTRIBUTE and ALTER ATTRIBUTE of a composite type. */
+static enum rb_code alter_type(rb_pg_reading *r, const char *type, const json_t *stmt, rb_err *err)
+{
+    rb_json_each (item, json_object_get(stmt, "cmds")) {
+        const json_t *command = json_object_get(item, "AlterTableCmd");
+        const char *name = rb_json_str(command, "name");
+        bool drops = rb_pg_tree_is(command, "subtype", "AT_DropColumn");
+        if (!name || (!drops && !rb_pg_tree_is(command, "subtype", "AT_AlterColumnType")))
+            continue;
+        RB_TRY(change_type(r, type, err));
+        RB_TRY(change_typed_tables(r, type, name, drops ? "drop" : "update", err));
+    }
+    return RB_OK;
+}
+
 enum rb_code rb_pg_reading_alter(rb_pg_reading *r, const json_t *stmt, rb_err *err)
 {
     RB_AUTO(rb_free_str) char *table = rb_pg_tree_range(json_object_get(stmt, "relation"));
     json_t *effect;
+    if (rb_pg_tree_is(stmt, "objtype", "OBJECT_TYPE"))
+        return alter_type(r, table, stmt, err);
     RB_TRY(effect_on(&effect, r, table, err));
     rb_json_each (item, json_object_get(stmt, "cmds")) {
         const json_t *command = json_object_get(item, "AlterTableCmd");
@@ -172,24 +232,5 @@ enum rb_code rb_pg_reading_restart(rb_pg_reading *r, const json_t *stmt, rb_err 
 enum rb_code rb_pg_reading_enum(rb_pg_reading *r, const json_t *stmt, rb_err *err)
 {
     RB_AUTO(rb_free_str) char *type = rb_pg_tree_list(json_object_get(stmt, "typeName"));
-    const char *params[] = {type};
-    RB_AUTO(rb_json_freep) json_t *columns = NULL;
-    if (!rb_json_str(stmt, "oldVal"))
-        return RB_OK;
-    RB_TRY(rb_pg_json(
-        &columns, r->pg,
-        "SELECT json_agg(json_build_array(" RB_PG_TABLE_NAME(
-            "n.nspname",
-            "c.relname") ", a.attname)) FROM pg_catalog.pg_attribute a"
-                         " JOIN pg_catalog.pg_class c ON c.oid = a.attrelid JOIN"
-                         " pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind IN "
-                         "('r',"
-                         " 'p') AND a.atttypid IN (SELECT unnest(ARRAY[t.oid, t.typarray]) FROM"
-                         " pg_catalog.pg_type t WHERE t.oid = pg_catalog.to_regtype($1)) AND NOT"
-                         " a.attisdropped",
-        params, 1, err));
-    rb_json_each (item, columns)
-        rb_pg_effect_column(rb_loss_effect(r->effects, json_string_value(json_array_get(item, 0))),
-                            "columns", json_string_value(json_array_get(item, 1)), "update");
-    return RB_OK;
+    return rb_json_str(stmt, "oldVal") ? change_type(r, type, err) : RB_OK;
 }
