@@ -35,7 +35,7 @@ void rb_made_clear(rb_made *made)
     *made = (rb_made){0};
 }
 
-static void making_clear(rb_making *making)
+void rb_making_clear(rb_making *making)
 {
     rb_tree_entries_clear(&making->entries);
     rb_lfs_free(making->lfs);
@@ -301,7 +301,7 @@ static enum rb_code prepare(rb_made *made, rb_repo *repo, const rb_signers *sign
 {
     RB_AUTO(rb_config_freep) rb_config *own = NULL;
     RB_AUTO(rb_chain_freep) rb_chain *chain = NULL;
-    RB_AUTO(making_clear)
+    RB_AUTO(rb_making_clear)
     rb_making making = {.make = make, .config = make->config, .repo = repo, .made = made};
     RB_TRY(rb_repo_commit(&making.commit, repo, make->commit ? make->commit : "HEAD", err));
     RB_TRY(rb_commit_tree(&making.tree, repo, &making.commit, err));

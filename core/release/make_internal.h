@@ -35,6 +35,8 @@ static inline void rb_making_tell(const rb_making *making, const char *what, con
     making->make->progress(making->make->context, line);
 }
 
+/* Frees what a making owns; the settings, the chain and what is made are the caller's. */
+void rb_making_clear(rb_making *making);
 /* Reads, lints and proves every configured database (make_database.c). */
 enum rb_code rb_making_databases(rb_making *making, rb_err *err);
 /* Collect artifacts, flags, config and checks (make_files.c). */

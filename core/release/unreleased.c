@@ -46,17 +46,15 @@ enum rb_code rb_unreleased(rb_release **out, rb_repo *repo, const rb_oid *commit
     RB_AUTO(rb_config_freep) rb_config *config = NULL;
     RB_AUTO(rb_made_clear) rb_made made = {0};
     const rb_make make = {.tag = name};
+    RB_AUTO(rb_making_clear)
     rb_making making = {
         .make = &make, .repo = repo, .previous = base, .commit = *commit, .made = &made};
     if (rb_config_at(&config, repo, commit, err) != RB_OK)
         return err->code = RB_ERROR; /* a mistake in the settings is an error, not a finding */
     making.config = config;
     RB_TRY(rb_commit_tree(&making.tree, repo, commit, err));
-    enum rb_code code = describe(&made, &making, name, err);
-    rb_tree_entries_clear(&making.entries);
-    free(making.classes);
-    if (code != RB_OK)
-        return code;
+    making.lfs = rb_lfs_new(repo, &making.tree);
+    RB_TRY(describe(&made, &making, name, err));
     rb_release *release = rb_calloc(1, sizeof *release);
     release->tag = rb_strdup(name);
     release->commit = *commit;
