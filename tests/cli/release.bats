@@ -308,6 +308,16 @@ TEXT
     [[ $(rbtool lint --json | jq -r '.findings[0].file') == migrations/0002_discount.up.sql ]]
 }
 
+@test "on a terminal, a finding does not stand behind the progress" {
+    rbtool release v1.0.0
+    second
+    printf 'DROP TABLE orders;\n' >migrations/0002_discount.up.sql
+    git commit -qam bad
+    script -qc 'rbtool release v1.1.0' /dev/null </dev/null >seen
+    finding=$(grep -m 1 RB00 seen)
+    [[ $finding == *$'\r\x1b[K'migrations/* ]]
+}
+
 @test "lint and release report a migration of which only the id changed as renumbered" {
     rbtool release v1.0.0
     second
