@@ -108,9 +108,9 @@ void rb_runbook_write(rb_buf *out, const rb_plan *plan, const rb_env *env, const
                 rb_json_strs(&env->owners), rb_json_strs(&env->escalation), list_checks(env),
                 json_deep_copy(plan->drift), rb_policy_count(policy) > 0 ? members : NULL,
                 (int64_t)rb_policy_approvals(policy, env->name, "revert"));
-    rb_json_set(document, "objective:j stops:b flagsMove:b checksRun:b apart:b failures:j",
+    rb_json_set(document, "objective:j stops:b flagsMove:b checksRun:b apart:b",
                 env->rto < 0 ? NULL : json_integer(env->rto), env->stop.n > 0 || env->start.n > 0,
-                plan->parts[RB_PART_FLAGS], rb_checks_count(env, NULL) > 0, apart, NULL);
+                plan->parts[RB_PART_FLAGS], rb_checks_count(env, NULL) > 0, apart);
     json_object_set_new(document, "failures", list_failures(plan, document));
     complete(document);
     rb_template_fill(out, rb_runbook, document, NULL);
