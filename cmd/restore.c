@@ -40,8 +40,7 @@ static void show(const rb_cli *cli, const json_t *report)
                    entry);
     }
     if (json_array_size(json_object_get(report, "tables")) == 0)
-        rb_ui_note(cli, "the tables and columns of this backup do not exist in the database now, "
-                        "or --table names another table");
+        rb_ui_note(cli, "this backup has nothing to restore");
 }
 
 /* Shows what would be restored and asks, unless --yes is given. */

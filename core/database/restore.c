@@ -114,26 +114,51 @@ static enum rb_code can_come_back(bool *out, rb_restore *r, bool undone, bool af
     return RB_OK;
 }
 
-/* Refuses to restore: the table or column of that name is not the one of the backup. */
-static enum rb_code refuse(rb_restore *r, rb_restored *one, const char *column, rb_err *err)
+/* Adds an entry of what is in the backup and is not restored. reason: as restore_rows.c lists them.
+ */
+static enum rb_code refuse(json_t **out, rb_restore *r, rb_restored *one, const char *column,
+                           const char *reason, rb_err *err)
 {
-    json_t *entry = rb_restore_entry(r, one, column);
+    *out = rb_restore_entry(r, one, column);
     rb_sql_put(one->parts, "column", column ? rb_sql_name(column) : rb_strdup("rbtool_row"));
+    return rb_restore_missing(*out, r, one, "{data} AS d", "d.{column} IS NOT NULL", reason, err);
+}
+
+/* The table or column of that name is not the one of the backup. */
+static enum rb_code refuse_unrelated(rb_restore *r, rb_restored *one, const char *column,
+                                     rb_err *err)
+{
+    json_t *entry;
+    RB_TRY(refuse(&entry, r, one, column, "'unrelated'", err));
     json_object_set_new(entry, "waits", json_true());
-    return rb_restore_missing(entry, r, one, "{data} AS d", "d.{column} IS NOT NULL", "'unrelated'",
-                              err);
+    return RB_OK;
+}
+
+/* Names what a person asks for and the database has no place for. */
+static enum rb_code refuse_absent(rb_restore *r, rb_restored *one, const char *column, rb_err *err)
+{
+    json_t *entry;
+    if (!r->options->manual || !comes_back(r, one, column, r->undone, one->before))
+        return RB_OK;
+    RB_TRY(refuse(&entry, r, one, column, one->now ? "'no column'" : "'no table'", err));
+    if (rb_json_int(entry, "missingCount", 0) == 0)
+        json_array_remove(r->report, json_array_size(r->report) - 1);
+    return RB_OK;
 }
 
 /* All tables: */
 
 static enum rb_code choose_rows(rb_restore *r, rb_restored *one, rb_err *err)
 {
-    if (!rb_backup_is(one->t, "rows") || !one->now ||
-        !comes_back(r, one, NULL, r->undone, one->before))
+    if (!rb_backup_is(one->t, "rows"))
+        return RB_OK;
+    if (!one->now)
+        return refuse_absent(r, one, NULL, err);
+    if (!comes_back(r, one, NULL, r->undone, one->before))
         return RB_OK;
     if (!r->options->manual && json_is_true(json_object_get(one->t, "gone")) &&
         r->known == RB_SCRIPTS_OTHER)
-        return refuse(r, one, NULL, err);
+        return refuse_unrelated(r, one, NULL, err);
     one->entry = json_incref(rb_restore_entry(r, one, NULL));
     one->columns =
         rb_names_of(json_object_get(one->t, "columns"), json_object_get(one->now, "columns"), true);
@@ -143,17 +168,18 @@ static enum rb_code choose_rows(rb_restore *r, rb_restored *one, rb_err *err)
 static enum rb_code choose_values(rb_restore *r, rb_restored *one, rb_err *err)
 {
     const json_t *columns = json_object_get(one->t, "columns");
-    if (!rb_backup_is(one->t, "values") || !one->now)
+    if (!rb_backup_is(one->t, "values"))
         return RB_OK;
     one->columns = json_array();
     rb_json_each (item, columns) {
         const char *name = json_string_value(item);
         bool dropped = !rb_names_have(json_object_get(one->t, "compared"), name);
-        if (!rb_names_have(json_object_get(one->now, "columns"), name) ||
-            !comes_back(r, one, name, r->undone, one->before))
+        if (!rb_names_have(json_object_get(one->now, "columns"), name))
+            RB_TRY(refuse_absent(r, one, name, err));
+        else if (!comes_back(r, one, name, r->undone, one->before))
             continue;
-        if (!r->options->manual && dropped && r->known == RB_SCRIPTS_OTHER)
-            RB_TRY(refuse(r, one, name, err));
+        else if (!r->options->manual && dropped && r->known == RB_SCRIPTS_OTHER)
+            RB_TRY(refuse_unrelated(r, one, name, err));
         else
             json_array_append(one->columns, item);
     }

@@ -25,6 +25,7 @@ static const struct {
     {"deleted", "the rows were deleted since", NULL},
     {"key only", "the table has no other column to recognise its rows by", OVERWRITE},
     {"no key", "the table has no key to find its rows by", NULL},
+    {"no table", "the database does not have that table now", NULL},
     {"no column", "the table does not have that column now", NULL},
     {"unrelated", "another migration than the one that was undone made it", NULL},
 };

@@ -224,6 +224,34 @@ written() {
     [ "$(pg 'SELECT count(*) FROM orders WHERE id <= 2')" = 2 ]
 }
 
+@test "a restore by hand names what the database has no place for" {
+    on_top "ALTER TABLE orders ADD COLUMN muted text; UPDATE orders SET total = total + 1;" \
+        "UPDATE orders SET total = total - 1; ALTER TABLE orders DROP COLUMN muted;"
+    move deploy v1.1.0
+    pg "UPDATE orders SET muted = 'yes' WHERE id <= 3"
+    move revert v1.1.0
+    id=$(rbtool backups --json | jq -r '.backups[0].id')
+    run -1 --separate-stderr rbtool restore "$id" -n
+    [[ $output == *'orders.muted: 0 would be restored, 3 not: the table does not have that column now; for example [1,2,3]'* ]]
+    run -1 --separate-stderr rbtool restore "$id" -n --json
+    schema restore <<<"$output"
+    [ "$(jq -c '.tables[] | select(.column == "muted") | [.restored, .missingCount]' <<<"$output")" = '[0,3]' ]
+}
+
+@test "of two tables whose names differ in case only, the one that was dropped is backed up and restored" {
+    printf 'CREATE TABLE "Guests" (id int PRIMARY KEY);\nCREATE TABLE guests (id int PRIMARY KEY, name text);\n' \
+        >>migrations/0001_orders.up.sql
+    printf 'DROP TABLE "Guests", guests;\n' >>migrations/0001_orders.down.sql
+    on_top 'DROP TABLE guests;' 'CREATE TABLE guests (id int PRIMARY KEY, name text);'
+    pg 'INSERT INTO "Guests" VALUES (1), (2), (3)'
+    pg "INSERT INTO guests VALUES (7, 'Ada'), (8, 'Bob')"
+    [ "$(lost dataAtRisk)" = '[["guests",null,2,0]]' ]
+    move deploy v1.1.0
+    move revert v1.1.0
+    [ "$(pg "SELECT string_agg(id || name, ',' ORDER BY id) FROM guests")" = 7Ada,8Bob ]
+    [ "$(pg 'SELECT count(*) FROM "Guests"')" = 3 ]
+}
+
 @test "a release that edits a migration of the one before is deployed, and what that leaves is named" {
     release v1.0.0
     echo "ALTER TABLE orders ADD CHECK (total >= 0);" >>migrations/0001_orders.up.sql
