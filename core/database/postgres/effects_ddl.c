@@ -79,16 +79,17 @@ static enum rb_code change_typed_tables(rb_pg_reading *r, const char *type, cons
 /* Handles ALTER TYPE ... DROP ATTRIBUTE and ALTER ATTRIBUTE of a composite type. */
 static enum rb_code alter_type(rb_pg_reading *r, const char *type, const json_t *stmt, rb_err *err)
 {
+    bool changed = false;
     rb_json_each (item, json_object_get(stmt, "cmds")) {
         const json_t *command = json_object_get(item, "AlterTableCmd");
         const char *name = rb_json_str(command, "name");
         bool drops = rb_pg_tree_is(command, "subtype", "AT_DropColumn");
         if (!name || (!drops && !rb_pg_tree_is(command, "subtype", "AT_AlterColumnType")))
             continue;
-        RB_TRY(change_type(r, type, err));
+        changed = true;
         RB_TRY(change_typed_tables(r, type, name, drops ? "drop" : "update", err));
     }
-    return RB_OK;
+    return changed ? change_type(r, type, err) : RB_OK;
 }
 
 enum rb_code rb_pg_reading_alter(rb_pg_reading *r, const json_t *stmt, rb_err *err)
