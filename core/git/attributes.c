@@ -85,6 +85,7 @@ static enum rb_code run(rb_buf *out, const rb_attributes *attributes, const char
                                "GIT_ATTR_NOSYSTEM=1",
                                "GIT_FLUSH=0",
                                "GIT_NO_REPLACE_OBJECTS=1",
+                               "GIT_ATTR_SOURCE",
                                "GIT_WORK_TREE",
                                "GIT_COMMON_DIR",
                                NULL};

@@ -177,7 +177,8 @@ static enum rb_code verify_database(rb_problems *problems, rb_verifier *verifier
 }
 
 /* Returns the file's SHA-256, cached by blob id. That of an LFS pointer to the expected content is
- * the content's. */
+ * the content's. The pointer's own has a key that is not looked up: another file with this blob may
+ * stand for the content. */
 static enum rb_code hash_file(const char **out, rb_verifier *verifier, const rb_release *release,
                               rb_tree_entry *entry, const char *path, const char *expected,
                               rb_err *err)
