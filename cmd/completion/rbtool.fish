@@ -61,6 +61,7 @@ complete -c rbtool -s e -l env -x -a '(rbtool -C (__rbtool_folder) env --names 2
 complete -c rbtool -l review -x -a 'plan backup history'
 complete -c rbtool -l only -x -a 'app db flags config'
 complete -c rbtool -l fail-at -x -a 'stage flags stop database switch config secrets commit start checks'
+complete -c rbtool -l pause-before -x -a 'stage flags stop database switch config secrets commit start checks'
 complete -c rbtool -l kill-at -x -a 'stage flags stop database switch config secrets commit start checks'
 complete -c rbtool -l from -r -F
 complete -c rbtool -l files -x -a '(__fish_complete_directories)'

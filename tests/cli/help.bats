@@ -236,7 +236,7 @@ LINES
     _rbtool
     [ "${COMPREPLY[*]}" = "$steps" ]
     [ "$(grep -c -e "$steps" "$BATS_TEST_DIRNAME/../../cmd/completion/_rbtool")" = 1 ]
-    [ "$(grep -c -e "$steps" "$BATS_TEST_DIRNAME/../../cmd/completion/rbtool.fish")" = 2 ]
+    [ "$(grep -c -e "$steps" "$BATS_TEST_DIRNAME/../../cmd/completion/rbtool.fish")" = 3 ]
 }
 
 @test "zsh and fish load their completion scripts" {
