@@ -59,9 +59,7 @@ static enum rb_code adopt(rb_cli *cli, rb_env_session *site, const rb_options *o
                         .host = host,
                         .user = user};
     rb_ui_progress(cli, "comparing");
-    enum rb_code code = rb_adopt_look(&drift, &notes, &request, err);
-    rb_ui_progress_end(cli);
-    RB_TRY(code);
+    RB_TRY(rb_adopt_look(&drift, &notes, &request, err));
     const bool differs = json_array_size(drift) > 0;
     const bool records = !o->dry_run && (!differs || o->accept_drift);
     RB_AUTO(rb_json_freep)

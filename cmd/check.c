@@ -123,7 +123,6 @@ static enum rb_code run_all(json_t *failures, json_t *values, json_t **secrets, 
     rb_checks_run(failures, &checking);
     look_at_secrets(secrets, cli, site);
     rb_env_session_uncatch();
-    rb_ui_progress_end(cli);
     return control.cancelled ? rb_fail(err, RB_FOUND, "stopped by a signal; nothing was recorded")
                              : RB_OK;
 }

@@ -161,7 +161,6 @@ static void run_round(watching *w)
     else if (!failing(w) && !time_of(w, "detected"))
         rb_json_set(w->watch, "firstFailed:0");
     if (failing(w) != before) {
-        rb_ui_progress_end(w->cli);
         rb_ui_note(w->cli, failing(w) ? "watch: %s" : "watch: all checks pass again",
                    rb_json_str(first, "message"));
     }
@@ -246,7 +245,6 @@ static void hold(watching *w, const char *why)
     const char *env = w->site->env->name;
     rb_json_set_str(w->watch, "held", why);
     w->written = false;
-    rb_ui_progress_end(w->cli);
     rb_ui_note(
         w->cli,
         "<red>HOLD</>: %s fails its checks in %s and does not go back by itself: %s. See the "
@@ -297,7 +295,6 @@ static enum rb_code act(watching *w, rb_err *err)
         hold(w, why);
         return RB_OK;
     }
-    rb_ui_progress_end(w->cli);
     rb_ui_note(w->cli, "watch: %s has failed its checks; trying to go back to %s", w->release->tag,
                text_of(w, "from"));
     rb_env_session_uncatch();
@@ -436,7 +433,6 @@ enum rb_code rb_deploy_watch(rb_cli *cli, rb_env_session *site, rb_err *err)
         rb_env_session_catch(&w.control);
         code = watch(&w, err);
         rb_env_session_uncatch();
-        rb_ui_progress_end(cli);
     }
     if (cli->json && w.watch)
         print_document(&w, code, err);

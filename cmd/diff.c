@@ -75,9 +75,7 @@ static enum rb_code make(json_t **out, struct sides *sides, rb_cli *cli, const r
     rb_session_extensions(&cli->session);
     RB_TRY(rb_session_release(&sides->from, &cli->session, o->argv[0], NULL, err));
     rb_ui_progress(cli, "comparing");
-    enum rb_code code = open_b(&sides->to, cli, sides->from, o->argc > 1 ? o->argv[1] : NULL, err);
-    rb_ui_progress_end(cli);
-    RB_TRY(code);
+    RB_TRY(open_b(&sides->to, cli, sides->from, o->argc > 1 ? o->argv[1] : NULL, err));
     RB_AUTO(between_clear) struct between between = {.from = sides->from};
     /* The walk ends at a release that does not verify. rb_diff() reports that its proofs are
      * unknown. */

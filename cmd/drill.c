@@ -181,7 +181,6 @@ static enum rb_code carry_out(rb_cli *cli, rb_env_session *site, rb_drill *drill
         code = rb_drill_run(&doc, drill, err);
     rb_drill_end(drill);
     rb_env_session_uncatch();
-    rb_ui_progress_end(cli);
     if (!doc)
         return code;
     if (control.cancelled)

@@ -238,6 +238,7 @@ int main(int argc, char **argv)
     if (code == RB_OK)
         code = dispatch(&cli, argc, argv, &err);
     cli.json = cli.json || json;
+    rb_ui_progress_end();
     rb_ui_page_end();
     if (code != RB_OK && err.message[0])
         report(&cli, code, &err);

@@ -32,7 +32,7 @@ static enum rb_code print(rb_cli *cli, const rb_plan *plan, const rb_env_session
         RB_AUTO(rb_free_str) char *program = rb_env_session_program(cli);
         rb_runbook_write(&text, plan, site->env, cli->session.policy, program);
         rb_buf_add_safe_lines(&safe, text.data, text.len);
-        fputs(safe.data, stdout);
+        rb_ui_text(cli, &safe, false);
     } else if (cli->json) {
         rb_ui_json(cli, plan->json);
     } else {

@@ -300,9 +300,7 @@ static enum rb_code prove(struct job *job, const char *base, rb_err *err)
     rb_session_extensions(&job->cli->session);
     RB_TRY(find_settings(job, err));
     RB_TRY(find_base(job, base, err));
-    enum rb_code code = prove_all(job, err);
-    rb_ui_progress_end(job->cli);
-    return code;
+    return prove_all(job, err);
 }
 
 static void print(struct job *job, const char *format)

@@ -19,9 +19,7 @@ static enum rb_code run(rb_cli *cli, rb_options *o, rb_err *err)
     RB_AUTO(rb_free_str) char *dir = rb_path_join(cli->session.dir, o->output);
     RB_TRY(rb_reconstruct_begin(&work, dir, err));
     rb_ui_progress(cli, "rebuilding %s", o->argv[0]);
-    enum rb_code code = rb_reconstruct_release(&document, work, release, repo, err);
-    rb_ui_progress_end(cli);
-    RB_TRY(code);
+    RB_TRY(rb_reconstruct_release(&document, work, release, repo, err));
     RB_TRY(rb_reconstruct_finish(work, err));
     if (cli->json) {
         rb_ui_json(cli, document);

@@ -186,7 +186,6 @@ static enum rb_code test_compatibility(json_t **out, rb_cli *cli, rb_repo *repo,
     rb_ui_progress(cli, "testing %s on the new schema", link->tag);
     RB_TRY(rb_session_release(&previous, &cli->session, link->tag, link->object, err));
     RB_TRY(rb_compatibility_test(out, &output, repo, previous, made, make->config, err));
-    rb_ui_progress_end(cli);
     RB_AUTO(rb_free_str)
     char *line = rb_template("compatibility: {previous} on the new schema: {result}[: {why}], "
                              "{checks} SQL check{checks:s}[ and `{commandLine}`] over {rows:count} "
@@ -214,7 +213,6 @@ static enum rb_code finish(rb_cli *cli, rb_repo *repo, const rb_signers *signers
         RB_TRY(rb_make_finish(&object, repo, signers, make, made, err));
         rb_oid_hex(&object, hex);
     }
-    rb_ui_progress_end(cli);
     if (!o->dry_run)
         record(entry, cli, repo, o, make, made, compatibility);
     print_findings(cli, make, made);
@@ -317,7 +315,6 @@ static enum rb_code run(rb_cli *cli, rb_options *o, rb_err *err)
         code = finish(cli, repo, signers, o, &make, &made, err);
     else if (code == RB_FOUND && made.payload.len > 0)
         refuse(cli, &make, &made, err);
-    rb_ui_progress_end(cli);
     return code;
 }
 

@@ -184,7 +184,6 @@ enum rb_code rb_env_session_run(rb_cli *cli, rb_env_session *site, rb_run *run, 
         begin ? rb_execute(&document, run, err) : rb_execute_on(&document, run, err);
     rb_env_session_uncatch();
     run->control = NULL;
-    rb_ui_progress_end(cli);
     const json_t *plan = run->plan->json;
     if (json_object_get(plan, "parts"))
         json_object_set(document, "parts", json_object_get(plan, "parts"));
@@ -258,7 +257,6 @@ enum rb_code rb_env_session_plan(rb_transition *out, rb_cli *cli, const rb_env_s
     rb_note_policy(cli);
     rb_ui_progress(cli, "planning");
     enum rb_code code = rb_transition_plan(out, &cli->session, &environment, intent, err);
-    rb_ui_progress_end(cli);
     if (code == RB_OK && out->plan)
         rb_release_note_verdicts(cli, out->plan, &out->request);
     return code;

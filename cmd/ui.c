@@ -11,8 +11,7 @@
 
 static bool progress_stands; /* on the terminal's last line, without a line feed */
 
-/* What is printed next must not stand behind the progress. */
-static void clear_progress(void)
+void rb_ui_progress_end(void)
 {
     if (progress_stands)
         fputs("\r\x1b[K", stderr);
@@ -26,7 +25,7 @@ void rb_ui_json(rb_cli *cli, const json_t *json)
     rb_json_canonical(&text, json);
     rb_buf_addc(&text, '\n');
     rb_json_screen(&shown, &text);
-    clear_progress();
+    rb_ui_progress_end();
     fwrite(shown.data, 1, shown.len, stdout);
     cli->answered = true;
 }
@@ -102,7 +101,7 @@ static void print_line(FILE *file, const char *text, const char *end)
     RB_AUTO(rb_buf_clear) rb_buf out = {0};
     add_safe(&out, text);
     rb_buf_puts(&out, end);
-    clear_progress();
+    rb_ui_progress_end();
     fwrite(rb_buf_str(&out), 1, out.len, file);
 }
 
@@ -132,7 +131,7 @@ void rb_ui_text(const rb_cli *cli, const rb_buf *text, bool to_stderr)
 {
     if (to_stderr && cli->quiet)
         return;
-    clear_progress();
+    rb_ui_progress_end();
     fflush(stdout);
     fwrite(rb_buf_str(text), 1, text->len, to_stderr ? stderr : stdout);
 }
@@ -189,17 +188,9 @@ void rb_ui_progress(const rb_cli *cli, const char *fmt, ...)
     if (!cli->progress)
         return;
     FORMAT_TEXT(text);
-    fputs("\r\x1b[K", stderr);
-    progress_stands = false;
     print_line(stderr, text, "");
     fflush(stderr);
     progress_stands = true;
-}
-
-void rb_ui_progress_end(const rb_cli *cli)
-{
-    if (cli->progress)
-        clear_progress();
 }
 
 /* Returns the columns that text takes on a terminal: one for each UTF-8 sequence, which is close
@@ -226,7 +217,7 @@ static void add_cells(rb_strs *cells, const rb_ui_column *columns, size_t count,
 static void print_cells(const rb_strs *cells, size_t count, const enum rb_color *row_colors)
 {
     size_t *widest = rb_calloc(count, sizeof *widest);
-    clear_progress();
+    rb_ui_progress_end();
     for (size_t i = 0; i < cells->n; i++)
         if (width(cells->items[i]) > widest[i % count])
             widest[i % count] = width(cells->items[i]);

@@ -266,7 +266,6 @@ static enum rb_code report(struct run *run, const rb_options *o)
     bool ok = true;
     for (size_t i = 0; i < run->n; i++)
         ok = ok && is_ok(&run->checked[i]);
-    rb_ui_progress_end(run->cli);
     if (run->cli->json)
         print_json(run, o);
     else
