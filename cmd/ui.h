@@ -17,7 +17,7 @@ void rb_ui_line(const char *fmt, ...) RB_PRINTF(1, 2); /* prints one line of res
 void rb_ui_note(const rb_cli *cli, const char *fmt, ...)
     RB_PRINTF(2, 3); /* prints on stderr, unless --quiet */
 void rb_ui_progress(const rb_cli *cli, const char *fmt, ...)
-    RB_PRINTF(2, 3); /* the next line overwrites it */
+    RB_PRINTF(2, 3);           /* the next line overwrites it */
 void rb_ui_progress_end(void); /* removes it; what is printed by this module does, too */
 
 /* Prints one line of result on stdout: a template (base/template.h), filled from a document. */
