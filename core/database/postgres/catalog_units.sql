@@ -43,7 +43,9 @@ UNION ALL
     SELECT classoid, objoid, 1, xmin, NULL FROM pg_description WHERE objoid >= 16384
 UNION ALL
     SELECT 'pg_type'::regclass, oid, 1, xmin, NULL FROM pg_type
-    WHERE oid >= 16384 AND typtype <> 'c' AND typoutput <> 'array_out'::regproc
+    WHERE oid >= 16384 AND typoutput <> 'array_out'::regproc
+      -- Of composite types, those that are no row type of a table: nothing else names one that is gone.
+      AND (typtype <> 'c' OR typrelid IN (SELECT oid FROM pg_class WHERE relkind = 'c'))
 UNION ALL
     SELECT 'pg_type'::regclass, enumtypid, 1, xmin, NULL FROM pg_enum
 UNION ALL
@@ -101,11 +103,11 @@ UNION ALL -- pg_ts_template
     SELECT 'pg_ts_template'::regclass, oid, 1, xmin, NULL FROM pg_ts_template WHERE oid >= 16384
 UNION ALL -- pg_ts_parser
     SELECT 'pg_ts_parser'::regclass, oid, 1, xmin, NULL FROM pg_ts_parser WHERE oid >= 16384
-UNION ALL -- pg_language
+UNION ALL
     SELECT 'pg_language'::regclass, oid, 1, xmin, NULL FROM pg_language WHERE oid >= 16384
-UNION ALL -- pg_am
+UNION ALL
     SELECT 'pg_am'::regclass, oid, 1, xmin, NULL FROM pg_am WHERE oid >= 16384
-UNION ALL -- pg_transform
+UNION ALL
     SELECT 'pg_transform'::regclass, oid, 1, xmin, NULL FROM pg_transform
 UNION ALL
     SELECT 'pg_namespace'::regclass, oid, 1, xmin, NULL FROM pg_namespace

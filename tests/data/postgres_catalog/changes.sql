@@ -536,3 +536,133 @@ ALTER OPERATOR FAMILY texts USING btree DROP FUNCTION 4 (text, text);
 DROP CONVERSION audit.conv;
 -- undo
 CREATE CONVERSION audit.conv FOR 'LATIN1' TO 'UTF8' FROM iso8859_1_to_utf8;
+
+-- added type pair
+CREATE TYPE pair AS (a int, b text);
+-- undo
+DROP TYPE pair;
+
+-- added type light
+CREATE TYPE light AS ENUM ('red', 'green');
+-- undo
+DROP TYPE light;
+
+-- added type even
+CREATE DOMAIN even AS int CHECK (VALUE % 2 = 0);
+-- undo
+DROP DOMAIN even;
+
+-- added type spans
+CREATE TYPE spans AS RANGE (subtype = date);
+-- undo
+DROP TYPE spans;
+
+-- added type later
+CREATE TYPE later;
+-- undo
+DROP TYPE later;
+
+-- added view later
+CREATE VIEW later AS SELECT 1 AS one;
+-- undo
+DROP VIEW later;
+
+-- added view later
+CREATE MATERIALIZED VIEW later AS SELECT 1 AS one;
+-- undo
+DROP MATERIALIZED VIEW later;
+
+-- added sequence later
+CREATE SEQUENCE later;
+-- undo
+DROP SEQUENCE later;
+
+-- added function later()
+CREATE FUNCTION later() RETURNS int LANGUAGE sql AS 'SELECT 1';
+-- undo
+DROP FUNCTION later();
+
+-- added procedure later()
+CREATE PROCEDURE later() LANGUAGE sql AS 'SELECT 1';
+-- undo
+DROP PROCEDURE later();
+
+-- added aggregate most(integer)
+CREATE AGGREGATE most(int) (SFUNC = int4larger, STYPE = int);
+-- undo
+DROP AGGREGATE most(int);
+
+-- added operator @@@(integer, integer)
+CREATE OPERATOR @@@ (FUNCTION = int4pl, LEFTARG = int, RIGHTARG = int);
+-- undo
+DROP OPERATOR @@@ (int, int);
+
+-- added collation later
+CREATE COLLATION later (provider = icu, locale = 'fr');
+-- undo
+DROP COLLATION later;
+
+-- added rule orders.later
+CREATE RULE later AS ON INSERT TO orders DO ALSO NOTIFY orders;
+-- undo
+DROP RULE later ON orders;
+
+-- added statistics later
+CREATE STATISTICS later ON customer_id, total FROM orders;
+-- undo
+DROP STATISTICS later;
+
+-- added publication later
+CREATE PUBLICATION later FOR TABLE orders;
+-- undo
+DROP PUBLICATION later;
+
+-- added event_trigger later
+CREATE EVENT TRIGGER later ON sql_drop EXECUTE FUNCTION audit.ddl();
+-- undo
+DROP EVENT TRIGGER later;
+
+-- added text_search_dictionary later
+CREATE TEXT SEARCH DICTIONARY later (TEMPLATE = simple);
+-- undo
+DROP TEXT SEARCH DICTIONARY later;
+
+-- added text_search_configuration later
+CREATE TEXT SEARCH CONFIGURATION later (COPY = simple);
+-- undo
+DROP TEXT SEARCH CONFIGURATION later;
+
+-- added text_search_template later
+CREATE TEXT SEARCH TEMPLATE later (INIT = dsimple_init, LEXIZE = dsimple_lexize);
+-- undo
+DROP TEXT SEARCH TEMPLATE later;
+
+-- added operator_family later USING btree
+CREATE OPERATOR FAMILY later USING btree;
+-- undo
+DROP OPERATOR FAMILY later USING btree;
+
+-- added access_method later
+CREATE ACCESS METHOD later TYPE TABLE HANDLER heap_tableam_handler;
+-- undo
+DROP ACCESS METHOD later;
+
+-- added language later
+CREATE LANGUAGE later HANDLER plpgsql_call_handler;
+-- undo
+DROP LANGUAGE later;
+
+-- added cast (public.address AS integer)
+CREATE CAST (address AS int) WITH INOUT;
+-- undo
+DROP CAST (address AS int);
+
+-- added foreign_data_wrapper later
+CREATE FOREIGN DATA WRAPPER later;
+-- undo
+DROP FOREIGN DATA WRAPPER later;
+
+-- added transform (integer LANGUAGE sql)
+CREATE TRANSFORM FOR int LANGUAGE sql (FROM SQL WITH FUNCTION prsd_lextype(internal));
+-- undo
+DROP TRANSFORM FOR int LANGUAGE sql;
