@@ -4,12 +4,13 @@
 # runs. Then the same with the calls failing: disk full and input/output error. SWEEP=deploy: the
 # same for `rbtool deploy` of the release that was reverted, with its data put back.
 #
-# EVERY=N takes every Nth point only (make sweep: 1). Prints TAP, a line for each kind of call.
+# FAULT_EVERY=N takes every Nth point of each kind of call (make sweep: 1). Prints TAP, a line for each
+# kind of call.
 set -uo pipefail
 here=$(realpath "$(dirname "$0")")
 . "$here/lib.bash"
 
-EVERY=${FAULT_EVERY:-4}
+EVERY=${FAULT_EVERY:-40}
 SWEEP=${SWEEP:-revert}
 WORKERS=${WORKERS:-2}
 work=$(mktemp -d "${TMPDIR:-/tmp}/rbtool-sweep.XXXXXX")
@@ -88,7 +89,7 @@ code=$?
 points_of "$work/trace" >"$work/all"
 [[ $code -eq 0 && $(wc -l <"$work/all") -gt 20 ]]
 result $? "the trace of $SWEEP has $(wc -l <"$work/all") calls that change state"
-awk -v every="$EVERY" 'NR % every == 0' "$work/all" >"$work/points"
+awk -v every="$EVERY" 'seen[$1]++ % every == 0' "$work/all" >"$work/points"
 
 # told SLOT: the ledger has every transition that ended once, and a revert's verdict once
 told() {
