@@ -341,3 +341,17 @@ enum rb_code rb_db_backup_size(int64_t *bytes, json_t **left_out, json_t **keyle
     writer_clear(&w);
     return code;
 }
+
+enum rb_code rb_db_backup_positions(rb_db *db, const char *path, rb_err *err)
+{
+    rb_backup_file *file;
+    enum rb_code code = RB_OK;
+    RB_TRY(db->driver->backup_open(&file, db, path, RB_BACKUP_RESTORE, err));
+    rb_json_each (t, json_object_get(file->about, "tables")) {
+        const json_t *counter = json_object_get(t, "counter");
+        if (code == RB_OK && json_is_object(counter))
+            code = db->driver->set_counter(db, rb_json_str(t, "name"), counter, err);
+    }
+    (void)!db->driver->backup_close(file, NULL, RB_IGNORED);
+    return code;
+}

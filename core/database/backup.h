@@ -63,6 +63,9 @@ typedef struct rb_backup_spec {
 enum rb_code rb_db_backup(json_t **left_out, rb_db *db, const rb_backup_spec *spec, rb_err *err);
 /* Records what the scripts did to each row of the backup: compares it with the database now. */
 enum rb_code rb_db_backup_finish(rb_db *db, const rb_backup_spec *spec, rb_err *err);
+/* Moves sequences on to where the backup has them: no rollback undoes what a script set them to.
+ * The counters of a file, which are numbers, are rolled back. */
+enum rb_code rb_db_backup_positions(rb_db *db, const char *path, rb_err *err);
 /* Estimates the bytes of the file that rb_db_backup() would write; does not use spec->path.
  * *left_out: as for rb_db_backup(). *keyless: names of the tables without a key whose values are at
  * risk: they are not restored without a person, because nothing says which row they belong to. */

@@ -57,6 +57,16 @@ bool rb_backup_is_resumed(const rb_plan_database *d)
     return d->done > 0 || (d->step_count > 0 && d->steps[0].alone && d->steps[0].noted);
 }
 
+void rb_backup_step_positions(const rb_env *env, const char *transition, const char *database,
+                              const char *url)
+{
+    RB_AUTO(rb_free_str) char *file = rb_plan_backup_of(transition, database, url);
+    RB_AUTO(rb_free_str) char *path = rb_path_join(env->root, file);
+    RB_AUTO(rb_db_closep) rb_db *db = NULL;
+    if (rb_file_exists(path) && rb_db_open(&db, url, RB_DB_WRITE, RB_IGNORED) == RB_OK)
+        (void)!rb_db_backup_positions(db, path, RB_IGNORED);
+}
+
 enum rb_code rb_backup_step_write(rb_run *run, const rb_plan_database *d, rb_db *db, rb_err *err)
 {
     if (json_array_size(d->backed_up) == 0 || run->request->no_backup)

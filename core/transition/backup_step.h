@@ -13,6 +13,11 @@ bool rb_backup_is_resumed(const rb_plan_database *d);
 /* True if an item of a backup is restored automatically and was not restored yet. */
 bool rb_backup_waits(const rb_backup_row *row, const json_t *item);
 
+/* Moves sequences on to their positions in the backup of a run that was killed before its commit.
+ * A failure leaves them as they are. */
+void rb_backup_step_positions(const rb_env *env, const char *transition, const char *database,
+                              const char *url);
+
 /* The following functions are called in this order, inside the transaction of db. */
 enum rb_code rb_backup_step_write(rb_run *run, const rb_plan_database *d, rb_db *db, rb_err *err);
 

@@ -301,6 +301,8 @@ static enum rb_code run_one(bool *begun, rb_run *run, size_t index, rb_err *err)
     const rb_segments segments = segments_of(run);
     RB_TRY(rb_db_label(db, run->plan->id, err));
     RB_TRY(rb_db_limit(db, &limits, err));
+    if (!rb_backup_is_resumed(d))
+        rb_backup_step_positions(run->request->env, run->plan->id, d->name, d->url);
     RB_TRY(rb_segments_settle(&segments, d, db, run->request, err));
     RB_AUTO(rb_undone_backups_clear) rb_undone_backups restorings = {0};
     RB_TRY(run_segments(begun, &restorings, run, d, db, outcome, err));

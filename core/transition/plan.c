@@ -150,9 +150,14 @@ void rb_plan_database_names(rb_strs *out, const rb_release *from, const rb_relea
     rb_strs_sort(out);
 }
 
+char *rb_plan_backup_of(const char *transition, const char *database, const char *url)
+{
+    return rb_format(".rbtool/backups/%s/%s%s", transition, database, rb_db_backup_suffix(url));
+}
+
 char *rb_plan_backup(const rb_plan *plan, const rb_plan_database *d)
 {
-    return rb_format(".rbtool/backups/%s/%s%s", plan->id, d->name, rb_db_backup_suffix(d->url));
+    return rb_plan_backup_of(plan->id, d->name, d->url);
 }
 
 const json_t *rb_plan_before(const json_t *plan, const char *key)

@@ -158,6 +158,7 @@ void rb_plan_database_names(rb_strs *out, const rb_release *from, const rb_relea
 /* Returns the path below ROOT of the backup that the transition writes for a database. A new
  * string. */
 char *rb_plan_backup(const rb_plan *plan, const rb_plan_database *database);
+char *rb_plan_backup_of(const char *transition, const char *database, const char *url);
 
 /* Adds a note; the text need not be UTF-8. */
 void rb_plan_note(rb_plan *plan, const char *fmt, ...) RB_PRINTF(2, 3);

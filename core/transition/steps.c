@@ -10,6 +10,7 @@
 #include "base/text.h"
 #include "database/url.h"
 #include "environment/delivered.h"
+#include "transition/backup_step.h"
 #include "transition/database_step.h"
 #include "transition/execute.h"
 #include "transition/host_file_backup.h"
@@ -180,8 +181,8 @@ enum rb_code rb_step_do(rb_run *run, enum rb_step_kind kind, rb_err *err)
     return RB_OK;
 }
 
-/* Runs the inverses of committed scripts, and removes databases that this transition created
- * without committing to them. */
+/* Runs the inverses of committed scripts, moves sequences on to their positions before, and removes
+ * databases that this transition created without committing to them. */
 static enum rb_code undo_database(const rb_undo *undo, rb_err *err)
 {
     RB_TRY(rb_segments_undo_all(undo, err));
@@ -191,6 +192,8 @@ static enum rb_code undo_database(const rb_undo *undo, rb_err *err)
         RB_AUTO(rb_free_str) char *began = rb_json_bytes(item, "url");
         if (json_is_true(json_object_get(item, "create")) && rb_text_same(now, began))
             RB_TRY(rb_db_discard(url, err));
+        else if (url)
+            rb_backup_step_positions(undo->env, undo->row->id, rb_json_str(item, "name"), url);
     }
     return RB_OK;
 }

@@ -122,3 +122,31 @@ lost() {
     [[ $output == *'not here'* ]]
     [ "$(positions)" = '11 -11 101 ' ]
 }
+
+# A deploy is killed after its scripts have run and before its commit.
+kill_deploy() {
+    on_top "DROP SEQUENCE invoice; SELECT setval('receipt', 1); ALTER SEQUENCE parcel RESTART;" 'CREATE SEQUENCE invoice;'
+    pg "SELECT setval('receipt', 70), setval('parcel', -80)"
+    slow_commit 'NOT DEFERRABLE'
+    rbtool deploy v1.1.0 --yes --accept-data-loss "$(rbtool plan --deploy v1.1.0 --json | jq -r .digest)" \
+        >"$BATS_TEST_TMPDIR/out" 2>&1 3>&- 7>&- &
+    wait_for any "wait_event_type = 'Lock'"
+    kill -9 $!
+    wait $! || true
+    let_go
+    pg 'DROP SCHEMA rbtool_test CASCADE'
+}
+
+@test "after a kill before the commit, abort restores the positions of sequences" {
+    kill_deploy
+    rbtool abort --yes
+    [ "$(pg "SELECT nextval('invoice'), nextval('receipt'), nextval('parcel')")" = '101|71|-81' ]
+}
+
+@test "after a kill before the commit, the backup of resume has the positions of sequences before the scripts" {
+    kill_deploy
+    rbtool resume --yes
+    [ "$(pg "SELECT nextval('receipt')")" = 2 ]
+    move revert v1.1.0
+    [ "$(pg "SELECT nextval('invoice'), nextval('receipt'), nextval('parcel')")" = '101|71|-81' ]
+}
