@@ -303,6 +303,7 @@ static enum rb_code run(rb_cli *cli, rb_options *o, rb_err *err)
                           .key = o->key,
                           .previous = o->previous,
                           .accept = &o->accept,
+                          .command = cli->typed,
                           .more = &more,
                           .lend = o->compatibility,
                           .bad = rb_known_bad,

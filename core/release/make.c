@@ -274,8 +274,9 @@ static enum rb_code judge(const rb_making *making, rb_err *err)
         rb_buf_printf(&list, "%s%s", i ? "," : "", rules.items[i]);
     return rb_fail(err, RB_FOUND,
                    "%s is not released: %zu finding%s\nfix the migrations, or release all the "
-                   "same with --accept %s",
-                   making->make->tag, refused, refused == 1 ? "" : "s", list.data);
+                   "same with `%s --accept %s`",
+                   making->make->tag, refused, refused == 1 ? "" : "s", making->make->command,
+                   list.data);
 }
 
 static enum rb_code fill(rb_making *making, rb_err *err)

@@ -19,6 +19,7 @@ typedef struct rb_make {
     const char *previous;    /* tag of the predecessor; NULL: determined by ancestry */
     /* rules (RB001, RB002, RB003, ...) that do not refuse the release; NULL: none */
     const rb_strs *accept;
+    const char *command; /* the command line that releases, for hints; options can be added to it */
     /* finds predecessors whose tag is missing here; NULL: they are not looked for */
     const rb_chain_more *more;
     /* finds out which releases are marked bad; NULL: none is known to be */
