@@ -147,6 +147,7 @@ static void check_program(const check *c, const char *item, const rb_strs *comma
         return;
     const char *name = command->items[0];
     RB_AUTO(rb_free_str) char *found = find_program(name);
+    RB_AUTO(rb_free_str) char *executable = rb_format("chmod +x %s", found ? found : name);
     bool live = c->site->live.tag[RB_PART_APP] != NULL;
     if (!found && !live && is_delivered(c->env, name))
         add(c, item, LEVEL_WARNING, NULL, "%s does not exist yet; the first deploy has to bring it",
@@ -155,8 +156,7 @@ static void check_program(const check *c, const char *item, const rb_strs *comma
         add(c, item, LEVEL_ERROR, "install it, or write its path in the settings",
             "program %s does not exist%s", name, strchr(name, '/') ? "" : " in PATH");
     else if (access(found, X_OK) != 0)
-        add(c, item, LEVEL_ERROR, "make it executable with chmod +x", "%s cannot be executed: %s",
-            found, strerror(errno));
+        add(c, item, LEVEL_ERROR, executable, "%s cannot be executed: %s", found, strerror(errno));
     else if (name[0] != '/' && strchr(name, '/'))
         add(c, item, LEVEL_WARNING, "write an absolute path",
             "%s depends on the folder that rbtool is started in", name);
@@ -268,7 +268,9 @@ static void check_mount(const check *c, const char *item, const char *path)
         add(c, item, LEVEL_ERROR, hint, "nothing is mounted on %s, which /etc/fstab names",
             missing);
     } else if (statvfs(standing, &fs) == 0 && (fs.f_flag & ST_RDONLY)) {
-        add(c, item, LEVEL_ERROR, "mount it for writing", "%s is on a read-only file system", path);
+        RB_AUTO(rb_free_str)
+        char *hint = rb_format("mount -o remount,rw \"$(findmnt -no TARGET -T %s)\"", standing);
+        add(c, item, LEVEL_ERROR, hint, "%s is on a read-only file system", path);
     }
 }
 
@@ -412,5 +414,8 @@ enum rb_code rb_env_check_host(rb_cli *cli, const char *name, rb_err *err)
     }
     return errors == 0
                ? RB_OK
-               : rb_fail(err, RB_FOUND, "%zu of the settings do not work on this host", errors);
+               : rb_fail(err, RB_FOUND,
+                         "%zu of the settings do not work on this host\ncorrect what is an error "
+                         "above, then check again with `%s`",
+                         errors, cli->typed);
 }

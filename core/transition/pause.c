@@ -4,6 +4,7 @@
 
 #include "base/text.h"
 #include "transition/ledger_outbox.h"
+#include "transition/plan_make.h"
 
 /* Lists the steps that a plan can pause before. */
 static void pauses(rb_strs *names, const rb_plan *plan)
@@ -27,13 +28,17 @@ enum rb_code rb_pause_ask(const rb_plan *plan, const char *step, const char *why
     bool exists = false;
     for (size_t i = 0; i < plan->order_count; i++)
         exists = exists || rb_text_same(rb_step_kind_name(plan->order[i]), step);
+    RB_AUTO(rb_free_str)
+    char *next = rb_plan_with_value(request, "--pause-before",
+                                    exists ? rb_step_kind_name(RB_DO_DATABASE) : names.items[0]);
     if (!rb_strs_has(&names, step))
         return rb_fail(
             err, RB_ERROR,
-            "the %s of %s to %s cannot pause before step %s: %s\nname one of these steps: "
-            "%s",
+            "the %s of %s to %s cannot pause before step %s: %s\nname one of the steps %s, for "
+            "example %s",
             plan->kind, request->env->name, request->to->tag, step,
-            exists ? "a database transaction is open there" : "its plan has no such step", list);
+            exists ? "a database transaction is open there" : "its plan has no such step", list,
+            next);
     json_object_set_new(plan->json, "paused",
                         rb_json_make("step:s why:s by:s at:0 resumed:0", step, why, by));
     return RB_OK;

@@ -158,8 +158,8 @@ void rb_plan_sum(rb_plan *plan, const rb_plan_request *request);
 /* Returns the request's command with an option, "`rbtool revert v2 --env prod --to v1`", or only
  * the option if no command helps. */
 char *rb_plan_with(const rb_plan_request *request, const char *option);
-/* Returns the same with --scripts-from TAG, in place of the one that the command has. */
-char *rb_plan_with_scripts(const rb_plan_request *request);
+/* Returns the same with that value of an option in place of the one that the command has. */
+char *rb_plan_with_value(const rb_plan_request *request, const char *option, const char *value);
 /* Returns what to do about a down script of the database that fails or leaves a wrong schema; "" if
  * none runs, or the command takes none from elsewhere. */
 char *rb_plan_scripts_hint(const rb_plan_database *database, const rb_plan_request *request);

@@ -29,7 +29,7 @@ static json_t *proofs_by_id(const rb_manifest *manifest, const char *database)
 static void use_proof(rb_plan *plan, rb_plan_database *d, const rb_plan_request *rq,
                       const json_t *proof, const char *id)
 {
-    RB_AUTO(rb_free_str) char *scripts = rb_plan_with_scripts(rq);
+    RB_AUTO(rb_free_str) char *scripts = rb_plan_with_value(rq, "--scripts-from", "TAG");
     const char *restores = rb_json_str(proof, "restores");
     rb_json_each (item, json_object_get(proof, "differences"))
         json_array_append(d->residual, item);

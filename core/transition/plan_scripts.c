@@ -34,7 +34,7 @@ static void add_down(rb_plan *plan, rb_plan_database *d, const rb_plan_request *
     RB_AUTO(rb_free_str)
     char *who = rq->from ? rb_format("neither %s nor %s has it", from, rq->to->tag)
                          : rb_format("%s does not have it", rq->to->tag);
-    RB_AUTO(rb_free_str) char *scripts = rb_plan_with_scripts(rq);
+    RB_AUTO(rb_free_str) char *scripts = rb_plan_with_value(rq, "--scripts-from", "TAG");
     RB_AUTO(rb_free_str) char *rest = rb_plan_with(rq, "--only app,flags,config");
     if (!m)
         rb_plan_decide(plan, "irreversible", RB_DECIDE,

@@ -20,15 +20,29 @@ char *rb_plan_with(const rb_plan_request *rq, const char *option)
     return rq->command ? rb_format("`%s %s`", rq->command, option) : rb_strdup(option);
 }
 
-char *rb_plan_with_scripts(const rb_plan_request *rq)
+/* Returns the length of the first word of a command line, with its quotes. */
+static size_t word_length(const char *line)
 {
-    static const char option[] = " --scripts-from ";
-    const char *at = rq->command ? strstr(rq->command, option) : NULL;
+    bool quoted = false;
+    size_t n = 0;
+    for (; line[n] && (quoted || line[n] != ' '); n++)
+        if (line[n] == '\'')
+            quoted = !quoted;
+        else if (line[n] == '\\' && !quoted && line[n + 1])
+            n++;
+    return n;
+}
+
+char *rb_plan_with_value(const rb_plan_request *rq, const char *option, const char *value)
+{
+    RB_AUTO(rb_free_str) char *pair = rb_format("%s %s", option, value);
+    RB_AUTO(rb_free_str) char *start = rb_format(" %s ", option);
+    const char *at = rq->command ? strstr(rq->command, start) : NULL;
     if (!at)
-        return rb_plan_with(rq, "--scripts-from TAG");
-    const char *rest = at + strlen(option);
-    return rb_format("`%.*s%s --scripts-from TAG`", (int)(at - rq->command), rq->command,
-                     rest + strcspn(rest, " "));
+        return rb_plan_with(rq, pair);
+    const char *rest = at + strlen(start);
+    return rb_format("`%.*s %s%s`", (int)(at - rq->command), rq->command, pair,
+                     rest + word_length(rest));
 }
 
 char *rb_plan_scripts_hint(const rb_plan_database *d, const rb_plan_request *rq)
@@ -39,7 +53,7 @@ char *rb_plan_scripts_hint(const rb_plan_database *d, const rb_plan_request *rq)
         down = down || !d->steps[i].up;
     if (!down || (!strstr(command, " revert ") && !strstr(command, " deploy ")))
         return rb_strdup("");
-    RB_AUTO(rb_free_str) char *scripts = rb_plan_with_scripts(rq);
+    RB_AUTO(rb_free_str) char *scripts = rb_plan_with_value(rq, "--scripts-from", "TAG");
     RB_AUTO(rb_free_str) char *rest = rb_plan_with(rq, "--only app,flags,config");
     const bool whole = !strstr(command, " --only ");
     return rb_format("fix the down script in a later release and take it from there with %s%s%s",

@@ -94,13 +94,15 @@ database' ]
 
 @test "a pause needs a reason and a step of the plan at which no transaction is open" {
     before=$(picture)
-    fails 2 '--pause-before needs a reason, which is recorded: -m WHY' rbtool deploy v1.1.0 --yes --pause-before record
-    fails 2 'cannot pause before step lunch: its plan has no such step' \
-        rbtool deploy v1.1.0 --yes --pause-before lunch -m x
-    [[ $output == *'name one of these steps: stage, database, flags, record'* ]]
+    fails 2 '--pause-before needs a reason, which is recorded; give one with `rbtool deploy v1.1.0 --yes --pause-before record -m WHY`' \
+        rbtool deploy v1.1.0 --yes --pause-before record
+    fails 2 "cannot pause before step bob's lunch: its plan has no such step" \
+        rbtool deploy v1.1.0 --yes --pause-before "bob's lunch" -m x
+    [[ $output == *'name one of the steps stage, database, flags, record, for example `rbtool deploy v1.1.0 --env prod --yes --pause-before stage -m x`'* ]]
     for step in config switch commit; do
         fails 2 "cannot pause before step $step: a database transaction is open there" \
             rbtool deploy v1.1.0 --yes --pause-before $step -m x
+        [[ $output == *', for example `rbtool deploy v1.1.0 --env prod --yes --pause-before database -m x`'* ]]
     done
     [ "$(picture)" = "$before" ]
     settled_at v1.0.0
