@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "environment/checks.h"
 #include "environment/state_watch.h"
+#include "release_status.h"
 #include "status.h"
 #include "transition/service.h"
 #include "ui.h"
@@ -314,10 +315,9 @@ static enum rb_code stopped(watching *w, rb_err *err)
     write_down(w, TRIES);
     if (time_of(w, "detected")) {
         end(w, "held");
-        return rb_fail(err, RB_DECIDE,
-                       "%s is held in %s: %s; stopped by a signal\ngo back with `rbtool revert %s "
-                       "--env %s`",
-                       tag, env, text_of(w, "message"), tag, env);
+        RB_AUTO(rb_free_str) char *back = rb_release_way_back(w->cli, w->site->env, tag);
+        return rb_fail(err, RB_DECIDE, "%s is held in %s: %s; stopped by a signal\n%s", tag, env,
+                       text_of(w, "message"), back);
     }
     return rb_fail(err, RB_FOUND,
                    "%s is live in %s, and its watch was stopped by a signal\ncontinue it until its "
@@ -345,11 +345,13 @@ static enum rb_code at_deadline(watching *w, rb_err *err)
     const char *env = w->site->env->name;
     const char *tag = w->release->tag;
     end(w, failing(w) ? "failing" : "passed");
-    if (failing(w))
+    if (failing(w)) {
+        RB_AUTO(rb_free_str) char *back = rb_release_way_back(w->cli, w->site->env, tag);
         return rb_fail(err, RB_FOUND,
-                       "the watch of %s in %s ends while its checks fail: %s\ngo back with `rbtool "
-                       "revert %s --env %s`, or check again with `rbtool check --env %s`",
-                       tag, env, text_of(w, "message"), tag, env, env);
+                       "the watch of %s in %s ends while its checks fail: %s\n%s, or check again "
+                       "with `rbtool check --env %s`",
+                       tag, env, text_of(w, "message"), back, env);
+    }
     if (!w->cli->json)
         rb_ui_line("<green>watched</>: %s passed %d rounds of the checks in %s, %d failed", tag,
                    (int)time_of(w, "rounds"), env, (int)time_of(w, "failed"));
@@ -362,11 +364,12 @@ static enum rb_code escalate(watching *w, rb_err *err)
     const char *tag = w->release->tag;
     rb_json_set(w->watch, "escalated:i", rb_watch_now());
     end(w, "held");
+    RB_AUTO(rb_free_str) char *back = rb_release_way_back(w->cli, w->site->env, tag);
     return rb_fail(err, RB_DECIDE,
                    "%s is held in %s, and nobody acted within %.0f s: %s (%s)\nsee the ways back "
-                   "with `rbtool plan %s --env %s`, or go back with `rbtool revert %s --env %s`",
+                   "with `rbtool plan %s --env %s`, or %s",
                    tag, env, w->site->env->watch.escalate, text_of(w, "message"),
-                   text_of(w, "held"), tag, env, tag, env);
+                   text_of(w, "held"), tag, env, back);
 }
 
 static enum rb_code watch(watching *w, rb_err *err)

@@ -174,6 +174,7 @@ enum rb_code rb_env_session_run(rb_cli *cli, rb_env_session *site, rb_run *run, 
     run->user = user;
     run->version = RB_VERSION;
     run->pins = site->pins;
+    run->journals = rb_release_journals(cli);
     run->watch = site->watch;
     run->watch_of = site->undoes;
     RB_TRY(rb_env_session_bind(cli, site, err));
@@ -276,12 +277,12 @@ static bool typed(const rb_cli *cli, const rb_plan *plan, const rb_options *opti
                             "to agree to the loss, type the number of values and rows at risk: ");
 }
 
-static enum rb_code check_reason(const rb_options *o, rb_err *err)
+static enum rb_code check_reason(const rb_cli *cli, const rb_options *o, rb_err *err)
 {
-    if (o->break_glass && !(o->why && *o->why))
-        return rb_fail(err, RB_ERROR, "--break-glass needs a reason, which is recorded: -m WHY");
-    if (o->pause_before && !(o->why && *o->why))
-        return rb_fail(err, RB_ERROR, "--pause-before needs a reason, which is recorded: -m WHY");
+    if ((o->break_glass || o->pause_before) && !(o->why && *o->why))
+        return rb_fail(err, RB_ERROR,
+                       "%s needs a reason, which is recorded\ngive one with `%s -m WHY`",
+                       o->break_glass ? "--break-glass" : "--pause-before", cli->typed);
     if (o->why && !o->break_glass && !o->pause_before)
         return rb_fail(
             err, RB_ERROR,
@@ -351,7 +352,7 @@ enum rb_code rb_env_session_carry_out(rb_cli *cli, rb_env_session *site, const r
         RB_TRY(rb_env_session_settled(site, err));
     rb_env_session_set_timeouts(site->env, options, NULL);
     RB_TRY(rb_env_session_intent(&intent, site, options, kind, tag, err));
-    RB_TRY(check_reason(options, err));
+    RB_TRY(check_reason(cli, options, err));
     RB_TRY(rb_env_session_plan(&t, cli, site, &intent, err));
     if (t.nothing)
         return rb_env_session_nothing(cli, site, tag, strcmp(kind, "deploy") == 0 ? tag : NULL,

@@ -15,6 +15,7 @@
 #include <signal.h>
 #include <stdatomic.h>
 
+#include "environment/journals.h"
 #include "transition/plan.h"
 
 typedef struct rb_control {          /* shared with a signal handler */
@@ -37,7 +38,8 @@ typedef struct rb_run {
     int64_t watch; /* milliseconds to watch the release afterwards; 0: no watch */
     const char
         *watch_of; /* id of the watched transition that this revert undoes automatically; or NULL */
-    const json_t *pins;  /* stored in every database's journal row; or NULL */
+    const rb_journals *journals; /* of this host, to find a known-good release; or NULL */
+    const json_t *pins;          /* stored in every database's journal row; or NULL */
     const char *host;    /* name of this host, for the record; each of these three may be NULL */
     const char *user;    /* the operating system's user */
     const char *version; /* version of rbtool */

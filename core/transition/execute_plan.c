@@ -12,6 +12,7 @@
 #include "transition/backups.h"
 #include "transition/host_file_backup.h"
 #include "transition/host_files.h"
+#include "transition/known_good.h"
 #include "transition/ledger_outbox.h"
 #include "transition/parts.h"
 #include "transition/pause.h"
@@ -207,9 +208,13 @@ static char *way_out(const rb_run *run)
     const rb_plan_request *rq = run->request;
     const char *env = rq->env->name;
     const char *to = rq->to->tag;
+    const bool leaves = rq->from && strcmp(rq->from->tag, to) != 0;
     RB_AUTO(rb_free_str)
-    char *back = rq->from && strcmp(rq->from->tag, to) != 0 && strcmp(rq->kind, "deploy") == 0
-                     ? rb_format("go back with `rbtool revert %s --env %s`, or ", to, env)
+    char *way = leaves && strcmp(rq->kind, "deploy") == 0
+                    ? rb_known_way_back(rq->session, run->journals, run->state, rq->to, env)
+                    : NULL;
+    RB_AUTO(rb_free_str)
+    char *back = way ? rb_format("%s, or ", way)
                  : rq->from && json_array_size(json_object_get(run->plan->json, "only")) < RB_PARTS
                      ? rb_format("see the other ways back with `rbtool plan %s --env %s`, or ",
                                  rq->from->tag, env)

@@ -304,21 +304,23 @@ static enum rb_code nothing_good(const rb_known_good *found, const rb_known_requ
     char *bad = found->bad.n == 0
                     ? rb_strdup("")
                     : rb_format("; bad %s %s", found->bad.n == 1 ? "is" : "are", named);
+    const char *option = rq->env ? " --env " : "";
+    const char *env = rq->env ? rq->env : "";
     if (found->candidates.n == 0)
-        return rb_fail(err, RB_DECIDE,
-                       "nothing to go back to: %s is the first release that was live here%s\nfix "
-                       "forward with a new release%s%s%s",
-                       from, bad, found->newest_bad ? ", or lift that with `rbtool mark " : "",
-                       found->newest_bad ? found->newest_bad : "",
-                       found->newest_bad ? " good -m WHY`" : "");
+        return rb_fail(
+            err, RB_DECIDE,
+            "nothing to go back to: %s is the first release that was live here%s\nfix "
+            "forward with a new release (`rbtool release TAG`, then `rbtool deploy "
+            "TAG%s%s`)%s%s%s",
+            from, bad, option, env, found->newest_bad ? ", or lift that with `rbtool mark " : "",
+            found->newest_bad ? found->newest_bad : "", found->newest_bad ? " good -m WHY`" : "");
     const char *first = found->candidates.items[0];
     int len = (int)strcspn(first, " ");
     return rb_fail(err, RB_DECIDE,
                    "no release before %s is known good here; these verify: %s%s\nchoose one with "
                    "`rbtool revert %s --to %.*s%s%s`, or mark one as good with `rbtool mark %.*s "
                    "good -m WHY`",
-                   from, others, bad, from, len, first, rq->env ? " --env " : "",
-                   rq->env ? rq->env : "", len, first);
+                   from, others, bad, from, len, first, option, env, len, first);
 }
 
 enum rb_code rb_known_good_find(rb_known_good *out, const rb_known_request *rq, rb_err *err)
@@ -336,4 +338,22 @@ enum rb_code rb_known_good_find(rb_known_good *out, const rb_known_request *rq, 
     if (!out->release && rb_text_same(setting, "verified"))
         along_chain(out, rq, RB_VERDICT_NONE);
     return out->release ? RB_OK : nothing_good(out, rq, err);
+}
+
+char *rb_known_way_back(rb_session *session, const rb_journals *journals, rb_state *state,
+                        const rb_release *from, const char *env)
+{
+    RB_AUTO(rb_known_good_clear) rb_known_good good = {0};
+    RB_AUTO(rb_live_clear) rb_live live = {0};
+    bool parts[RB_PARTS];
+    rb_err why;
+    enum rb_code code = rb_state_live(&live, state, &why);
+    for (int part = 0; part < RB_PARTS; part++)
+        parts[part] = live.tag[part] != NULL;
+    const rb_known_request rq = {session, journals, state, from, parts, env};
+    if (code == RB_OK)
+        code = rb_known_good_find(&good, &rq, &why);
+    return code == RB_DECIDE
+               ? rb_strdup(why.hint)
+               : rb_format("go back with `rbtool revert %s --env %s`", from->tag, env);
 }

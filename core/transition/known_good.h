@@ -50,6 +50,10 @@ typedef struct rb_known_request {
 
 /* Finds the target. RB_DECIDE if there is none; candidates are set then, too. */
 enum rb_code rb_known_good_find(rb_known_good *out, const rb_known_request *request, rb_err *err);
+/* Returns a hint on how to leave a release that is live: the command that reverts it, or what
+ * rb_known_good_find() proposes if no release is known to be good. The session's ledger is open. */
+char *rb_known_way_back(rb_session *session, const rb_journals *journals, rb_state *state,
+                        const rb_release *from, const char *env);
 void rb_known_good_clear(rb_known_good *good);
 
 /* Conclusions from the history alone. rb_known_reached(): the row's transition ended with its TO

@@ -156,7 +156,7 @@ checks' ]
     run -1 --separate-stderr rbtool check --json
     schema check <<<"$(head -n 1 <<<"$output")"
     [ "$(head -n 1 <<<"$output" | jq -c '[.health, .stored, .checks[0].passed]')" = '["unhealthy",true,false]' ]
-    fails 1 '1 of 1 checks of prod failed; go back with `rbtool revert v1.0.0 --env prod --yes`' rbtool check
+    fails 1 '1 of 1 checks of prod failed; fix forward with a new release (`rbtool release TAG`, then `rbtool deploy TAG --env prod --yes`)' rbtool check
     fails 1 'prod: v1.0.0, unhealthy' rbtool status --exit-code
     rm "$BATS_TEST_TMPDIR/broken"
     rbtool check | grep -q '^prod: v1.0.0, healthy$'

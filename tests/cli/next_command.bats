@@ -138,3 +138,42 @@ refused() {
     bash -c "${next[2]}"
     [ "$(readlink "$PROD/current")" = releases/v1.0.0 ]
 }
+
+@test "a release that findings refuse: the command keeps what was accepted already, and releases" {
+    release v1.0.0
+    second
+    echo 'DROP TABLE orders;' >migrations/0003_gone.up.sql
+    echo 'SELECT 1;' >migrations/0003_gone.down.sql
+    rm checks/*
+    jq 'del(.checks)' rbtool.json >x && mv x rbtool.json
+    git add -A
+    git commit -qm gone
+    refused 1 rbtool release v1.1.0 -m 'two words' --accept RB003
+    [[ ${next[0]} == "rbtool release v1.1.0 -m 'two words' --accept RB003 --accept RB002"* ]]
+    bash -c "${next[0]}"
+    git cat-file -p v1.1.0 | grep -q 'two words'
+}
+
+@test "a release that fails its checks: revert is proposed only where a known-good release was live" {
+    two_releases
+    settings ".environments.prod.checks = [{name: \"up\", command: [\"test\", \"!\", \"-e\", \"$BATS_TEST_TMPDIR/broken\"]}]"
+    for command in "deploy v1.1.0 --yes" check; do
+        touch "$BATS_TEST_TMPDIR/broken"
+        # shellcheck disable=SC2086 # words
+        refused 1 rbtool --config "$SETTINGS" $command
+        [ "${next[0]}" = "rbtool --config $SETTINGS revert v1.1.0 --env prod --yes" ]
+    done
+    rbtool mark v1.0.0 bad -m 'loses orders'
+    refused 1 rbtool --config "$SETTINGS" check
+    [[ $output == *'hint: fix forward with a new release '* && ${next[2]} == 'rbtool --config '*' mark v1.0.0 good -m WHY' ]]
+    refused 5 rbtool --config "$SETTINGS" plan v1.1.0
+    [[ $output == *'fix forward with a new release '* ]]
+    echo 1.2.0 >VERSION
+    git commit -qam fixed
+    bash -c "${next[0]/TAG/v1.2.0}"
+    refused 1 rbtool --config "$SETTINGS" deploy v1.2.0 --yes
+    [[ $output == *'v1.1.0 '*'check again with '* ]]
+    [ "$(grep -c 'go back with' <<<"$output")" = 0 ]
+    rm "$BATS_TEST_TMPDIR/broken"
+    bash -c "${next[-1]}"
+}
