@@ -5,9 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "git/alloc.h"
 #include "git/internal.h"
 
+#define LARGE ((size_t)1 << 20)      /* bytes of a blob that one thread at a time may read */
 #define HELD_LIMIT ((size_t)1 << 20) /* bytes that are read and wait to be passed to next() */
 /* number of blobs that are read and wait to be passed to next() */
 #define RING 256
@@ -35,12 +35,6 @@ struct reading {
     size_t failed;     /* index of that failure */
     rb_err err;
     struct slot slots[RING];
-};
-
-struct turn {
-    struct reading *reading;
-    size_t index;
-    bool refused; /* the allocation was refused because another thread failed */
 };
 
 static bool is_blob(const rb_tree_entry *entry)
@@ -82,18 +76,25 @@ static bool take(struct reading *reading, size_t *index)
     return go;
 }
 
-/* Called before libgit2 allocates a large block. Only the thread that the others wait for may do
- * so. */
-static bool wait_for_turn(void *context)
+/* Waits until the others wait for this entry, if its blob is large: libgit2 allocates as much
+ * memory as an object is large. An unreadable size is left to the read. False: another thread
+ * failed. */
+static bool wait_for_turn(struct reading *reading, size_t index)
 {
-    struct turn *turn = context;
-    struct reading *reading = turn->reading;
+    const rb_blobs *job = reading->job;
+    size_t size = 0;
     pthread_mutex_lock(&reading->lock);
-    while (reading->code == RB_OK && turn->index != reading->passed)
-        pthread_cond_wait(&reading->room, &reading->lock);
-    turn->refused = reading->code != RB_OK;
+    bool first = index == reading->passed;
     pthread_mutex_unlock(&reading->lock);
-    return !turn->refused;
+    if (first || rb_git_size(&size, job->repo, &job->entries->items[index].oid) != 0 ||
+        size < LARGE)
+        return true;
+    pthread_mutex_lock(&reading->lock);
+    while (reading->code == RB_OK && index != reading->passed)
+        pthread_cond_wait(&reading->room, &reading->lock);
+    bool go = reading->code == RB_OK;
+    pthread_mutex_unlock(&reading->lock);
+    return go;
 }
 
 /* Copies the failure of another thread, which is the one that is reported. */
@@ -110,12 +111,9 @@ static enum rb_code read_object(struct rb_raw *raw, struct reading *reading, siz
 {
     const rb_blobs *job = reading->job;
     const rb_tree_entry *entry = &job->entries->items[index];
-    struct turn turn = {reading, index, false};
-    rb_git_alloc_ask(wait_for_turn, &turn);
-    int status = rb_git_read(raw, job->repo, &entry->oid, !job->unchecked);
-    rb_git_alloc_ask(NULL, NULL);
-    if (status != 0 && turn.refused)
+    if (!wait_for_turn(reading, index))
         return same_failure(reading, err);
+    int status = rb_git_read(raw, job->repo, &entry->oid, !job->unchecked);
     if (status == 0 && raw->type != GIT_OBJECT_BLOB) {
         git_error_set_str(GIT_ERROR_ODB, "it is not a blob");
         status = GIT_ERROR;

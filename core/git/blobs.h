@@ -5,8 +5,7 @@
  * that a corrupt object is named.
  *
  * Memory: blobs that wait for next() take at most 1 MiB, in addition to those that the threads are
- * reading. Only one thread at a time makes libgit2 allocate blocks of RB_GIT_MUCH bytes or more (an
- * object's bytes, a delta, its base).
+ * reading, and only one thread at a time reads a blob of 1 MiB or more.
  */
 #ifndef RB_GIT_BLOBS_H
 #define RB_GIT_BLOBS_H

@@ -79,6 +79,9 @@ struct rb_raw {
  */
 int rb_git_read(struct rb_raw *out, const rb_repo *repo, const rb_oid *oid,
                 bool checked) RB_MUST_USE;
+/* Finds the size of an object, in the packs and folders that rb_git_read() looks at first. May be
+ * called from any thread. Returns libgit2's status. */
+int rb_git_size(size_t *out, const rb_repo *repo, const rb_oid *oid) RB_MUST_USE;
 void rb_git_raw_clear(struct rb_raw *raw);
 
 /* Runs `git -C DIR args...` with input; `out` may be NULL. *status is git's exit status, *said its

@@ -132,6 +132,18 @@ static int read_from(struct rb_raw *raw, const struct view *view, const rb_oid *
     return status;
 }
 
+int rb_git_size(size_t *out, const rb_repo *repo, const rb_oid *oid)
+{
+    const struct view *view = &repo->views->items[repo->views->count - 1];
+    int status = GIT_ENOTFOUND;
+    for (size_t i = 0; i < view->backend_count && status == GIT_ENOTFOUND; i++) {
+        git_object_t type;
+        git_odb_backend *backend = view->backends[i];
+        status = backend->read_header(out, &type, backend, rb_git_oid(oid));
+    }
+    return status;
+}
+
 static bool has_id(const struct rb_raw *raw, const rb_oid *oid)
 {
     char head[32];

@@ -8,7 +8,6 @@
 
 #include "base/file.h"
 #include "base/process.h"
-#include "git/alloc.h"
 #include "git/internal.h"
 
 #include <git2/sys/odb_backend.h>
@@ -48,7 +47,6 @@ static void start(void)
 {
     static const char *extensions[] = {"partialclone", "worktreeconfig", "preciousobjects",
                                        "relativeworktrees"};
-    rb_git_alloc_install();
     git_libgit2_init();
     /* Most blobs are short-lived: retain memory up to this size instead of returning it to the
      * system, which would zero it again. */
