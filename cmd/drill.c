@@ -94,11 +94,11 @@ static void show(const json_t *doc)
         return;
     }
     if (rb_json_str(doc, "backup"))
-        rb_ui_item("{environment}: backup {backup} {ok?comes back:does not come back} with {to} on "
+        rb_ui_item("{environment}: backup {backup} {ok?comes back:has a problem} with {to} on "
                    "copies[: {problem}]",
                    doc);
     else
-        rb_ui_item("{environment}: the revert of {from} to {to} {ok?works:does not work} on copies"
+        rb_ui_item("{environment}: the revert of {from} to {to} {ok?works:has a problem} on copies"
                    "[: {problem}]",
                    doc);
     show_times(doc);
@@ -118,7 +118,7 @@ static void show(const json_t *doc)
                    "{missingCount:count} not",
                    back);
     rb_json_each (need, json_object_get(doc, "needs"))
-        rb_ui_item("  a real revert waits: {.}", need);
+        rb_ui_item("  a real transition waits for: {.}", need);
     rb_json_each (command, json_object_get(doc, "notTried"))
         rb_ui_item("  not tried: {.}", command);
 }

@@ -400,8 +400,10 @@ static enum rb_code commit_one(rb_run *run, size_t index, rb_err *err)
 enum rb_code rb_databases_commit(rb_run *run, rb_err *err)
 {
     RB_TRY(rb_recovery_points_create(run, err));
-    if (json_array_size(run->put_back) > 0) /* `resume` reports it if this process is killed */
+    if (json_array_size(run->put_back) > 0) { /* `resume` reports it if this process is killed */
         RB_TRY(rb_state_plan_set(run->state, run->plan->id, "putBack", run->put_back, err));
+        RB_TRY(rb_state_flush(run->state, err));
+    }
     for (size_t i = 0; i < run->plan->database_count; i++) {
         if (run->committed[i])
             continue;

@@ -94,6 +94,11 @@ static enum rb_code report_plan(const rb_drill *drill, const rb_transition *t, d
                                t->needs.items[i].release->tag);
         json_array_append_new(needs, rb_json_text(text));
     }
+    if (t->plan->consent)
+        json_array_append_new(needs, json_string("consent to the data at risk "
+                                                 "(--accept-data-loss)"));
+    if (json_array_size(t->plan->drift) > 0)
+        json_array_append_new(needs, json_string("consent to the drift (--accept-drift)"));
     RB_AUTO(rb_json_freep)
     json_t *json =
         rb_json_make("from:s fromObject:s to:s toObject:s rule:s digest:s seconds:j dataAtRisk:J "

@@ -67,9 +67,10 @@ static char *judge_objectives(const rb_drill *drill, const json_t *plan, const r
 }
 
 /* Returns what is wrong with the end state, or NULL: it must be a release without new drift, with
- * the outcome that the drill's fault leads to. A new string. */
+ * the outcome that the drill's fault leads to. why: the transition's error, or NULL. A new string.
+ */
 static char *judge(const rb_drill *drill, const rb_drill_state *before, const rb_drill_state *end,
-                   const json_t *plan)
+                   const json_t *plan, const char *why)
 {
     const char *to = rb_json_str(plan, "to");
     const bool reached = rb_outcome_reached(end->outcome);
@@ -88,7 +89,8 @@ static char *judge(const rb_drill *drill, const rb_drill_state *before, const rb
     if (!same)
         return rb_format("what is there at the end is not what %s delivers", end->release);
     if (!drill->fail_at && !back && !rb_text_same(end->outcome, "done"))
-        return rb_format("the transition ended as %s", end->outcome);
+        return rb_format("the transition ended as %s%s%s", end->outcome, why ? ": " : "",
+                         why ? why : "");
     return NULL;
 }
 
@@ -168,8 +170,10 @@ static json_t *document_of(const rb_drill *drill, const json_t *plan, const rb_d
 char *rb_drill_judge(const rb_drill_result *r)
 {
     const json_t *document = json_object_get(r->report, "document");
-    char *wrong = judge(r->drill, r->before, r->end, r->plan);
-    if (!wrong && r->drill->backup)
+    char *wrong = judge(r->drill, r->before, r->end, r->plan,
+                        rb_json_str(json_object_get(document, "error"), "message"));
+    if (!wrong && r->drill->backup &&
+        rb_text_same(r->end->release, rb_json_str(r->plan, "to"))) /* else it was undone */
         wrong = judge_backup(r->drill, json_object_get(document, "putBack"));
     return wrong ? wrong : judge_objectives(r->drill, r->plan, r->times);
 }

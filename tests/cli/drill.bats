@@ -144,6 +144,7 @@ SH
     run -1 --separate-stderr rbtool --config "$BATS_TEST_TMPDIR/safe.json" drill --json
     [ "$(jq -c '[.ok, .outcome, .objectives.rpo.met]' <<<"$output")" = '[false,"done",false]' ]
     [[ $stderr == *'what is lost was entered within '*' s, and the objective (objectives.rpo) is 0 s'* ]]
+    [ "$(jq -c .needs <<<"$output")" = '["consent to the data at risk (--accept-data-loss)"]' ]
     sql 'UPDATE orders SET discount = NULL'
     rbtool --config "$BATS_TEST_TMPDIR/safe.json" drill # nothing is at risk
     sql 'UPDATE orders SET discount = id'
@@ -162,6 +163,10 @@ SH
     [ "$(jq -c '[.mode, .ok, .live, (.putBack[] | [.table, .column, .restored])]' doc)" = \
         '["backup",true,"v1.1.0",["orders","discount",10]]' ]
     [ "$(rbtool log --kind drill --json | jq -c '.entry.drill | [.mode, .ok, .kind]')" = '["backup",true,"deploy"]' ]
+    # A run that was undone brings nothing back, and one that was killed at its commit says what did.
+    [ "$(rbtool drill --backup --fail-at switch --json | jq -c '[.ok, .live]')" = '[true,"v1.0.0"]' ]
+    [ "$(rbtool drill --backup --kill-at commit --undo --json | jq -c '[.ok, .live]')" = '[true,"v1.0.0"]' ]
+    [ "$(rbtool drill --backup --kill-at commit --json | jq -c '[.ok, .live, .putBack[0].restored]')" = '[true,"v1.1.0",10]' ]
     sql 'DELETE FROM orders WHERE id = 1'
     run -1 --separate-stderr rbtool drill --backup --json
     [ "$(jq -r .problem <<<"$output")" = "9 of 10 values of orders.discount in backup $(ls "$PROD/.rbtool/backups") came back" ]
