@@ -394,6 +394,13 @@ INI
     pg_dump -h "$PGDIR" -U postgres -f "$BATS_TEST_TMPDIR/dump.sql" shop
     rbtool drill --from "main=$BATS_TEST_TMPDIR/dump.sql" --json >doc
     [ "$(jq -c '[.ok, .live, .dataAtRisk[0].values]' doc)" = '[true,"v1.0.0",10]' ]
+    pg_dump -h "$PGDIR" -U postgres -Ft -f "$BATS_TEST_TMPDIR/dump.tar" shop
+    rbtool drill --from "main=$BATS_TEST_TMPDIR/dump.tar"
+    for ((i = 0; i < 260; i++)); do printf -- '-- %1048576d\n' 0; done | cat "$BATS_TEST_TMPDIR/dump.sql" - >"$BATS_TEST_TMPDIR/large.sql"
+    rbtool drill --from "main=$BATS_TEST_TMPDIR/large.sql"
+    rm "$BATS_TEST_TMPDIR/large.sql"
+    pg_dump -h "$PGDIR" -U postgres --schema-only -f "$BATS_TEST_TMPDIR/schema.sql" shop
+    fails 1 'the transition ended as failed: migration 1 orders (up)' rbtool drill --from "main=$BATS_TEST_TMPDIR/schema.sql"
     printf 'SELECT 1 / 0;\nSELECT 2;\n' >>"$BATS_TEST_TMPDIR/dump.sql"
     fails 2 'ERROR:  division by zero; write it with' rbtool drill --from "main=$BATS_TEST_TMPDIR/dump.sql"
     [[ $output != *x0a* ]]

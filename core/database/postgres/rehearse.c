@@ -5,6 +5,7 @@
  */
 #include "database/postgres/compare.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,6 +14,7 @@
 #include "database/tracking.h"
 
 #define DUMP_LIMIT (256u << 20) /* bytes of a schema */
+#define HEAD_LIMIT (16u << 20)  /* bytes of a dump in which roles are looked for */
 
 /* Returns the first line that a program printed: what follows is its context. */
 static char *first_line(const rb_buf *printed)
@@ -254,15 +256,27 @@ enum rb_code rb_pg_rehearse(rb_db **out, rb_db *of, const char *dir, bool rows, 
     return copy_snapshot(out, rb_pg_of(of), rows ? COPY_AND_KEEP : COPY_SCHEMA, err);
 }
 
+/* Reads the first bytes of a file. Nothing of a folder. */
+static void read_head(rb_buf *out, const char *path)
+{
+    char chunk[65536];
+    FILE *f = fopen(path, "re");
+    size_t n;
+    while (f && out->len < HEAD_LIMIT && (n = fread(chunk, 1, sizeof chunk, f)) > 0)
+        rb_buf_add(out, chunk, n);
+    if (f)
+        fclose(f);
+}
+
 /* Loads a file of pg_dump: plain SQL with psql, an archive or folder with pg_restore. */
 static enum rb_code load_dump(rb_pg *to, const char *file, rb_err *err)
 {
     RB_AUTO(rb_strs_clear) rb_strs env = {0};
     RB_AUTO(rb_process_result_clear) rb_process_result result = {0};
     RB_AUTO(rb_buf_clear) rb_buf head = {0};
-    rb_err ignored;
-    (void)!rb_file_read(&head, file, DUMP_LIMIT, &ignored);
-    const bool archive = head.len == 0 || strncmp(rb_buf_str(&head), "PGDMP", 5) == 0;
+    read_head(&head, file);
+    const bool archive = head.len == 0 || strncmp(rb_buf_str(&head), "PGDMP", 5) == 0 ||
+                         strcmp(rb_buf_str(&head), "toc.dat") == 0; /* a folder; custom; tar */
     const char *const psql[] = {"psql", "-Xqw", "-v", "ON_ERROR_STOP=1", "-f", file, NULL};
     const char *const restore[] = {"pg_restore",      "--no-owner", "--no-acl",
                                    "--exit-on-error", "-w",         "-d",
