@@ -7,9 +7,17 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <openssl/crypto.h>
 #include <openssl/evp.h>
 
 #include "base/anchor.h"
+
+/* Leaves out what no command uses, before anything starts OpenSSL (libssh2 does for libgit2): the
+ * texts of its errors, and freeing everything at the exit. */
+__attribute__((constructor)) static void start_openssl(void)
+{
+    OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CRYPTO_STRINGS | OPENSSL_INIT_NO_ATEXIT, NULL);
+}
 
 struct rb_sha256 {
     EVP_MD_CTX *ctx;

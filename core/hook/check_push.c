@@ -10,7 +10,7 @@
 /* State while the tags of one push are checked. */
 struct tags {
     rb_guard *guard;
-    const char *pattern; /* glob of release names; NULL until it is needed */
+    const char *pattern; /* glob of release names; NULL until matches() reads it */
     /* objects of local tags whose commit is, or follows, that of a first release */
     json_t *following;
 };
@@ -95,17 +95,20 @@ static enum rb_code is_after_first(bool *out, struct tags *tags, const rb_oid *o
     return RB_OK;
 }
 
-/* True if the name matches that of releases, or would block one: git cannot have both v1.0.0 and
- * v1.0.0/x. */
-static bool matches(const struct tags *tags, const char *name)
+/* Sets *out if the name matches that of releases, or would block one: git cannot have both v1.0.0
+ * and v1.0.0/x. Reads the settings the first time. */
+static enum rb_code matches(bool *out, struct tags *tags, const char *name, rb_err *err)
 {
+    const rb_config *settings;
     const size_t len = strlen(name);
-    for (size_t end = 1; end <= len; end++) {
+    RB_TRY(rb_guard_settings(&settings, tags->guard, err));
+    tags->pattern = settings ? settings->tags : RB_CONFIG_TAGS;
+    *out = strncmp(tags->pattern, name, len) == 0 && tags->pattern[len] == '/';
+    for (size_t end = 1; end <= len && !*out; end++) {
         RB_AUTO(rb_free_str) char *start = rb_strndup(name, end);
-        if ((name[end] == '/' || end == len) && fnmatch(tags->pattern, start, 0) == 0)
-            return true;
+        *out = (name[end] == '/' || end == len) && fnmatch(tags->pattern, start, 0) == 0;
     }
-    return strncmp(tags->pattern, name, len) == 0 && tags->pattern[len] == '/';
+    return RB_OK;
 }
 
 /* Sets *out if the remote has this tag with another object that is a release. */
@@ -120,7 +123,11 @@ static enum rb_code is_release_there(bool *out, struct tags *tags, const rb_push
         return RB_OK;
     RB_TRY(rb_guard_chain(&chain, tags->guard, err));
     *out = is_known(chain, pushed->tag);
-    if (*out || chain->n == 0 || !matches(tags, pushed->tag))
+    if (*out || chain->n == 0)
+        return RB_OK;
+    bool named = false;
+    RB_TRY(matches(&named, tags, pushed->tag, err));
+    if (!named)
         return RB_OK;
     if (!rb_object_exists(tags->guard->repo, &pushed->remote)) {
         *out = true; /* assume so: the name matches, and the object is missing here */
@@ -223,8 +230,8 @@ static enum rb_code takes_name(bool *out, struct tags *tags, const rb_pushed *pu
 {
     const rb_chain *chain;
     rb_oid commit;
-    *out = false;
-    if (!matches(tags, pushed->tag))
+    RB_TRY(matches(out, tags, pushed->tag, err));
+    if (!*out)
         return RB_OK;
     RB_TRY(rb_guard_chain(&chain, tags->guard, err));
     *out = chain->n > 0 && (had_release(tags->guard, chain) ||
@@ -267,17 +274,9 @@ static enum rb_code check_tags(rb_refusals *out, rb_guard *guard, const rb_pushe
 {
     struct tags tags = {.guard = guard};
     enum rb_code code = RB_OK;
-    for (size_t i = 0; i < pushes->n && code == RB_OK; i++) {
-        if (!pushes->items[i].tag)
-            continue;
-        const rb_config *settings;
-        if (!tags.pattern)
-            code = rb_guard_settings(&settings, guard, err);
-        if (!tags.pattern && code == RB_OK)
-            tags.pattern = settings ? settings->tags : RB_CONFIG_TAGS;
-        if (code == RB_OK)
+    for (size_t i = 0; i < pushes->n && code == RB_OK; i++)
+        if (pushes->items[i].tag)
             code = check_tag(out, &tags, &pushes->items[i], err);
-    }
     rb_json_free(tags.following);
     return code;
 }

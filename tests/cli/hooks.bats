@@ -513,6 +513,8 @@ there() { # REF: its object at the remote
     released
     echo '{' >rbtool.json
     refused "rbtool.json" git push origin HEAD:refs/heads/x
+    git init -q --bare ../other.git
+    git push -q ../other.git v1.0.0 # the check of a release does not depend on them
     git checkout -q rbtool.json
     fails 2 "is not OLD NEW REF" rbtool hook reference-transaction prepared <<<'nonsense'
     fails 2 "no object ids" rbtool hook reference-transaction prepared <<<'1 2 refs/tags/x'
