@@ -176,9 +176,11 @@ typedef struct rb_db_step {
      * its row gets the new id and keeps its position. */
     const rb_migration *was;
     /* Set by rb_db_segments(). border: the steps before this one have to be committed first. alone:
-     * its script runs outside a transaction. */
+     * its script runs outside a transaction. commits: it also commits in a scratch database, so
+     * that no rollback undoes it. */
     bool border;
     bool alone;
+    bool commits;
 } rb_db_step;
 
 /*
@@ -188,7 +190,8 @@ typedef struct rb_db_step {
  * A script that the engine refuses in a transaction (CREATE INDEX CONCURRENTLY) is a segment of its
  * own, with alone set: first the script runs, then a transaction records it. A segment also begins
  * before a script that uses an enum value which an earlier script adds: the value must be committed
- * first.
+ * first. A script that uses a value which it adds itself is alone if its tool runs it outside a
+ * transaction.
  */
 typedef struct rb_db_segment {
     size_t from; /* index of its first step */
@@ -197,7 +200,7 @@ typedef struct rb_db_segment {
     bool last;
 } rb_db_segment;
 
-/* Sets `border` and `alone` of the steps, which must not be set yet. */
+/* Sets `border`, `alone` and `commits` of the steps, which must not be set yet. */
 void rb_db_segments(rb_db_step *steps, size_t n, const char *engine);
 /* Finds segment `number`, counted from 0; false if it does not exist. A list without steps has one
  * empty segment. */

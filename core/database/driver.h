@@ -15,6 +15,7 @@ typedef struct rb_db_text {
     size_t line;      /* line of the first byte in file, from 1 */
     const char *file; /* for messages: "db/7.down.sql" */
     const char *what; /* for messages: "migration 7 (down)" */
+    bool commits;     /* as in rb_db_step */
 } rb_db_text;
 
 /* Values of made-up rows. A failure with only some kinds depends on the values; a failure with all

@@ -60,6 +60,7 @@ static enum rb_code read_script(rb_db_text *sql, char **text, char **what, rb_db
         .line = script->line ? script->line : 1,
         .file = script->path ? script->path : "",
         .what = *what,
+        .commits = step->commits,
     };
     return RB_OK;
 }

@@ -15,7 +15,8 @@ static enum rb_code try_empty_down(rb_proving *p, const rb_migration *m, rb_err 
     rb_err why;
     /* Commits in any case: a later up may use an enum value that this one has added. */
     RB_TRY(rb_proving_mark(p, err));
-    if (m->code || !m->down.present || rb_script_only_defines(&m->down, p->engine))
+    if (m->code || !m->down.present || rb_script_only_defines(&m->down, p->engine) ||
+        rb_proving_commits(p, m))
         return RB_OK;
     if (rb_proving_run(p, m, false, &why) != RB_OK) {
         RB_TRY(rb_proving_within(p, &why, err));

@@ -8,9 +8,21 @@
 #include "database/run.h"
 #include "database/tracking.h"
 
+static rb_db_step step_of(const rb_proving *p, const rb_migration *m, bool up)
+{
+    rb_db_step step = {.migration = m, .up = up};
+    rb_db_segments(&step, 1, p->engine);
+    return step;
+}
+
+bool rb_proving_commits(const rb_proving *p, const rb_migration *m)
+{
+    return step_of(p, m, false).commits;
+}
+
 enum rb_code rb_proving_run(rb_proving *p, const rb_migration *m, bool up, rb_err *err)
 {
-    const rb_db_step step = {.migration = m, .up = up};
+    const rb_db_step step = step_of(p, m, up);
     return rb_run_script(p->effects, p->db, &step, err);
 }
 

@@ -67,6 +67,9 @@ bool rb_proving_goes_back(const json_t *result);
  * tried since that depends on values which no application needs to have ("untested"). */
 void rb_proving_fails(json_t *result, bool failed, const char *why);
 enum rb_code rb_proving_run(rb_proving *p, const rb_migration *m, bool up, rb_err *err);
+/* True if the down commits while it runs (database.h), so that rb_proving_back() does not undo it.
+ */
+bool rb_proving_commits(const rb_proving *p, const rb_migration *m);
 /* Runs a migration's up. On a server, commits it too: enum values that it adds can then be used. */
 enum rb_code rb_proving_apply(rb_proving *p, const rb_migration *m, rb_err *err);
 /* Runs a script at the start of a transaction and adds its locks to the result's "locks":

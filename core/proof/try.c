@@ -89,7 +89,7 @@ static enum rb_code try_all(rb_tried **out, trials *all, rb_proving *p, const rb
 static enum rb_code try_locks(json_t *result, rb_proving *p, const rb_migration *m, rb_err *err)
 {
     rb_err why;
-    if (!p->db->driver->locks || m->code || !m->down.present)
+    if (!p->db->driver->locks || m->code || !m->down.present || rb_proving_commits(p, m))
         return RB_OK;
     RB_TRY(rb_proving_mark(p, err));
     if (rb_proving_run_locked(result, p, m, false, &why) != RB_OK)

@@ -12,6 +12,7 @@ struct writer {
     const char *database;
     json_t *scripts;
     rb_manual_sql sql;
+    rb_db_step *steps;
     size_t n;
 };
 
@@ -19,6 +20,8 @@ static enum rb_code add_script(struct writer *w, const rb_migration *m, bool up,
                                rb_err *err)
 {
     const rb_script *script = up ? &m->up : &m->down;
+    w->steps = rb_grow(w->steps, w->n, sizeof *w->steps);
+    w->steps[w->n] = (rb_db_step){.migration = m, .up = up};
     RB_AUTO(rb_free_str)
     char *path =
         rb_format("scripts/%s/%03zu-%s-%s.sql", w->database, ++w->n, up ? "up" : "down", m->id);
@@ -90,6 +93,10 @@ static enum rb_code add_database(json_t *databases, json_t *manual, const char *
                        .scripts = scripts,
                        .sql = {.engine = d->engine, .layout = d->layout, .release = to->tag}};
     enum rb_code code = add_scripts(&w, from_set, to_set, override_set, from->tag, err);
+    rb_db_segments(w.steps, w.n, d->engine);
+    for (size_t i = 0; i < w.n; i++)
+        w.sql.apart |= w.steps[i].border;
+    free(w.steps);
     if (code == RB_OK)
         code = rb_manual_write(&w.sql, root, name, err);
     json_array_append_new(databases, rb_json_make("name:s scripts:J", name, scripts));

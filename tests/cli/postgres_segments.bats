@@ -144,6 +144,41 @@ deploy() { # TAG: agrees to the plan's digest
     [[ $(picture) == "$before" ]]
 }
 
+@test "a script that its tool runs outside of a transaction may use an enum value which it adds itself" {
+    local before
+    echo '-- no-transaction' | tee migrations/7_glad.up.sql >migrations/7_glad.down.sql
+    cat >>migrations/7_glad.up.sql <<'SQL'
+ALTER TYPE mood ADD VALUE 'glad';
+ALTER TABLE orders ALTER mood SET DEFAULT 'glad';
+UPDATE orders SET mood = 'glad' WHERE id <= 3;
+SQL
+    cat >>migrations/7_glad.down.sql <<'SQL'
+ALTER TYPE mood RENAME TO moods;
+CREATE TYPE mood AS ENUM ('sad');
+ALTER TYPE mood ADD VALUE 'calm';
+UPDATE orders SET mood = 'calm' WHERE mood = 'glad';
+ALTER TABLE orders ALTER mood DROP DEFAULT, ALTER mood TYPE mood USING mood::text::mood;
+ALTER TABLE orders ALTER mood SET DEFAULT 'calm';
+DROP TYPE moods;
+SQL
+    release v1.3.0 --accept RB006,RB010
+    [[ $(rbtool show v1.3.0 --json | jq -c '[.predicate.databases[0].proof.migrations[] | .id, .restores]') == \
+        '["7","identical"]' ]]
+    deploy v1.2.0
+    before=$(picture)
+    run -5 rbtool plan --deploy v1.3.0
+    [[ $output == *'outside of a transaction up 7'* ]]
+    rbtool plan --deploy v1.3.0 --rehearse --json | jq -e '.rehearsed'
+    deploy v1.3.0
+    [[ $(pg "SELECT count(*) FROM orders WHERE mood = 'glad'") == 3 ]]
+    settled_at v1.3.0
+    rbtool revert v1.3.0 -o "$BATS_TEST_TMPDIR/bundle"
+    grep -q 'postgresql_each "\$DATABASE_1"' "$BATS_TEST_TMPDIR/bundle/revert.sh"
+    rbtool revert v1.3.0 --yes --accept-data-loss "$(digest)"
+    [[ $(picture) == "$before" ]]
+    settled_at v1.2.0
+}
+
 # A constraint of the data stops the index: its first commit is undone.
 @test "a down that takes an enum value out of use is proven, and reverts rows that have the value" {
     local before

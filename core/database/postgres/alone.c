@@ -8,7 +8,6 @@
 #include <string.h>
 
 #include "database/postgres/session.h"
-#include "migration/unwrap.h"
 #include "sql/statement.h"
 
 #define WORDS 16 /* tokens read at the start of a statement */
@@ -129,67 +128,26 @@ static void read_statement(statement *out, const char *sql, size_t len)
 
 /* Where a transaction has to end: */
 
-/* True if one of the enum values stands in the text as a word. Text ends with a zero. */
-static bool mentions(const char *text, size_t len, const rb_strs *values)
+/* Sets alone and commits of the step. adds: receives the enum values that the script adds. Returns
+ * true if it uses one of those in `before`. */
+static bool read_script(rb_strs *adds, rb_db_step *step, const rb_script *script,
+                        const rb_strs *before)
 {
-    for (size_t i = 0; i < values->n; i++) {
-        const char *value = values->items[i];
-        const size_t n = strlen(value);
-        for (const char *at = text; (at = memmem(at, len - (size_t)(at - text), value, n)); at++)
-            if ((at == text || rb_sql_word_end(at - 1, at) == at - 1) &&
-                rb_sql_word_end(at + n, at + n + 1) == at + n)
-                return true;
-    }
-    return false;
-}
-
-/* Adds the enum values that the statement adds (ALTER TYPE ... ADD VALUE) to `adds`, as they are
- * written. Returns true if it has one of the values in `before` in a string, or asks for all values
- * of a type. Bodies in dollar quotes are read as code. */
-static bool read_values(rb_strs *adds, const char *sql, size_t len, const rb_strs *before)
-{
-    static const char *const all[] = {"ENUM_FIRST", "ENUM_LAST", "ENUM_RANGE", NULL};
-    rb_token last = {.kind = RB_TOKEN_END};
-    bool of_type = false;
-    bool adding = false;
+    RB_AUTO(rb_strs_clear) rb_strs own = {0};
     bool uses = false;
-    rb_sql in;
-    rb_sql_init(&in, sql, len, RB_POSTGRESQL);
-    rb_sql_dialect code = *in.dialect;
-    code.dollar_strings = false;
-    in.dialect = &code;
-    for (rb_token token; rb_sql_next(&token, &in); last = token) {
-        const bool text = token.kind == RB_TOKEN_STRING || token.kind == RB_TOKEN_BROKEN;
-        of_type = (of_type && !rb_token_is(&token, ";")) ||
-                  (rb_token_is(&last, "alter") && rb_token_is(&token, "type"));
-        adding |= of_type && rb_token_is(&last, "add") && rb_token_is(&token, "value");
-        if (token.kind == RB_TOKEN_STRING && adding)
-            rb_strs_take(adds, rb_strndup(token.text + 1, token.len - 2));
-        else if (text && !rb_token_is(&last, "before") && !rb_token_is(&last, "after"))
-            uses |= mentions(token.text, token.len, before);
-        uses |= before->n > 0 && rb_sql_one_of(&token, all);
-        adding &= !text;
-    }
-    return uses;
-}
-
-/* True if the script has a statement that is refused in a transaction. adds: receives the enum
- * values that the script adds. *uses: it uses one of those in `before`. */
-static bool read_script(rb_strs *adds, bool *uses, const rb_script *script, const rb_strs *before)
-{
-    bool alone = false;
     rb_sql sql;
     rb_sql_statement s;
     rb_sql_init(&sql, script->text, script->len, RB_POSTGRESQL);
     while (rb_sql_statement_next(&s, &sql)) {
         statement read;
         read_statement(&read, script->text + s.start, s.end - s.start);
-        alone |= read.kind != KIND_PLAIN && read.kind != KIND_SETTING;
+        step->alone |= read.kind != KIND_PLAIN && read.kind != KIND_SETTING;
         statement_clear(&read);
-        *uses |= read_values(adds, script->text + s.start, s.end - s.start, before);
-        *uses |= s.has_data && mentions(script->text + s.data, s.data_end - s.data, before);
+        uses |= rb_pg_uses_values(adds, script->text, &s, before);
+        step->commits |= !script->transactional && rb_pg_uses_values(&own, script->text, &s, &own);
     }
-    return alone;
+    step->alone |= step->commits;
+    return uses;
 }
 
 void rb_pg_segments(rb_db_step *steps, size_t n)
@@ -201,8 +159,7 @@ void rb_pg_segments(rb_db_step *steps, size_t n)
         const rb_script *script = steps[i].up ? &m->up : &m->down;
         const bool runs = script->present && !m->code && !steps[i].was;
         RB_AUTO(rb_strs_clear) rb_strs adds = {0};
-        bool uses = false;
-        steps[i].alone = runs && read_script(&adds, &uses, script, &added);
+        const bool uses = runs && read_script(&adds, &steps[i], script, &added);
         steps[i].border = after || steps[i].alone || uses;
         after = steps[i].alone;
         if (steps[i].border)

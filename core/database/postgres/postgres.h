@@ -167,6 +167,10 @@ void rb_pg_positions_forget(rb_pg *pg);
 
 /* Functions of alone.c: */
 void rb_pg_segments(rb_db_step *steps, size_t n);
+/* Adds the enum values that the statement of a text adds to `adds`. Returns true if it may use one
+ * of those in `before`, which may be the same list. */
+bool rb_pg_uses_values(rb_strs *adds, const char *text, const rb_sql_statement *s,
+                       const rb_strs *before);
 enum rb_code rb_pg_alone(bool *happened, rb_db *db, const rb_db_text *sql, enum rb_alone act,
                          json_t *had, rb_err *err);
 

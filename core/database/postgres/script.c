@@ -328,9 +328,19 @@ static enum rb_code tidy(rb_pg *pg, const rb_db_text *sql, rb_err *err)
     return rb_pg_settle(pg, err);
 }
 
+/* Commits what a script did so far in a scratch database. */
+static enum rb_code commit_part(json_t *effects, rb_pg *pg, rb_err *err)
+{
+    if (effects)
+        RB_TRY(rb_pg_effects_finish(effects, pg, err));
+    RB_TRY(rb_pg_commit(&pg->base, err));
+    return rb_pg_begin(&pg->base, err);
+}
+
 enum rb_code rb_pg_script(json_t *effects, rb_db *db, const rb_db_text *sql, rb_err *err)
 {
     rb_pg *pg = rb_pg_of(db);
+    RB_AUTO(rb_strs_clear) rb_strs added = {0};
     statements all = {0};
     enum rb_code code = RB_OK;
     int64_t deadline = 0;
@@ -343,10 +353,14 @@ enum rb_code rb_pg_script(json_t *effects, rb_db *db, const rb_db_text *sql, rb_
     for (size_t i = 0; i < all.n && code == RB_OK; i++) {
         if (pg->limits.seconds && (i == 0 || pg->limits.statements))
             deadline = rb_clock_ms() + (int64_t)pg->limits.seconds * 1000;
-        code = run_one(effects, pg, sql, &all.items[i], &deadline, err);
+        if (pg->scratch && sql->commits &&
+            rb_pg_uses_values(&added, sql->text, &all.items[i], &added))
+            code = commit_part(effects, pg, err);
+        if (code == RB_OK)
+            code = run_one(effects, pg, sql, &all.items[i], &deadline, err);
     }
     statements_clear(&all);
-    const bool plain = code == RB_OK && effects && rb_pg_effects_plain(pg);
+    const bool plain = code == RB_OK && effects && !sql->commits && rb_pg_effects_plain(pg);
     if (code == RB_OK && effects)
         code = rb_pg_effects_finish(effects, pg, err);
     pg->unsettled = plain && code == RB_OK;
