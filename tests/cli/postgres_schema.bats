@@ -99,7 +99,7 @@ SQL
     run -1 --separate-stderr rbtool plan v1.1.0 --scripts-from v1.2.0 --json
     jq -e '[.decisions[].code] == ["schema"]' <<<"$output"
     # shellcheck disable=SC2016 # the backquotes are the hint's
-    jq -e '.decisions[0].hint | contains("`rbtool revert v1.1.0 --env prod --yes --scripts-from TAG`")' <<<"$output"
+    jq -e '.decisions[0].hint | contains("`rbtool revert v1.1.0 --env prod --scripts-from TAG --yes`")' <<<"$output"
 }
 
 @test "tables that a trigger makes for each row are in no release's schema" {
