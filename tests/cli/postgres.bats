@@ -401,6 +401,11 @@ INI
     rm "$BATS_TEST_TMPDIR/large.sql"
     pg_dump -h "$PGDIR" -U postgres --schema-only -f "$BATS_TEST_TMPDIR/schema.sql" shop
     fails 1 'the transition ended as failed: migration 1 orders (up)' rbtool drill --from "main=$BATS_TEST_TMPDIR/schema.sql"
+    # The role is named after rows with apostrophes.
+    printf '%s\n' 'CREATE TABLE texts (t text);' 'COPY public.texts (t) FROM stdin;' "it's" '\.' \
+        "INSERT INTO public.texts VALUES ('it''s" "two lines; it''s');" 'ALTER TABLE texts OWNER TO owner_of_texts;' |
+        sed 's/ texts / public.texts /' | cat "$BATS_TEST_TMPDIR/dump.sql" - >"$BATS_TEST_TMPDIR/rows.sql"
+    rbtool drill --from "main=$BATS_TEST_TMPDIR/rows.sql"
     printf 'SELECT 1 / 0;\nSELECT 2;\n' >>"$BATS_TEST_TMPDIR/dump.sql"
     fails 2 'ERROR:  division by zero; write it with' rbtool drill --from "main=$BATS_TEST_TMPDIR/dump.sql"
     [[ $output != *x0a* ]]

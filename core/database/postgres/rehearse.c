@@ -14,7 +14,6 @@
 #include "database/tracking.h"
 
 #define DUMP_LIMIT (256u << 20) /* bytes of a schema */
-#define HEAD_LIMIT (16u << 20)  /* bytes of a dump in which roles are looked for */
 
 /* Returns the first line that a program printed: what follows is its context. */
 static char *first_line(const rb_buf *printed)
@@ -256,16 +255,43 @@ enum rb_code rb_pg_rehearse(rb_db **out, rb_db *of, const char *dir, bool rows, 
     return copy_snapshot(out, rb_pg_of(of), rows ? COPY_AND_KEEP : COPY_SCHEMA, err);
 }
 
-/* Reads the first bytes of a file. Nothing of a folder. */
-static void read_head(rb_buf *out, const char *path)
+/* Rows of a dump: of COPY, which end with "\\.", or of an INSERT, whose quotes are balanced. */
+enum rows { ROWS_NONE, ROWS_COPY, ROWS_INSERT };
+
+/* Reads the statements of a dump without comments and rows, which might not fit into memory.
+ * *archive is true, and nothing is read, for what pg_restore loads: an archive, a tar file, or a
+ * folder, which cannot be read as a file.
+ */
+static enum rb_code read_dump(rb_buf *out, bool *archive, const char *path, rb_err *err)
 {
-    char chunk[65536];
-    FILE *f = fopen(path, "re");
-    size_t n;
-    while (f && out->len < HEAD_LIMIT && (n = fread(chunk, 1, sizeof chunk, f)) > 0)
-        rb_buf_add(out, chunk, n);
-    if (f)
-        fclose(f);
+    FILE *file = fopen(path, "re");
+    RB_AUTO(rb_free_str) char *line = NULL;
+    size_t room = 0;
+    enum rows rows = ROWS_NONE;
+    bool quoted = false;
+    ssize_t n = file ? getline(&line, &room, file) : -1;
+    *archive = n <= 0 || strncmp(line, "PGDMP", 5) == 0 || strncmp(line, "toc.dat", 7) == 0;
+    for (; !*archive && n > 0 && out->len < DUMP_LIMIT; n = getline(&line, &room, file)) {
+        if (rows == ROWS_NONE && strncmp(line, "INSERT INTO ", 12) == 0)
+            rows = ROWS_INSERT;
+        if (rows == ROWS_NONE && strncmp(line, "--", 2) != 0)
+            rb_buf_add(out, line, (size_t)n);
+        for (const char *at = line; rows == ROWS_INSERT && (at = strchr(at, '\'')); at++)
+            quoted = !quoted;
+        if (rows == ROWS_NONE && strncmp(line, "COPY ", 5) == 0 && strstr(line, " FROM stdin;\n"))
+            rows = ROWS_COPY;
+        else if (rows == ROWS_COPY ? strcmp(line, "\\.\n") == 0
+                                   : !quoted && n > 1 && strcmp(line + n - 2, ";\n") == 0)
+            rows = ROWS_NONE;
+    }
+    if (file)
+        (void)fclose(file);
+    if (out->len < DUMP_LIMIT)
+        return RB_OK;
+    return rb_fail(err, RB_ERROR,
+                   "%s has more than %u MiB of statements besides its rows\nwrite an archive with "
+                   "`pg_dump -Fc --no-owner --no-acl`",
+                   path, DUMP_LIMIT >> 20);
 }
 
 /* Loads a file of pg_dump: plain SQL with psql, an archive or folder with pg_restore. */
@@ -273,16 +299,15 @@ static enum rb_code load_dump(rb_pg *to, const char *file, rb_err *err)
 {
     RB_AUTO(rb_strs_clear) rb_strs env = {0};
     RB_AUTO(rb_process_result_clear) rb_process_result result = {0};
-    RB_AUTO(rb_buf_clear) rb_buf head = {0};
-    read_head(&head, file);
-    const bool archive = head.len == 0 || strncmp(rb_buf_str(&head), "PGDMP", 5) == 0 ||
-                         strcmp(rb_buf_str(&head), "toc.dat") == 0; /* a folder; custom; tar */
+    RB_AUTO(rb_buf_clear) rb_buf sql = {0};
+    bool archive;
+    RB_TRY(read_dump(&sql, &archive, file, err));
     const char *const psql[] = {"psql", "-Xqw", "-v", "ON_ERROR_STOP=1", "-f", file, NULL};
     const char *const restore[] = {"pg_restore",      "--no-owner", "--no-acl",
                                    "--exit-on-error", "-w",         "-d",
                                    to->scratch,       file,         NULL};
     if (!archive)
-        RB_TRY(rb_pg_scratch_roles(to, rb_buf_str(&head), err));
+        RB_TRY(rb_pg_scratch_roles(to, rb_buf_str(&sql), err));
     add_connection(&env, to);
     const char **list = rb_calloc(env.n + 1, sizeof *list);
     for (size_t i = 0; i < env.n; i++)
