@@ -382,17 +382,19 @@ static enum rb_code commit_one(rb_run *run, size_t index, rb_err *err)
     RB_AUTO(rb_db_closep) rb_db *db = NULL;
     rb_db_close(run->dbs[index]);
     run->dbs[index] = NULL;
-    enum rb_code looked = rb_db_open(&db, d->url, RB_DB_READ, &why);
+    /* not for reading alone: a standby may not have the commit yet */
+    enum rb_code looked = rb_db_open(&db, d->url, RB_DB_WRITE, &why);
     if (looked == RB_OK)
         looked = rb_db_journal_has(&happened, db, run->plan->id, &why);
     if (looked == RB_OK && happened)
         return RB_OK;
     if (looked != RB_OK) { /* unknown: what was done stays until the database can be read */
         run->past = true;
-        return rb_err_prefix(err,
-                             "database %s: the commit failed, and whether it happened cannot "
-                             "be seen (%s)",
-                             d->name, why.message);
+        RB_AUTO(rb_free_str) char *first = rb_strdup(err->message);
+        return rb_fail(err, RB_ERROR,
+                       "database %s: its scripts are either all committed or all rolled back, and "
+                       "which of the two cannot be seen: %s; %s\n%s",
+                       d->name, first, why.message, why.hint);
     }
     return code;
 }

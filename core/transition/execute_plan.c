@@ -232,11 +232,12 @@ static enum rb_code interrupted(json_t **out, rb_run *run, rb_err *err)
     const rb_plan_request *rq = run->request;
     const char *env = rq->env->name;
     rb_err why = *err;
+    const bool names = why.hint[0] && !strstr(why.hint, "`rbtool "); /* how to fix the cause */
     return rb_fail(err, RB_HALFWAY,
-                   "the %s of %s from %s to %s stopped half-way: %s\nfix the cause and continue "
-                   "with `rbtool resume --env %s`, or go back with `rbtool abort --env %s`",
+                   "the %s of %s from %s to %s stopped half-way: %s\n%s, and continue with `rbtool "
+                   "resume --env %s`, or go back with `rbtool abort --env %s`",
                    run->plan->kind, env, rq->from ? rq->from->tag : "nothing", rq->to->tag,
-                   why.message, env, env);
+                   why.message, names ? why.hint : "fix the cause", env, env);
 }
 
 static enum rb_code finish(json_t **out, rb_run *run, const rb_err *unhealthy, rb_err *err)

@@ -235,7 +235,7 @@ proxy() {
     wait_for any "query = 'COMMIT' AND state = 'active'"
     kill "$PROXY"
     ends_with 3
-    grep -q 'whether it happened cannot be seen' "$BATS_TEST_TMPDIR/out"
+    grep -q 'are either all committed or all rolled back, and which of the two cannot be seen' "$BATS_TEST_TMPDIR/out"
     let_go
     proxy
     rbtool --config "$SETTINGS" resume --yes

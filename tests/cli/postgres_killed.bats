@@ -98,7 +98,8 @@ kill_server() {
     wait_for any "wait_event_type = 'Lock'"
     kill_server
     ends_with 1
-    grep -q 'nothing was changed' "$BATS_TEST_TMPDIR/out"
+    grep -q 'the connection to the server was lost: .*; nothing was changed, prod stays at v1.0.0' "$BATS_TEST_TMPDIR/out"
+    grep -q "^hint: see whether it answers with \`psql '.*' -c 'SELECT 1'\`" "$BATS_TEST_TMPDIR/out"
     restart
     at_source
     pg 'DROP SCHEMA rbtool_test CASCADE'
@@ -113,7 +114,8 @@ kill_server() {
     wait_for any "query = 'COMMIT' AND state = 'active'"
     kill_server
     ends_with 3
-    grep -q 'whether it happened cannot be seen' "$BATS_TEST_TMPDIR/out"
+    grep -q 'are either all committed or all rolled back, and which of the two cannot be seen' "$BATS_TEST_TMPDIR/out"
+    grep -q '^hint: see whether it answers with .*, and continue with `rbtool resume --env prod --yes`' "$BATS_TEST_TMPDIR/out"
     for way in resume abort; do
         fails 3 "user=postgres: cannot connect: connection to server" rbtool $way --yes
         [[ $output == *"hint: see whether it answers with \`psql "*", and go on with \`rbtool $way --env prod --yes\`"* ]]
@@ -123,6 +125,26 @@ kill_server() {
     pg 'DROP SCHEMA rbtool_test CASCADE'
     rbtool resume --yes
     at_target
+}
+
+@test "a session that is ended while it builds an index leaves the deploy half-way, and resume completes it" {
+    local text='CREATE INDEX CONCURRENTLY orders_total ON orders (total);'
+    rbtool deploy v1.1.0 --yes
+    echo "$text" >migrations/0003_index.up.sql
+    echo 'DROP INDEX CONCURRENTLY orders_total;' >migrations/0003_index.down.sql
+    release v1.2.0
+    hold 'BEGIN; UPDATE orders SET total = total WHERE id = 1'
+    deploy_in_background v1.2.0
+    wait_for any "query LIKE '%CONCURRENTLY%' AND wait_event_type = 'Lock'"
+    pg "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'rbtool:%'"
+    ends_with 3
+    let_go
+    grep -q 'line 1: the connection to the server was lost: terminating connection .*; and what it did could not be undone: ' \
+        "$BATS_TEST_TMPDIR/out"
+    grep -q '^hint: see whether it answers with .*, and continue with `rbtool resume --env prod --yes`' "$BATS_TEST_TMPDIR/out"
+    rbtool resume --yes
+    settled_at v1.2.0
+    [[ $(pg "SELECT indisvalid FROM pg_index WHERE indexrelid = 'orders_total'::regclass") == t ]]
 }
 
 @test "a server that is killed after the commit leaves the target live, which is healthy when it answers" {

@@ -386,7 +386,10 @@ enum rb_code rb_pg_alone(bool *happened, rb_db *db, const rb_db_text *sql, enum 
     *happened = true;
     if (code == RB_OK || code == RB_HALFWAY)
         return code;
-    if (undo(happened, &r, true, &why) != RB_OK)
-        return rb_err_prefix(err, "%s; and undoing it failed", why.message);
+    if (undo(happened, &r, true, &why) != RB_OK) {
+        RB_AUTO(rb_free_str) char *first = rb_strdup(err->message);
+        return rb_fail(err, code, "%s; and what it did could not be undone: %s\n%s", first,
+                       why.message, why.hint);
+    }
     return code;
 }

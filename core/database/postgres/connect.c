@@ -62,12 +62,12 @@ static enum rb_code fail_connect(const rb_pg *pg, rb_err *err)
                        "database %s: cannot connect: %s\ncreate it with `createdb -h %s -p %s -U "
                        "%s %s`",
                        pg->shown, why, host, PQport(pg->conn), PQuser(pg->conn), name);
-    RB_AUTO(rb_buf_clear) rb_buf url = {0};
-    rb_text_quote(&url, pg->shown);
-    return rb_fail(err, RB_ERROR,
-                   "database %s: cannot connect: %s\nsee whether it answers with `psql %s -c "
-                   "'SELECT 1'`, and whether the environment's url is right",
-                   pg->shown, why, url.data);
+    RB_AUTO(rb_buf_clear) rb_buf hint = {0};
+    rb_pg_hint_lost(&hint, pg);
+    return rb_fail(
+        err, RB_ERROR,
+        "database %s: cannot connect: %s\n%s, and whether the environment's url is right",
+        pg->shown, why, rb_buf_str(&hint));
 }
 
 static enum rb_code connect_url(rb_pg *pg, rb_err *err)

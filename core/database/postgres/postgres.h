@@ -124,6 +124,10 @@ enum rb_code rb_pg_fail(rb_err *err, const rb_pg *pg, const PGresult *result, co
     RB_PRINTF(4, 5);
 /* Returns the server's message in one line, with its SQLSTATE. A new string. */
 char *rb_pg_explain(const rb_pg *pg, const PGresult *result);
+/* True if the connection was open and is lost; result: of the last statement, or NULL.
+ * rb_pg_hint_lost() appends what to do then. */
+bool rb_pg_is_lost(const rb_pg *pg, const PGresult *result);
+void rb_pg_hint_lost(rb_buf *out, const rb_pg *pg);
 /* True if result failed with that SQLSTATE, or because another transaction holds a lock. */
 bool rb_pg_is(const PGresult *result, const char *sqlstate);
 bool rb_pg_is_lock(const PGresult *result);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/hash.h"
+#include "base/text.h"
 
 #define SHOWN_SQL 80
 #define READ_LOCK_MS 5000      /* lock_timeout of a session that only reads */
@@ -92,13 +93,32 @@ static void add_line(rb_buf *out, const char *text)
     }
 }
 
+bool rb_pg_is_lost(const rb_pg *pg, const PGresult *result)
+{
+    const bool ended = rb_pg_is(result, "57P01") || rb_pg_is(result, "57P02");
+    return pg->version[0] && (ended || PQstatus(pg->conn) == CONNECTION_BAD);
+}
+
+void rb_pg_hint_lost(rb_buf *out, const rb_pg *pg)
+{
+    RB_AUTO(rb_buf_clear) rb_buf url = {0};
+    rb_text_quote(&url, pg->shown);
+    rb_buf_printf(out, "see whether it answers with `psql %s -c 'SELECT 1'`", url.data);
+}
+
 char *rb_pg_explain(const rb_pg *pg, const PGresult *result)
 {
     rb_buf out = {0};
     const char *message = result ? PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY) : NULL;
     const char *state = result ? PQresultErrorField(result, PG_DIAG_SQLSTATE) : NULL;
     const char *detail = result ? PQresultErrorField(result, PG_DIAG_MESSAGE_DETAIL) : NULL;
-    add_line(&out, message ? message : PQerrorMessage(pg->conn));
+    const char *text = message ? message : PQerrorMessage(pg->conn);
+    RB_AUTO(rb_free_str) char *first = rb_strndup(text, strcspn(text, "\n"));
+    const bool lost = rb_pg_is_lost(pg, result);
+    const bool known = lost && strcmp(first, "invalid socket") == 0; /* libpq, the second time */
+    if (lost)
+        rb_buf_printf(&out, "the connection to the server was lost%s", known ? "" : ": ");
+    add_line(&out, known ? "" : lost ? first : text);
     if (state)
         rb_buf_printf(&out, " (SQLSTATE %.5s)", state);
     if (detail) {
@@ -120,6 +140,8 @@ enum rb_code rb_pg_fail(rb_err *err, const rb_pg *pg, const PGresult *result, co
     va_end(args);
     if (text)
         add_line(&hint, text);
+    else if (rb_pg_is_lost(pg, result))
+        rb_pg_hint_lost(&hint, pg);
     return rb_fail(err, rb_pg_is_lock(result) ? RB_BUSY : RB_ERROR, "%s: %s\n%s",
                    rb_buf_str(&doing), why, rb_buf_str(&hint));
 }

@@ -163,6 +163,10 @@ static enum rb_code fail_in(rb_pg *pg, const rb_db_text *sql, const rb_sql_state
     char *text = s ? rb_strndup(sql->text + s->start, s->end - s->start) : NULL;
     RB_AUTO(rb_free_str) char *allow = denied ? rb_pg_scratch_hint(text, why) : NULL;
     hint = allow ? allow : hint;
+    RB_AUTO(rb_buf_clear) rb_buf lost = {0};
+    if (rb_pg_is_lost(pg, result))
+        rb_pg_hint_lost(&lost, pg);
+    hint = lost.len > 0 ? lost.data : hint;
     RB_AUTO(rb_free_str) char *safe_hint = rb_safe(hint ? hint : "");
     bool busy = rb_pg_is_lock(result);
     return rb_fail(err, busy ? RB_BUSY : RB_ERROR, "%s: %s%s: %s%s%s%s\n%s", what, file,
