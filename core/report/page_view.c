@@ -16,6 +16,8 @@
 #define WIDTH 800
 #define LANE 34 /* height of a line */
 #define TICKS 6
+#define LETTER 8 /* width of a letter of the time line's labels, at most */
+#define MARGIN 4
 #define CHART_WIDTH 600 /* width of a chart of a check's values */
 #define CHART_HEIGHT 90
 #define CHART_EDGE 10
@@ -168,7 +170,8 @@ static int64_t position(const range *r, int64_t at)
     return LEFT + (at - r->from) * WIDTH / length;
 }
 
-/* Returns the marks of one environment, newest first: live releases and failures. */
+/* Returns the marks of one environment in the order in which they are drawn: live releases, and
+ * over them failures, which are narrow. A release has a label if its mark has room for it. */
 static json_t *lane_of(const json_t *transitions, const char *environment, const range *r)
 {
     json_t *marks = json_array();
@@ -183,14 +186,17 @@ static json_t *lane_of(const json_t *transitions, const char *environment, const
         const bool reached =
             rb_outcome_reached(rb_json_str(item, "outcome")) && !rb_json_str(item, "part");
         const int64_t width = reached && right > x + 2 ? right - x - 1 : 3;
-        json_array_append_new(
-            marks, rb_json_make("x:i width:i reached:b entry:J kind:J from:J to:J outcome:J "
-                                "finished:J label:J",
-                                x, width, reached, json_object_get(item, "entry"),
-                                json_object_get(item, "kind"), json_object_get(item, "from"),
-                                json_object_get(item, "to"), json_object_get(item, "outcome"),
-                                json_object_get(item, "finished"),
-                                reached && width > 70 ? json_object_get(item, "to") : NULL));
+        const char *to = rb_json_str(item, "to");
+        const bool fits = reached && to && width >= (int64_t)strlen(to) * LETTER + 2 * MARGIN;
+        json_array_insert_new(
+            marks, reached ? 0 : json_array_size(marks),
+            rb_json_make("x:i width:i reached:b entry:J kind:J from:J to:J outcome:J "
+                         "finished:J label:J",
+                         x, width, reached, json_object_get(item, "entry"),
+                         json_object_get(item, "kind"), json_object_get(item, "from"),
+                         json_object_get(item, "to"), json_object_get(item, "outcome"),
+                         json_object_get(item, "finished"),
+                         fits ? json_object_get(item, "to") : NULL));
         right = reached ? x : right;
     }
     return marks;
@@ -211,7 +217,8 @@ static json_t *releases_of(const json_t *releases, const range *r)
     return marks;
 }
 
-static json_t *ticks_of(const range *r)
+/* y: where their lines end, and the labels begin. */
+static json_t *ticks_of(const range *r, int64_t y)
 {
     json_t *ticks = json_array();
     const bool hours = r->until - r->from < (int64_t)TICKS * 86400;
@@ -222,7 +229,8 @@ static json_t *ticks_of(const range *r)
         char *label =
             iso ? hours ? rb_format("%.5s %.5s", iso + 5, iso + 11) : rb_format("%.10s", iso)
                 : NULL;
-        json_array_append_new(ticks, rb_json_make("x:i label:s", position(r, at), label));
+        json_array_append_new(
+            ticks, rb_json_make("x:i y:i textY:i label:s", position(r, at), y, y + 16, label));
     }
     return ticks;
 }
@@ -247,14 +255,17 @@ static json_t *timeline_of(const json_t *document)
         const char *name = rb_json_str(figures, "environment");
         json_t *marks = lane_of(transitions, name, &r);
         rb_json_each (mark, marks)
-            rb_json_set(mark, "y:i textX:i textY:i", y + 4, rb_json_int(mark, "x", 0) + 5, y + 20);
+            rb_json_set(mark, "y:i textX:i textY:i", y + 4, rb_json_int(mark, "x", 0) + MARGIN,
+                        y + 20);
+        const bool wide = name && strlen(name) * LETTER > LEFT - 2 * MARGIN;
         json_array_append_new(lanes,
-                              rb_json_make("environment:s y:i marks:j", name, y + 20, marks));
+                              rb_json_make("environment:s y:i fit:j marks:j", name, y + 20,
+                                           wide ? json_integer(LEFT - 2 * MARGIN) : NULL, marks));
         y += LANE;
     }
     const size_t all = json_array_size(transitions);
-    return rb_json_make("lanes:j releases:j ticks:j height:i bottom:i label:i shown:j", lanes,
-                        releases_of(releases, &r), ticks_of(&r), y + 24, y, y + 18,
+    return rb_json_make("lanes:j releases:j ticks:j height:i shown:j", lanes,
+                        releases_of(releases, &r), ticks_of(&r, y), y + 24,
                         all > SHOWN || json_array_size(releases) > SHOWN ? json_integer(SHOWN)
                                                                          : NULL);
 }

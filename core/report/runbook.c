@@ -54,14 +54,20 @@ static json_t *list_failures(const rb_plan *plan, const json_t *document)
         const char *what =
             kind == RB_DO_START
                 ? "{to} is live and the service is DOWN (exit 1). Read what the command printed, "
-                  "then `{program} status --env {environment}`; start the service by hand if that "
-                  "is quicker."
+                  "then `{program} status --env {environment}`; `{program} deploy {to} --env "
+                  "{environment}` "
+                  "starts it again."
             : kind == RB_DO_CHECKS
                 ? "{to} is live and unhealthy (exit 1). `{program} check --env {environment}` runs "
                   "the checks again; call the escalation."
-            : past ? "it stops half-way (exit 3). Fix the cause and resume."
-                   : "what was done is undone, and the service runs as before (exit 1). Fix the "
-                     "cause and run the command again.";
+            : past ? "it stops half-way (exit 3). Fix the cause, then `{program} resume --env "
+                     "{environment}`."
+            : kind == RB_DO_DATABASE || kind == RB_DO_COMMIT
+                ? "what was done is undone, and the service runs as before (exit 1). Fix the cause "
+                  "and run the command again. If a server does not answer, it stops half-way (exit "
+                  "3): `{program} resume --env {environment}` when it answers."
+                : "what was done is undone, and the service runs as before (exit 1). Fix the "
+                  "cause and run the command again.";
         RB_AUTO(rb_free_str) char *text = rb_template(what, document);
         if (kind != RB_DO_RECORD)
             json_array_append_new(list,

@@ -190,3 +190,17 @@ PY
         jq -r '.id as $id | .entry | select(.kind != "release") | "\(if .kind == "transition" then .transition.kind else .kind end) \($id)"' | sort)" ]]
     grep -qF "'=1+1,\"x\"" "$TEST/rows"
 }
+
+@test "the time line draws failures over what was live, labels that fit, and no line through a label" {
+    settings '.environments.prod.service = {stop: ["false"], start: ["true"]}'
+    run -1 rbtool --config "$SETTINGS" deploy v1.0.0 --only app --yes
+    rbtool report -o "$TEST/report.html"
+    sed -n '/<svg class="line"/,/<\/svg>/p' "$TEST/report.html" >"$TEST/line"
+    [[ $(grep -o '<rect class="[a-z]*"' "$TEST/line" | tail -1) == *failed* ]]
+    [ "$(grep -o '<rect class="[a-z]*"' "$TEST/line" | uniq | grep -c failed)" = 1 ]
+    sed -nE 's/.* width="([0-9]+)" .*<text [^>]*>([^<]+)<\/text>.*/\1 \2/p' "$TEST/line" | while read -r width label; do
+        [ "$width" -ge $((8 * ${#label})) ]
+    done
+    sed -nE 's/.* y1="0" y2="([0-9]+)".* y="([0-9]+)" text-anchor.*/\1 \2/p' "$TEST/line" >"$TEST/ticks"
+    [ "$(awk '$2 >= $1 + 12' "$TEST/ticks" | wc -l)" = 7 ]
+}
