@@ -411,6 +411,7 @@ runbook_commands() {
         runbook_commands "$BATS_TEST_TMPDIR/runbook" >"$BATS_TEST_TMPDIR/commands"
         [ "$(grep -cE '^rbtool .*(check|status|revert|resume|abort|sync)( |$)' "$BATS_TEST_TMPDIR/commands")" -ge 9 ]
         [ "$(grep -c 'rbtool --config .* revert v1.1.0 --to v1.0.0 --env prod' "$BATS_TEST_TMPDIR/commands")" -eq 1 ]
+        grep -q ' note v1.1.0 -m TEXT$' "$BATS_TEST_TMPDIR/commands"
         while read -r line; do
             case $line in *revert* | *resume* | *abort*) line+=' --yes' ;; esac
             run bash -c "$line"
