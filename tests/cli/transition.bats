@@ -159,7 +159,7 @@ setup() {
     before=$(picture)
     fails 1 "orders.discount" rbtool revert v1.1.0 --yes --scripts-from v1.2.0
     # shellcheck disable=SC2016 # the backquotes are the hint's
-    [[ $output == *'take it from there with `rbtool revert v1.1.0 --env prod --yes --scripts-from TAG`, or leave the databases as they are with `rbtool revert v1.1.0 --env prod --scripts-from v1.2.0 --yes --only app,flags,config`'* ]]
+    [[ $output == *'take it from there with `rbtool revert v1.1.0 --env prod --scripts-from TAG --yes`, or leave the databases as they are with `rbtool revert v1.1.0 --env prod --scripts-from v1.2.0 --yes --only app,flags,config`'* ]]
     [ "$(picture)" = "$before" ]
     rbtool revert v1.1.0 --yes
 }
