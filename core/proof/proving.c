@@ -186,7 +186,7 @@ static enum rb_code load_state(size_t *count, rb_proving *p, size_t to, rb_err *
 }
 
 /* Opens a scratch database with state `to`, or with the nearest state before it that was kept, or
- * an empty one. Keeps the state if a script had to run for it. */
+ * an empty one. Reads its catalog, and keeps the state if a script had to run for it. */
 static enum rb_code open_state(rb_proving *p, size_t to, rb_err *err)
 {
     RB_AUTO(rb_strs_clear) rb_strs keys = {0};
@@ -201,6 +201,9 @@ static enum rb_code open_state(rb_proving *p, size_t to, rb_err *err)
     RB_TRY(rb_db_limit(p->db, p->limits, err));
     RB_TRY(rb_db_begin(p->db, err));
     RB_TRY(apply_from(p, state, to, err));
+    json_decref(p->catalog);
+    p->catalog = NULL;
+    RB_TRY(rb_db_catalog(&p->catalog, p->db, err));
     if (state == to)
         return RB_OK;
     if (!p->db->driver->scratch_keep)
@@ -228,10 +231,7 @@ enum rb_code rb_proving_start(rb_proving *p, size_t count, rb_err *err)
     json_array_clear(p->seeded);
     json_object_clear(p->filled);
     json_object_clear(p->kept);
-    RB_TRY(open_state(p, count_old(p) + count, err));
-    json_decref(p->catalog);
-    p->catalog = NULL;
-    return rb_db_catalog(&p->catalog, p->db, err);
+    return open_state(p, count_old(p) + count, err);
 }
 
 /* Forgets which tables have rows, if filling changed them. Triggers may have changed any table, and

@@ -50,16 +50,20 @@ static enum rb_code judge_failure(rb_tried **out, trials *all, rb_proving *p, co
     rb_tried *plain = &all->of[RB_SAMPLE_PLAIN];
     rb_tried *other = &all->of[RB_SAMPLE_OTHER];
     rb_tried *none = &all->of[RB_SAMPLE_NONE];
-    RB_TRY(try_with(all, p, m, RB_SAMPLE_OTHER, err));
+    if (plain->end == RB_TRIAL_UP)
+        RB_TRY(try_with(all, p, m, RB_SAMPLE_OTHER, err));
     RB_TRY(try_with(all, p, m, RB_SAMPLE_NONE, err));
     if (none->end == RB_TRIAL_UP) {
         *err = none->why;
         return err->code = RB_FOUND;
     }
-    *out = failed(other) ? none : other;
+    *out = none;
     if (failed(none))
-        *out = none;
-    else if (failed_always(all))
+        return RB_OK;
+    if (!other->result)
+        RB_TRY(try_with(all, p, m, RB_SAMPLE_OTHER, err));
+    *out = failed(other) ? none : other;
+    if (failed_always(all))
         *out = plain->end != RB_TRIAL_UP ? plain : other;
     else if ((*out)->end == RB_TRIAL_CLEAN)
         rb_proving_fails((*out)->result, false, rb_err_line(&plain->why));
@@ -75,7 +79,7 @@ static enum rb_code try_all(rb_tried **out, trials *all, rb_proving *p, const rb
     *out = plain;
     if (plain->end == RB_TRIAL_CLEAN || plain->end == RB_TRIAL_SCHEMA)
         return RB_OK;
-    if (json_object_size(p->literals) > 0)
+    if (json_object_size(p->literals) > 0 && !rb_json_str(p->on_empty, m->id))
         RB_TRY(try_with(all, p, m, RB_SAMPLE_NAMED, err));
     if (named->result && named->end == RB_TRIAL_CLEAN)
         *out = named;
@@ -123,11 +127,12 @@ enum rb_code rb_proof_try(rb_proving *p, const rb_migration *m, rb_err *err)
         if (why)
             rb_proving_fails(chosen->result, true, why);
         json_array_append(p->results, chosen->result);
-        p->samples.kind = RB_SAMPLE_PLAIN;
-        if (all.count > 1)
+        /* A trial without made-up rows leaves the database as a new one would be. */
+        if (all.count > 1 && p->samples.kind != RB_SAMPLE_NONE)
             code = rb_proving_start(p, all.index + 1, err);
         if (code == RB_OK)
             code = try_locks(chosen->result, p, m, err);
+        p->samples.kind = RB_SAMPLE_PLAIN;
     }
     trials_clear(&all);
     return code;

@@ -401,7 +401,7 @@ cached_states() { # of the cluster that is in the cache
 }
 
 @test "the server of a proof is kept for the next command, unless it is damaged or the command was killed" {
-    local first pid
+    local first states pid
     RBTOOL_SCRATCH_CACHE=$(mktemp -d /var/tmp/rbtool-cache-XXXXXX)
     export RBTOOL_SCRATCH_CACHE
     shop
@@ -418,6 +418,14 @@ ALTER ROLE CURRENT_USER SET search_path = nowhere;\n"
     commit
     prove_cached HEAD~1
     [[ $(stat -c "%i %w" "$RBTOOL_SCRATCH_CACHE/postgresql") == "$first" ]]
+    # The proof goes on in the database of the trial without made-up rows: only the state before is kept.
+    put migrations/5_bad.up.sql 'CREATE TABLE bad (id int);\n'
+    put migrations/5_bad.down.sql 'DROP VIEW bad_ones;\n'
+    commit
+    states=$(cached_states)
+    run -1 rbtool prove --base HEAD~1
+    [[ $(cached_states) -eq $((states + 1)) ]]
+    git reset -q --hard HEAD~1
     truncate -s 100 "$RBTOOL_SCRATCH_CACHE/postgresql/global/pg_control"
     run -0 rbtool prove --base HEAD~1
     [[ $(stat -c "%i %w" "$RBTOOL_SCRATCH_CACHE/postgresql") != "$first" ]]

@@ -303,6 +303,9 @@ static enum rb_code forget_settings(rb_pg *admin, rb_err *err)
     return server.url ? RB_OK : rb_pg_exec(admin, "DELETE FROM pg_db_role_setting", err);
 }
 
+/* {state: what the session knew of its catalog that was kept last}: the same holds for a copy. */
+static json_t *known;
+
 /* Opens a copy of the database named `state`. */
 static enum rb_code open_copy(rb_db **out, rb_pg *admin, const char *state, rb_err *err)
 {
@@ -393,7 +396,12 @@ enum rb_code rb_pg_scratch_keep(rb_db *db, const char *key, rb_err *err)
     bool has = false;
     RB_TRY(rb_pg_scratch_admin(&admin, err));
     RB_TRY(has_state(&has, admin, name, err));
-    return has ? RB_OK : copy_to(rb_pg_of(db), admin, name, false, err);
+    if (has)
+        return RB_OK;
+    json_decref(known);
+    known = json_object();
+    json_object_set(known, name, rb_pg_of(db)->known);
+    return copy_to(rb_pg_of(db), admin, name, false, err);
 }
 
 enum rb_code rb_pg_scratch_lend(char **url, rb_db *db, const char *dir, rb_err *err)
@@ -418,8 +426,12 @@ enum rb_code rb_pg_scratch_at(rb_db **out, size_t *which, const rb_strs *keys, r
                       0, err));
     for (*which = 0; *which < keys->n; ++*which) {
         RB_AUTO(rb_free_str) char *name = state_name(keys->items[*which]);
-        if (json_object_get(states, name))
-            return open_copy(out, admin, name, err);
+        if (!json_object_get(states, name))
+            continue;
+        RB_TRY(open_copy(out, admin, name, err));
+        if (*which == 0)
+            rb_pg_of(*out)->known = json_incref(json_object_get(known, name));
+        return RB_OK;
     }
     return RB_OK;
 }
