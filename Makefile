@@ -67,6 +67,8 @@ $(BUILD)/%.o: %.c
 $(BUILD)/cmd/init_hooks.o: $(HOOKS)
 # It also holds the pages that `rbtool help COMMAND` prints.
 $(BUILD)/cmd/help.o: $(wildcard cmd/man/*.md)
+# And what commands print.
+$(BUILD)/cmd/prove_print.o: cmd/text/prove.txt cmd/text/prove.md cmd/text/prove.xml
 # And the schemas of what it reads, the page of a report, and the query for a catalog of PostgreSQL.
 $(BUILD)/core/config/config_shape.o: schemas/config.schema.json
 $(BUILD)/core/ledger/entry_shape.o: schemas/ledger-entry.schema.json

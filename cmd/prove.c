@@ -305,17 +305,12 @@ static enum rb_code prove(struct job *job, const char *base, rb_err *err)
 
 static void print(struct job *job, const char *format)
 {
-    if (strcmp(format, "json") == 0) {
+    if (strcmp(format, "json") == 0)
         rb_ui_json(job->cli, job->document);
-    } else if (strcmp(format, "sarif") == 0) {
+    else if (strcmp(format, "sarif") == 0)
         rb_ui_document(job->cli, rb_findings_sarif(&job->findings, RB_VERSION));
-    } else if (strcmp(format, "markdown") == 0) {
-        rb_prove_markdown(job->document);
-    } else if (strcmp(format, "junit") == 0) {
-        rb_prove_junit(job->document);
-    } else {
-        rb_prove_text(job->cli, job->document);
-    }
+    else
+        rb_prove_print(job->cli, job->document, format);
 }
 
 static enum rb_code run(rb_cli *cli, rb_options *o, rb_err *err)

@@ -4,8 +4,8 @@
 
 #include "cli.h"
 
-void rb_prove_text(const rb_cli *cli, const json_t *document);
-void rb_prove_markdown(const json_t *document); /* for a comment on a merge request */
-void rb_prove_junit(const json_t *document);    /* the XML that CI servers read */
+/* format: "text", "markdown" (for a comment on a merge request) or "junit" (the XML that CI servers
+ * read). Adds the members that only these show to the document. */
+void rb_prove_print(const rb_cli *cli, json_t *document, const char *format);
 
 #endif

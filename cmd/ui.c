@@ -171,6 +171,19 @@ void rb_ui_add_item(rb_buf *out, const char *template, const json_t *value)
     rb_buf_addc(out, '\n');
 }
 
+void rb_ui_fill(rb_buf *out, const char *template, const json_t *value,
+                char *(*escape)(const char *))
+{
+    RB_AUTO(rb_buf_clear) rb_buf text = {0};
+    RB_AUTO(rb_free_str) char *marked = mark(template);
+    rb_template_fill(&text, marked, value, escape ? escape : rb_safe);
+    for (char *line = text.data, *end; line && (end = strchr(line, '\n')); line = end + 1) {
+        *end = '\0';
+        add_safe(out, line);
+        rb_buf_addc(out, '\n');
+    }
+}
+
 void rb_ui_output(const rb_cli *cli, const char *before, const char *output)
 {
     for (const char *line = output; line && *line; line += *line == '\n') {

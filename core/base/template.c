@@ -207,10 +207,11 @@ static void fill(const filling *f, const char *line, const char *end, const json
             line = fill_block(f, line, value);
             continue;
         }
-        if (f->escape)
-            line += strspn(line, " ");
         RB_AUTO(rb_free_str) char *text = rb_strndup(line, (size_t)(next_line(line) - line));
+        const size_t before = f->out->len;
         rb_template_with(f->out, text, value, f->escape);
+        if (*text == '[' && f->out->len == before + 1)
+            rb_buf_truncate(f->out, before);
     }
 }
 

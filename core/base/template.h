@@ -23,6 +23,8 @@
  *                                    empty
  *     %raw ... %end                  lines that are copied unchanged
  *
+ * A line that begins with a bracket is omitted if nothing of it is left: "[hint: {hint}]".
+ *
  * Example: "{table}[.{column}]: {rows:count} row{rows:s}[: {reason}]". Text and JSON output then
  * come from one document. Brackets do not nest; braces and brackets cannot be escaped.
  */
@@ -37,7 +39,7 @@ void rb_template_add(rb_buf *out, const char *text, const json_t *value);
 void rb_template_with(rb_buf *out, const char *text, const json_t *value,
                       char *(*escape)(const char *));
 char *rb_template(const char *text, const json_t *value); /* the caller owns it */
-/* Appends a template of several lines. With an escape, its indentation is left out. */
+/* Appends a template of several lines. */
 void rb_template_fill(rb_buf *out, const char *template, const json_t *value,
                       char *(*escape)(const char *));
 
