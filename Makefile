@@ -68,6 +68,8 @@ $(BUILD)/cmd/init_hooks.o: $(HOOKS)
 # It also holds the pages that `rbtool help COMMAND` prints.
 $(BUILD)/cmd/help.o: $(wildcard cmd/man/*.md)
 # And what commands print.
+$(BUILD)/cmd/adopt.o: cmd/text/adopt.txt
+$(BUILD)/cmd/plan_show.o: cmd/text/plan.txt
 $(BUILD)/cmd/prove_print.o: cmd/text/prove.txt cmd/text/prove.md cmd/text/prove.xml
 # And the schemas of what it reads, the page of a report, and the query for a catalog of PostgreSQL.
 $(BUILD)/core/config/config_shape.o: schemas/config.schema.json

@@ -1,6 +1,7 @@
 /* `rbtool adopt`: takes over an environment that other tools deployed. */
 #include <stdlib.h>
 
+#include "base/embed.h"
 #include "base/text.h"
 #include "env_session.h"
 #include "transition/adopt.h"
@@ -15,20 +16,15 @@ static const rb_opt opts[] = {
     RB_OPTION_JSON,
     RB_OPTIONS_END};
 
+RB_EMBED(rb_adopt_text, "cmd/text/adopt.txt");
+
 static void show(const rb_cli *cli, const json_t *doc)
 {
     RB_AUTO(rb_buf_clear) rb_buf text = {0};
-    rb_json_each (item, json_object_get(doc, "drift"))
-        rb_env_session_add_drift(&text, "drift", item);
+    RB_AUTO(rb_json_freep) json_t *shown = json_copy((json_t *)doc);
+    rb_json_set(shown, "drift:j", rb_env_session_drift(json_object_get(doc, "drift")));
+    rb_ui_fill(&text, rb_adopt_text, shown, NULL);
     rb_ui_text(cli, &text, false);
-    rb_json_each (note, json_object_get(doc, "notes"))
-        rb_ui_item("note: {.}", note);
-    rb_ui_item(
-        json_is_true(json_object_get(doc, "recorded"))
-            ? "{environment} {drift?differs from:agrees with} {release}; {release} is live "
-              "there from now on"
-            : "{environment} {drift?differs from:agrees with} {release}; nothing is recorded",
-        doc);
 }
 
 static enum rb_code check_live(const rb_env_session *site, rb_err *err)

@@ -131,14 +131,8 @@ char *rb_env_session_commands(const rb_cli *cli, const char *text);
 const char *rb_env_session_command(rb_env_session *site, const rb_options *options,
                                    const char *kind, const char *tag);
 
-/* Appends the paths of the backups of the data that the plan loses. */
-void rb_env_session_add_backups(rb_buf *out, const json_t *plan);
-/* Appends the points in time that database servers can be restored to
- * (transition/recovery_point.h). document: a plan or a result. reached: the transition has passed
- * them. */
-void rb_env_session_add_recovery(rb_buf *out, const json_t *document, bool reached);
-/* Appends one difference, with the lines or flags that differ. */
-void rb_env_session_add_drift(rb_buf *out, const char *head, const json_t *item);
+/* Returns the differences as texts: [{"line", "more": the lines or flags that differ}]. */
+json_t *rb_env_session_drift(const json_t *drift);
 /* Prints FROM and TO, steps, data at risk and decisions. seen: the user agreed to this plan by its
  * digest before, so that only counts and drift are printed. */
 void rb_env_session_show_plan(const rb_cli *cli, const rb_plan *plan, bool seen, bool to_stderr);

@@ -205,13 +205,17 @@ static void show_undelivered(const json_t *list)
     rb_ui_item("            {type} of {time} for {command}[: {error}]", first);
 }
 
-static void show_list(const rb_cli *cli, const char *head, const json_t *list)
+/* head: a template of the first line. An item without a path is no drift (has_drifted()). */
+static void show_list(const char *head, const json_t *list)
 {
-    RB_AUTO(rb_buf_clear) rb_buf out = {0};
-    rb_json_each (item, list)
-        if (rb_json_str(item, "path")[0])
-            rb_env_session_add_drift(&out, head, item);
-    rb_ui_text(cli, &out, false);
+    RB_AUTO(rb_json_freep) json_t *texts = rb_env_session_drift(list);
+    rb_json_each (item, texts) {
+        if (!*rb_json_str(json_array_get(list, item_at), "path"))
+            continue;
+        rb_ui_item(head, item);
+        rb_json_each (line, json_object_get(item, "more"))
+            rb_ui_item("      {.}", line);
+    }
 }
 
 /* Prints "backups     2, 43.1 MB; newest: ID, 3 days old". */
@@ -261,10 +265,8 @@ static void show(rb_cli *cli, const rb_status *st)
     show_health(cli, st);
     show_watch(st);
     show_undelivered(st->undelivered);
-    RB_AUTO(rb_free_str)
-    char *drift = rb_format("  %sdrift%s", rb_ui_color(RB_YELLOW), rb_ui_color(RB_PLAIN));
-    show_list(cli, drift, st->drift);
-    show_list(cli, "  accepted", st->accepted);
+    show_list("  <yellow>drift</> {line}", st->drift);
+    show_list("  accepted {line}", st->accepted);
     rb_json_each (item, st->unreadable) {
         RB_AUTO(rb_free_str)
         char *message = rb_env_session_commands(cli, rb_json_str(item, "message"));

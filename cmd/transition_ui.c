@@ -101,9 +101,14 @@ static void show_outcome(const rb_cli *cli, const json_t *document, const json_t
     show_restored(cli, document);
     note_list(cli, "  backup: what database {database} lost is in {path}",
               json_object_get(document, "backups"));
-    RB_AUTO(rb_buf_clear) rb_buf points = {0};
-    rb_env_session_add_recovery(&points, document, true);
-    rb_ui_text(cli, &points, true);
+    RB_AUTO(rb_json_freep) json_t *points = json_array();
+    rb_json_each (item, json_object_get(document, "recovery"))
+        if (rb_json_str(item, "setting"))
+            json_array_append(points, item);
+    note_list(cli,
+              "  recovery: the moment before the commit of {database}: {setting}[, "
+              "`{pgbackrest}`][ (LSN {lsn}, timeline {timeline}, system {system})]",
+              points);
     note_list(cli, "  kept: what was in {path} is in {copy}", json_object_get(document, "kept"));
     show_end(document, plan);
 }
@@ -300,10 +305,6 @@ static enum rb_code agree(rb_run *run, bool *loss_passed, bool *by_number, rb_cl
     RB_TRY(rb_transition_agree(loss_passed, t, o->accept_drift, given, o->break_glass, err));
     run->accepted_loss = given != NULL;
     run->accepted_drift = o->accept_drift;
-    RB_AUTO(rb_buf_clear) rb_buf backups = {0};
-    if (given && !*by_number)
-        rb_env_session_add_backups(&backups, t->plan->json);
-    rb_ui_text(cli, &backups, true);
     return RB_OK;
 }
 

@@ -1,5 +1,6 @@
 #include "base/template.h"
 
+#include <ctype.h>
 #include <inttypes.h>
 #include <limits.h>
 #include <stdlib.h>
@@ -49,7 +50,8 @@ static char *duration(int64_t seconds)
 static void add_number(rb_buf *out, int64_t n, const char *type)
 {
     RB_AUTO(rb_free_str)
-    char *text = strncmp(type, "count", 5) == 0      ? rb_text_count((uint64_t)n)
+    char *text = isdigit((unsigned char)*type)       ? rb_format("%*" PRId64, *type - '0', n)
+                 : strncmp(type, "count", 5) == 0    ? rb_text_count((uint64_t)n)
                  : strncmp(type, "bytes", 5) == 0    ? rb_text_bytes((uint64_t)n)
                  : strncmp(type, "duration", 8) == 0 ? duration(n)
                  : *type == 's'                      ? rb_strdup(rb_text_s((uint64_t)n))
@@ -63,7 +65,8 @@ static void add_text(rb_buf *out, const char *text, const char *type)
     if ((minute || strncmp(type, "time", 4) == 0) && strlen(text) == strlen("2026-11-30T19:53:54Z"))
         rb_buf_printf(out, "%.10s %.*s UTC", text, minute ? 5 : 8, text + 11);
     else
-        rb_buf_printf(out, "%.*s", strncmp(type, "id", 2) == 0 ? 10 : INT_MAX, text);
+        rb_buf_printf(out, "%-*.*s", isdigit((unsigned char)*type) ? *type - '0' : 0,
+                      strncmp(type, "id", 2) == 0 ? 10 : INT_MAX, text);
 }
 
 static void add_list(rb_buf *out, const json_t *list)

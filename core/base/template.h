@@ -10,6 +10,7 @@
  *     {n:bytes}      43.1 MB
  *     {n:duration}   1 min 5 s
  *     {n:s}          the plural's "s"
+ *     {n:2}          at least 2 (1 to 9) characters wide: numbers to the right, texts to the left
  *     {hash:id}      the first ten digits
  *     {at:time}      "2026-11-30 19:53:54 UTC" for "2026-11-30T19:53:54Z"
  *     {at:minute}    the same without seconds
