@@ -191,6 +191,7 @@ static void test_template(void **state)
          "18.2 kB 2026-11-30 19:53:54 UTC 2026-11-30 19:53 UTC ordersnone"},
         {"{rows:duration}, {one:duration}, {zero:duration}, {part} %",
          "5 h 3 min, 1 s, 0 s, 33.3 %"},
+        {"{one:3} {column:6}|{rows:2}", "  1 note  |18233"},
     };
     RB_AUTO(rb_json_freep)
     json_t *item = rb_json_make(
@@ -203,6 +204,9 @@ static void test_template(void **state)
         assert_string_equal(text, cases[i][1]);
     }
     RB_AUTO(rb_json_freep) json_t *word = json_string("alone");
+    RB_AUTO(rb_buf_clear) rb_buf lines = {0};
+    rb_template_fill(&lines, "[why {why}]\n\n%each list\n  [{.}]\n%end\n[{table}]\n", item, NULL);
+    assert_string_equal(lines.data, "\n  x\n  y\norders\n");
     RB_AUTO(rb_free_str) char *text = rb_template("{.}!", word);
     assert_string_equal(text, "alone!");
 }
