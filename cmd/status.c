@@ -205,7 +205,7 @@ static void show_undelivered(const json_t *list)
     rb_ui_item("            {type} of {time} for {command}[: {error}]", first);
 }
 
-/* head: a template of the first line. An item without a path is no drift (has_drifted()). */
+/* head: a template of the first line. Items without a path are skipped (has_drifted()). */
 static void show_list(const char *head, const json_t *list)
 {
     RB_AUTO(rb_json_freep) json_t *texts = rb_env_session_drift(list);
