@@ -71,6 +71,7 @@ $(BUILD)/cmd/help.o: $(wildcard cmd/man/*.md)
 $(BUILD)/cmd/adopt.o: cmd/text/adopt.txt
 $(BUILD)/cmd/plan_show.o: cmd/text/plan.txt
 $(BUILD)/cmd/prove_print.o: cmd/text/prove.txt cmd/text/prove.md cmd/text/prove.xml
+$(BUILD)/cmd/show.o: cmd/text/show.txt
 # And the schemas of what it reads, the page of a report, and the query for a catalog of PostgreSQL.
 $(BUILD)/core/config/config_shape.o: schemas/config.schema.json
 $(BUILD)/core/ledger/entry_shape.o: schemas/ledger-entry.schema.json

@@ -1,84 +1,43 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "base/embed.h"
 #include "base/text.h"
 #include "ledger/release_entry.h"
 #include "release_status.h"
 #include "status.h"
 #include "ui.h"
 
+RB_EMBED(rb_show_text, "cmd/text/show.txt");
+
 static const rb_opt opts[] = {
     RB_FLAG("runbook", 0, "print the runbook that was attached when it was made", runbook),
     RB_OPTION_JSON, RB_OPTIONS_END};
 
-static void show_artifacts(const rb_manifest *manifest)
+/* Prints the manifest, with members for what is counted and for what its tag says. */
+static void show(const rb_cli *cli, const rb_release *release)
 {
-    for (size_t i = 0; i < manifest->artifact_count; i++) {
-        const rb_manifest_artifact *artifact = &manifest->artifacts[i];
-        RB_AUTO(rb_free_str) char *files = rb_text_count(artifact->files);
-        RB_AUTO(rb_free_str) char *bytes = rb_text_bytes(artifact->bytes);
-        RB_AUTO(rb_buf_clear) rb_buf paths = {0};
-        for (size_t j = 0; j < artifact->paths.n; j++)
-            rb_buf_printf(&paths, "%s%s", j ? ", " : "", artifact->paths.items[j]);
-        rb_ui_line("artifact    %s: %s (%s, %s files, %s)", artifact->name,
-                   paths.len ? paths.data : "the whole tree", artifact->format, files, bytes);
-        rb_ui_line("            tree    %s", artifact->tree);
-        rb_ui_line("            archive %s", artifact->digest);
-        for (size_t j = 0; j < artifact->submodules.n; j++)
-            rb_ui_line("            without submodule %s", artifact->submodules.items[j]);
-        for (size_t j = 0; j < artifact->ignore.n; j++)
-            rb_ui_line("            ignores %s", artifact->ignore.items[j]);
-    }
-}
-
-static void show_databases(const rb_manifest *manifest)
-{
-    for (size_t i = 0; i < manifest->database_count; i++) {
-        const rb_manifest_database *database = &manifest->databases[i];
-        const json_t *proven = json_object_get(database->proof, "migrations");
-        rb_ui_line("database    %s: %s, %zu migrations in %s (%s), %zu new", database->name,
-                   database->engine, database->migration_count, database->directory,
-                   *database->layout ? database->layout : "none yet", json_array_size(proven));
-        rb_json_each (item, proven)
-            rb_ui_item("            {id}: down {restores|unproven}[: {error}]", item);
-        rb_ui_line("            schema  %s", database->fingerprint);
-    }
-}
-
-static void show_files(const char *what, const rb_manifest_file *files, size_t count)
-{
-    for (size_t i = 0; i < count; i++)
-        rb_ui_line("%-11s %s  %s", i == 0 ? what : "", files[i].sha256, files[i].path);
-}
-
-static void show(const rb_release *release)
-{
-    const rb_manifest *manifest = release->manifest;
+    RB_AUTO(rb_buf_clear) rb_buf out = {0};
+    RB_AUTO(rb_json_freep) json_t *statement = rb_manifest_encode(release->manifest);
     RB_AUTO(rb_free_str) char *date = rb_status_time(rb_verified_time(release->verified));
-    rb_ui_line("release     %s (%s %s)", release->tag, manifest->app_name, manifest->app_version);
-    rb_ui_line("object      %s", release->object);
-    rb_ui_line("commit      %s", manifest->commit);
-    rb_ui_line("signer      %s  %s", rb_verified_principal(release->verified),
-               rb_verified_fingerprint(release->verified));
-    rb_ui_line("tagger      %s  %s", rb_verified_tagger(release->verified), date);
-    rb_ui_line("previous    %s", manifest->previous ? manifest->previous->tag : "none, the first");
-    for (size_t i = 0; i < manifest->head_count; i++)
-        rb_ui_line("head        %s", manifest->heads[i].tag);
-    show_artifacts(manifest);
-    show_databases(manifest);
-    if (manifest->flags_path)
-        rb_ui_line("flags       %s (%s), %zu", manifest->flags_path, manifest->flags_format,
-                   manifest->flag_count);
-    for (size_t i = 0; i < manifest->flag_count; i++)
-        rb_ui_line("            %s %s %s", manifest->flags[i].name, manifest->flags[i].state,
-                   manifest->flags[i].default_ ? manifest->flags[i].default_ : "-");
-    show_files("config", manifest->config, manifest->config_count);
-    show_files("checks", manifest->checks, manifest->check_count);
-    rb_json_each_member (name, version, manifest->secrets)
-        rb_ui_line("secret      %s %s", name, json_string_value(version));
-    rb_ui_line("rollback    %s", manifest->class_);
-    for (size_t i = 0; i < manifest->notes.n; i++)
-        rb_ui_line("            trailer Rollback: %s", manifest->notes.items[i]);
+    json_t *shown = json_object_get(statement, "predicate");
+    json_t *secrets = json_array();
+    rb_json_each (artifact, json_object_get(shown, "artifacts"))
+        rb_json_set(artifact, "digest:s", release->manifest->artifacts[artifact_at].digest);
+    rb_json_each (database, json_object_get(shown, "databases"))
+        rb_json_set(
+            database, "count:n new:n", json_array_size(json_object_get(database, "migrations")),
+            json_array_size(json_object_get(json_object_get(database, "proof"), "migrations")));
+    if (release->manifest->flags_path)
+        rb_json_set(json_object_get(shown, "flags"), "count:n", release->manifest->flag_count);
+    rb_json_each_member (name, version, json_object_get(shown, "secrets"))
+        json_array_append_new(secrets, rb_json_make("name:s version:J", name, version));
+    rb_json_set(shown, "secrets:j tag:s object:s signer:s fingerprint:s tagger:s date:s", secrets,
+                release->tag, release->object, rb_verified_principal(release->verified),
+                rb_verified_fingerprint(release->verified), rb_verified_tagger(release->verified),
+                date);
+    rb_ui_fill(&out, rb_show_text, shown, NULL);
+    rb_ui_text(cli, &out, false);
 }
 
 /* Prints the runbook that was attached to the release's ledger entry. */
@@ -108,7 +67,7 @@ static enum rb_code run(rb_cli *cli, rb_options *o, rb_err *err)
     if (o->runbook)
         return print_runbook(cli, release, err);
     if (!cli->json) {
-        show(release);
+        show(cli, release);
         rb_release_show(cli, release, NULL);
         if (rb_ledger_runbook(cli->session.ledger, release->object))
             rb_ui_line("runbook     `rbtool show %s --runbook`", release->tag);
