@@ -66,6 +66,7 @@ enum rb_code rb_db_label(rb_db *db, const char *transition, rb_err *err);
 bool rb_engine_known(const char *engine);
 /* Returns shell functions that apply scripts with the engine's own client (driver.h). */
 const char *rb_engine_shell(const char *engine);
+const char *rb_engine_between(const char *engine); /* SQL that keeps two scripts apart there */
 const char *rb_engine_programs(
     const char *engine); /* names of the programs that the functions of rb_engine_shell() call */
 /* Called for each part of an SQL text that acts outside the transaction, or that scripts must not

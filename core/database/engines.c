@@ -30,6 +30,12 @@ const char *rb_engine_shell(const char *engine)
     return driver ? driver->shell : "";
 }
 
+const char *rb_engine_between(const char *engine)
+{
+    const rb_db_driver *driver = find(engine, strlen(engine));
+    return driver ? driver->between : "";
+}
+
 const char *rb_engine_programs(const char *engine)
 {
     const rb_db_driver *driver = find(engine, strlen(engine));

@@ -432,3 +432,29 @@ INI
     PATH=/usr/bin:/bin sh "$LAB/bundle/revert.sh"
     state | diff "$LAB/expected" -
 }
+
+@test "scripts of revert.sh do not affect each other, and what it changed before a failure can be restored" {
+    before() { pg_dump -h "$PGDIR" -U postgres shop | grep -v restrict; }
+    rbtool deploy v1.1.0 --yes
+    git checkout -q --detach v1.1.0
+    echo 'CREATE TABLE cities (name text);' >migrations/0004_cities.up.sql
+    echo 'DROP TABLE cities;' >migrations/0004_cities.down.sql
+    printf 'COPY cities (name) FROM stdin;\nRome; it'"'"'s\n\\.\n' >migrations/0005_fill.up.sql
+    # As pg_dump --data-only begins.
+    printf '%s\n' "SELECT pg_catalog.set_config('search_path', '', false);" "DELETE FROM public.cities WHERE name LIKE 'Rome%';" \
+        >migrations/0005_fill.down.sql
+    release v1.1.1
+    rbtool deploy v1.1.1 --yes
+    rbtool revert v1.1.1 --to v1.0.0 -o "$LAB/by-hand"
+    before >"$LAB/expected"
+    pg 'ALTER TABLE orders DROP COLUMN discount'
+    PATH=/usr/bin:/bin run sh "$LAB/by-hand/revert.sh"
+    [[ $status -eq 1 && $output == *"with: sh $LAB/by-hand/revert.sh restore '$PROD/manual-"* ]]
+    pg 'DROP TABLE cities'
+    PATH=/usr/bin:/bin run sh "$LAB/by-hand/revert.sh" restore "$PROD"/manual-*
+    pg 'SELECT name FROM cities'
+    pg 'ALTER TABLE orders ADD COLUMN discount integer'
+    before | diff "$LAB/expected" -
+    PATH=/usr/bin:/bin sh "$LAB/by-hand/revert.sh"
+    [[ $(pg 'SELECT count(*) FROM rbtool_applied') == 1 ]]
+}

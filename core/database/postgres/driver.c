@@ -81,7 +81,12 @@ const rb_db_driver rb_postgres_driver = {
     .inspect = inspect,
     .discard = discard,
     .programs = "psql and pg_dump",
+    .between = "RESET SESSION AUTHORIZATION; RESET ROLE; RESET ALL;\n"
+               "SET client_min_messages = error; SET CONSTRAINTS ALL IMMEDIATE;\n"
+               "SELECT DISTINCT format('SET CONSTRAINTS %I.%I DEFERRED', nspname, conname)"
+               " " RB_PG_DEFERRED " \\gexec\nRESET client_min_messages;\n",
     .shell = "postgresql_save() { pg_dump -Fc -f \"$2.dump\" \"$1\"; }\n"
+             "postgresql_restore() { pg_restore -1 -c --if-exists -d \"$1\" \"$2.dump\"; }\n"
              "postgresql_has() { [ \"$(psql -XAtqc \"SELECT to_regclass('$2') IS NOT NULL\" "
              "\"$1\")\" = t ]; }\n"
              "postgresql_apply() {\n    db=$1 && shift\n"

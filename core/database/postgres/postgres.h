@@ -54,6 +54,13 @@ typedef struct rb_pg {
  * application. */
 #define RB_PG_OWN_SCHEMAS "'^(pg_|rbtool_|sqitch$|information_schema$)'"
 
+/* SQL: FROM and WHERE of the constraints that are initially deferred, whose names can be deferred:
+ * SET CONSTRAINTS fails if a constraint of that name is not deferrable. */
+#define RB_PG_DEFERRED                                                                             \
+    "FROM pg_constraint c JOIN pg_namespace n ON n.oid = connamespace WHERE condeferred"           \
+    " AND NOT EXISTS (SELECT FROM pg_constraint o WHERE o.connamespace = c.connamespace"           \
+    " AND o.conname = c.conname AND NOT o.condeferrable)"
+
 /* SQL: a table's name in the form of catalogs and effects, from two expressions of type name or
  * text: schema and name. Without the schema if that is public. */
 #define RB_PG_NAME_PART(text)                                                                      \

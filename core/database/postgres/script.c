@@ -316,9 +316,7 @@ static const char left_sql[] =
     "'d', 'r')"
     " UNION ALL SELECT format('DEALLOCATE %I', name) FROM pg_prepared_statements WHERE from_sql"
     " UNION ALL SELECT DISTINCT format('SET CONSTRAINTS %I.%I DEFERRED', nspname, conname)"
-    " FROM pg_constraint c JOIN pg_namespace n ON n.oid = connamespace WHERE condeferred"
-    " AND NOT EXISTS (SELECT FROM pg_constraint o WHERE o.connamespace = c.connamespace"
-    " AND o.conname = c.conname AND NOT o.condeferrable)) found";
+    " " RB_PG_DEFERRED ") found";
 
 static enum rb_code tidy(rb_pg *pg, const rb_db_text *sql, rb_err *err)
 {

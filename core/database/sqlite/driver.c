@@ -241,7 +241,9 @@ const rb_db_driver rb_sqlite_driver = {
     .engine = "sqlite",
     .version = version,
     .programs = "sqlite3",
+    .between = "",
     .shell = "sqlite_save() { sqlite3 \"$1\" \".backup '$2.sqlite'\"; }\n"
+             "sqlite_restore() { sqlite3 \"$1\" \".restore '$2.sqlite'\"; }\n"
              "sqlite_has() { [ -n \"$(sqlite3 \"$1\" \"SELECT 1 FROM sqlite_schema WHERE name = "
              "'$2'\")\" ]; }\n"
              "sqlite_apply() {\n    db=$1 && shift\n"
