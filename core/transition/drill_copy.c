@@ -225,6 +225,33 @@ static enum rb_code check_dumps(const rb_drill *drill, rb_err *err)
                    drill->env->name);
 }
 
+/* Refuses a step that no drill of this environment has, before anything is copied. */
+static enum rb_code check_step(const rb_drill *drill, rb_err *err)
+{
+    const rb_env *env = drill->env;
+    const char *step = drill->fail_at ? drill->fail_at : drill->kill_at;
+    const bool has[RB_STEP_KINDS] = {[RB_DO_STAGE] = true,
+                                     [RB_DO_SWITCH] = true,
+                                     [RB_DO_FLAGS] = env->flags != NULL,
+                                     [RB_DO_CONFIG] = env->config_count > 0,
+                                     [RB_DO_DATABASE] = env->database_count > 0,
+                                     [RB_DO_COMMIT] = env->database_count > 0};
+    RB_AUTO(rb_buf_clear) rb_buf names = {0};
+    if (!step || has[rb_step_kind_of(step)])
+        return RB_OK;
+    for (int kind = 0; kind < RB_DO_RECORD; kind++)
+        if (has[kind])
+            rb_buf_printf(&names, "%s%s", names.len ? ", " : "",
+                          rb_step_kind_name((enum rb_step_kind)kind));
+    return rb_fail(err, RB_ERROR,
+                   "a drill of %s has no step %s: it moves what the environment names, and runs "
+                   "none of its commands, which would act on the real service\nuse `rbtool drill "
+                   "--env %s --%s STEP` with "
+                   "one of: %s",
+                   env->name, step, env->name, drill->fail_at ? "fail-at" : "kill-at",
+                   rb_buf_str(&names));
+}
+
 static enum rb_code copy_databases(rb_drill *drill, rb_err *err)
 {
     for (size_t i = 0; i < drill->env->database_count; i++) {
@@ -354,6 +381,7 @@ enum rb_code rb_drill_copy(rb_drill *drill, rb_state *state, rb_err *err)
     drill->lock = -1;
     drill->not_tried = json_array();
     RB_TRY(check_dumps(drill, err));
+    RB_TRY(check_step(drill, err));
     RB_TRY(drill->backup ? find_backup(drill, state, err) : find_since(drill, state, err));
     drop_commands(drill);
     RB_TRY(make_folder(drill, err));

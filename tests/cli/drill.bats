@@ -89,8 +89,13 @@ production() {
 
 @test "a step that the transition does not have is named, with those that it has" {
     fails 2 "'nope' is not a step of a transition; the steps are stage" rbtool drill --fail-at nope
-    fails 2 'the transition has no step start; its steps are: stage, flags, database' \
-        rbtool drill --kill-at start
+    # Nothing is copied first.
+    mkdir "$BATS_TEST_TMPDIR/empty"
+    TMPDIR=$BATS_TEST_TMPDIR/empty fails 2 'a drill of prod has no step start: it moves what the environment names, and runs none of its commands' rbtool drill --kill-at start
+    [[ $output == *'`rbtool drill --env prod --kill-at STEP` with one of: stage, flags, database, '* ]]
+    [ -z "$(ls "$BATS_TEST_TMPDIR/empty")" ]
+    jq '.environments.prod |= del(.config)' rbtool.json >c.json
+    fails 2 'has no step config' rbtool --config c.json drill --fail-at config
 }
 
 @test "what a drill leaves that was killed is removed by the next one, and hurts nothing" {
