@@ -409,6 +409,13 @@ INI
     printf 'SELECT 1 / 0;\nSELECT 2;\n' >>"$BATS_TEST_TMPDIR/dump.sql"
     fails 2 'ERROR:  division by zero; write it with' rbtool drill --from "main=$BATS_TEST_TMPDIR/dump.sql"
     [[ $output != *x0a* ]]
+    # The hint says what to do about this file.
+    gzip <"$BATS_TEST_TMPDIR/dump.sql" >"$BATS_TEST_TMPDIR/d.gz"
+    fails 2 "is compressed; write it out with \`gunzip -c <'$BATS_TEST_TMPDIR/d.gz' >dump.sql\`" rbtool drill --from "main=$BATS_TEST_TMPDIR/d.gz"
+    pg_dump -h "$PGDIR" -U postgres -C -f "$BATS_TEST_TMPDIR/c.sql" shop
+    fails 2 'it was written with --create' rbtool drill --from "main=$BATS_TEST_TMPDIR/c.sql"
+    pg_dump -h "$PGDIR" -U postgres -a -Fc -f "$BATS_TEST_TMPDIR/a.dump" shop
+    fails 2 'it lacks a table, as --data-only' rbtool drill --from "main=$BATS_TEST_TMPDIR/a.dump"
     [ "$(pg_dump -h "$PGDIR" -U postgres shop | grep -v '^.*restrict ' | sha256sum)" = "$before" ]
     settled_at v1.1.0
 }

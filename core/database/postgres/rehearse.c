@@ -11,6 +11,7 @@
 
 #include "base/file.h"
 #include "base/process.h"
+#include "base/text.h"
 #include "database/tracking.h"
 
 #define DUMP_LIMIT (256u << 20) /* bytes of a schema */
@@ -294,6 +295,46 @@ static enum rb_code read_dump(rb_buf *out, bool *archive, const char *path, rb_e
                    path, DUMP_LIMIT >> 20);
 }
 
+/* Refuses a compressed dump, by its first bytes. */
+static enum rb_code check_packed(const char *path, rb_err *err)
+{
+    static const struct {
+        const char *magic;
+        const char *program;
+    } packers[] = {{"\x1f\x8b", "gunzip"},
+                   {"\xfd"
+                    "7zXZ",
+                    "unxz"},
+                   {"\x28\xb5\x2f\xfd", "unzstd"},
+                   {"BZh", "bunzip2"}};
+    char head[8] = {0};
+    RB_AUTO(rb_buf_clear) rb_buf quoted = {0};
+    FILE *file = fopen(path, "re");
+    if (file) {
+        (void)!fread(head, 1, sizeof head - 1, file);
+        (void)fclose(file);
+    }
+    rb_text_quote(&quoted, path);
+    for (size_t i = 0; i < sizeof packers / sizeof *packers; i++)
+        if (strncmp(head, packers[i].magic, strlen(packers[i].magic)) == 0)
+            return rb_fail(
+                err, RB_ERROR,
+                "the dump %s is compressed\nwrite it out with `%s -c <%s >dump.sql`, and "
+                "give that file to --from",
+                path, packers[i].program, rb_buf_str(&quoted));
+    return RB_OK;
+}
+
+/* Returns what is special about a dump that cannot be loaded, or "". */
+static const char *peculiar(const char *sql, const char *why)
+{
+    if (strstr(sql, "\nCREATE DATABASE "))
+        return "it was written with --create, which makes a database of its own: ";
+    return strstr(why, "ERROR:  relation \"") && strstr(why, "does not exist")
+               ? "it lacks a table, as --data-only and --table leave it out: "
+               : "";
+}
+
 /* Loads a file of pg_dump: plain SQL with psql, an archive or folder with pg_restore. */
 static enum rb_code load_dump(rb_pg *to, const char *file, rb_err *err)
 {
@@ -301,6 +342,7 @@ static enum rb_code load_dump(rb_pg *to, const char *file, rb_err *err)
     RB_AUTO(rb_process_result_clear) rb_process_result result = {0};
     RB_AUTO(rb_buf_clear) rb_buf sql = {0};
     bool archive;
+    RB_TRY(check_packed(file, err));
     RB_TRY(read_dump(&sql, &archive, file, err));
     const char *const psql[] = {"psql", "-Xqw", "-v", "ON_ERROR_STOP=1", "-f", file, NULL};
     const char *const restore[] = {"pg_restore",      "--no-owner", "--no-acl",
@@ -320,9 +362,9 @@ static enum rb_code load_dump(rb_pg *to, const char *file, rb_err *err)
         return analyze(to, err);
     RB_AUTO(rb_free_str) char *why = first_line(&result.err);
     return rb_fail(err, RB_ERROR,
-                   "%s cannot be loaded into a scratch database: %.500s\nwrite it with `pg_dump "
+                   "%s cannot be loaded into a scratch database: %.500s\n%swrite it with `pg_dump "
                    "--no-owner --no-acl`",
-                   file, why);
+                   file, why, peculiar(rb_buf_str(&sql), why));
 }
 
 enum rb_code rb_pg_copy(char **url, rb_db *db, const char *dump, const char *into, rb_err *err)
