@@ -230,12 +230,12 @@ static enum rb_code check_step(const rb_drill *drill, rb_err *err)
 {
     const rb_env *env = drill->env;
     const char *step = drill->fail_at ? drill->fail_at : drill->kill_at;
-    const bool has[RB_STEP_KINDS] = {[RB_DO_STAGE] = true,
-                                     [RB_DO_SWITCH] = true,
-                                     [RB_DO_FLAGS] = env->flags != NULL,
-                                     [RB_DO_CONFIG] = env->config_count > 0,
-                                     [RB_DO_DATABASE] = env->database_count > 0,
-                                     [RB_DO_COMMIT] = env->database_count > 0};
+    const bool has[RB_STEP_KINDS + 1] = {[RB_DO_STAGE] = true,
+                                         [RB_DO_SWITCH] = true,
+                                         [RB_DO_FLAGS] = env->flags != NULL,
+                                         [RB_DO_CONFIG] = env->config_count > 0,
+                                         [RB_DO_DATABASE] = env->database_count > 0,
+                                         [RB_DO_COMMIT] = env->database_count > 0};
     RB_AUTO(rb_buf_clear) rb_buf names = {0};
     if (!step || has[rb_step_kind_of(step)])
         return RB_OK;
