@@ -148,6 +148,7 @@ deploy() { # TAG: agrees to the plan's digest
     local before
     echo '-- no-transaction' | tee migrations/7_glad.up.sql >migrations/7_glad.down.sql
     cat >>migrations/7_glad.up.sql <<'SQL'
+COMMENT ON TABLE lines IS NULL;
 ALTER TYPE mood ADD VALUE 'glad';
 ALTER TABLE orders ALTER mood SET DEFAULT 'glad';
 UPDATE orders SET mood = 'glad' WHERE id <= 3;
@@ -164,6 +165,10 @@ SQL
     release v1.3.0 --accept RB006,RB010
     [[ $(rbtool show v1.3.0 --json | jq -c '[.predicate.databases[0].proof.migrations[] | .id, .restores]') == \
         '["7","identical"]' ]]
+    # Locks of the statements before the commit count, too.
+    [[ $(rbtool show v1.3.0 --json | jq -c '[.predicate.databases[0].proof.migrations[].locks[] |
+        select(.direction == "up") | .table, .mode]') == \
+        '["lines","SHARE UPDATE EXCLUSIVE","orders","ACCESS EXCLUSIVE"]' ]]
     deploy v1.2.0
     before=$(picture)
     run -5 rbtool plan --deploy v1.3.0

@@ -23,6 +23,8 @@ void rb_pg_disconnect(rb_pg *pg)
     json_decref(pg->written);
     json_decref(pg->known);
     json_decref(pg->known_before);
+    json_decref(pg->locks_before);
+    json_decref(pg->locks);
     json_decref(pg->prepared);
     json_decref(pg->sent);
     json_decref(pg->restoring);

@@ -1,5 +1,4 @@
-/* Reports the locks that a script takes and the tables that it rewrites or scans, and takes the
- * same locks before a script. */
+/* Reports the locks that a script takes and the tables that it rewrites or scans. */
 #include "database/postgres/postgres.h"
 
 #include <string.h>
@@ -15,23 +14,28 @@ static const char tables_sql[] =
                      "IN ('r','p','m')"
                      " AND c.relpersistence <> 't' AND n.nspname !~ " RB_PG_OWN_SCHEMAS;
 
-/* $1: the object of tables_sql, from before the script. ACCESS SHARE is left out, since rbtool's
- * own statements take it, too. */
+/* $1: the object of tables_sql, from before the script; $2: the locks that it took before it
+ * committed. ACCESS SHARE is left out, since rbtool's own statements take it, too. */
 static const char locks_sql[] =
     "SELECT coalesce(json_agg(json_build_object('table', b.value->>'table', 'mode', m.name,"
     " 'rewrites', pg_relation_filenode(c.oid)::text IS DISTINCT FROM b.value->>'node'"
     "  AND c.oid IS NOT NULL,"
-    " 'scans', pg_stat_get_xact_numscans(c.oid)::text IS DISTINCT FROM b.value->>'scans'"
-    "  AND c.oid IS NOT NULL) ORDER BY b.value->>'table'), '[]')"
+    " 'scans', c.oid IS NOT NULL AND (pg_stat_get_xact_numscans(c.oid)::text"
+    "  IS DISTINCT FROM b.value->>'scans' OR EXISTS (SELECT FROM json_array_elements($2::json) e"
+    "  WHERE e->>'table' = b.value->>'table' AND (e->>'scans')::bool))) ORDER BY "
+    "b.value->>'table'), '[]')"
     " FROM json_each($1::json) b"
-    " CROSS JOIN LATERAL (SELECT o.name FROM pg_locks l JOIN (VALUES (1, 'RowShareLock',"
+    " CROSS JOIN LATERAL (SELECT o.name FROM (SELECT l.mode FROM pg_locks l"
+    "  WHERE l.pid = pg_backend_pid() AND l.locktype = 'relation' AND l.granted"
+    "  AND l.relation = b.key::oid AND l.database = (SELECT d.oid FROM pg_database d"
+    "  WHERE d.datname = current_database()) UNION ALL SELECT e->>'mode'"
+    "  FROM json_array_elements($2::json) e WHERE e->>'table' = b.value->>'table') l JOIN (VALUES "
+    "(1, 'RowShareLock',"
     "  'ROW SHARE'), (2, 'RowExclusiveLock', 'ROW EXCLUSIVE'), (3, 'ShareUpdateExclusiveLock',"
     "  'SHARE UPDATE EXCLUSIVE'), (4, 'ShareLock', 'SHARE'), (5, 'ShareRowExclusiveLock',"
     "  'SHARE ROW EXCLUSIVE'), (6, 'ExclusiveLock', 'EXCLUSIVE'), (7, 'AccessExclusiveLock',"
-    "  'ACCESS EXCLUSIVE')) o(rank, mode, name) ON o.mode = l.mode"
-    "  WHERE l.pid = pg_backend_pid() AND l.locktype = 'relation' AND l.granted"
-    "  AND l.relation = b.key::oid AND l.database = (SELECT d.oid FROM pg_database d"
-    "  WHERE d.datname = current_database()) ORDER BY o.rank DESC LIMIT 1) m"
+    "  'ACCESS EXCLUSIVE')) o(rank, mode, name) ON l.mode IN (o.mode, o.name) ORDER BY o.rank DESC "
+    "LIMIT 1) m"
     " LEFT JOIN pg_class c ON c.oid = b.key::oid";
 
 /* Changes lock modes to those that a script takes outside a transaction, with CONCURRENTLY. */
@@ -46,63 +50,37 @@ static void weaken(json_t *locks)
     }
 }
 
-enum rb_code rb_pg_locks(json_t **out, rb_db *db, const json_t *before, rb_err *err)
+static enum rb_code read_locks(json_t **out, rb_pg *pg, const json_t *before, rb_err *err)
 {
-    if (!before)
-        return rb_pg_json(out, rb_pg_of(db), tables_sql, NULL, 0, err);
     RB_AUTO(rb_buf_clear) rb_buf text = {0};
+    RB_AUTO(rb_buf_clear) rb_buf earlier = {0};
     rb_json_canonical(&text, before);
-    const char *params[] = {rb_buf_str(&text)};
-    RB_TRY(rb_pg_json(out, rb_pg_of(db), locks_sql, params, 1, err));
-    if (rb_pg_of(db)->concurrent)
-        weaken(*out);
+    if (pg->locks)
+        rb_json_canonical(&earlier, pg->locks);
+    const char *params[] = {rb_buf_str(&text), pg->locks ? earlier.data : "[]"};
+    return rb_pg_json(out, pg, locks_sql, params, 2, err);
+}
+
+enum rb_code rb_pg_locks_keep(rb_pg *pg, rb_err *err)
+{
+    RB_AUTO(rb_json_freep) json_t *locks = NULL;
+    if (pg->locks_before)
+        RB_TRY(read_locks(&locks, pg, pg->locks_before, err));
+    rb_json_replace(&pg->locks, locks);
     return RB_OK;
 }
 
-/* $1: [{"table","mode"}]; for each table the strongest mode counts. Locks are taken in the order of
- * names, so that two runs cannot deadlock. Skips tables that the role may not lock. This is one
- * statement, since rb_pg_wait() can wait only for one. */
-static const char lock_sql[] =
-    "SELECT 'DO $rbtool$ BEGIN ' || string_agg(format('LOCK TABLE ONLY %I.%I IN %s MODE;',"
-    " n.nspname, c.relname, l.mode), ' ' ORDER BY n.nspname, c.relname) || ' END $rbtool$'"
-    " FROM (SELECT DISTINCT ON (\"table\") \"table\", mode"
-    "  FROM json_to_recordset($1::json) AS given(\"table\" text, mode text)"
-    "  ORDER BY \"table\", array_position(ARRAY['ACCESS EXCLUSIVE', 'EXCLUSIVE',"
-    "  'SHARE ROW EXCLUSIVE', 'SHARE', 'SHARE UPDATE EXCLUSIVE', 'ROW EXCLUSIVE', 'ROW SHARE'],"
-    "  mode)) l"
-    " JOIN (pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace) ON " RB_PG_TABLE_NAME(
-        "n.nspname", "c.relname") " = l.\"table\""
-                                  " WHERE c.relkind IN ('r', 'p') AND n.nspname !~ '^pg_'"
-                                  " AND has_table_privilege(c.oid, CASE WHEN l.mode IN ('ROW "
-                                  "SHARE', 'ROW EXCLUSIVE')"
-                                  "                         THEN 'INSERT, UPDATE, DELETE, TRUNCATE'"
-                                  "                         ELSE 'UPDATE, DELETE, TRUNCATE' END)";
-
-enum rb_code rb_pg_lock_tables(rb_db *db, const json_t *locks, rb_err *err)
+enum rb_code rb_pg_locks(json_t **out, rb_db *db, const json_t *before, rb_err *err)
 {
     rb_pg *pg = rb_pg_of(db);
-    RB_AUTO(rb_buf_clear) rb_buf text = {0};
-    RB_AUTO(rb_free_str) char *sql = NULL;
-    RB_AUTO(rb_free_str) char *why = NULL;
-    int64_t deadline = 0;
-    rb_json_canonical(&text, locks);
-    const char *params[] = {rb_buf_str(&text)};
-    RB_TRY(rb_pg_text(&sql, pg, lock_sql, params, 1, err));
-    if (!sql)
+    if (!before) {
+        RB_TRY(rb_pg_json(out, pg, tables_sql, NULL, 0, err));
+        rb_json_replace(&pg->locks_before, *out);
+        rb_json_replace(&pg->locks, NULL);
         return RB_OK;
-    enum rb_code code = RB_OK;
-    bool sent = PQsendQueryParams(pg->conn, sql, 0, NULL, NULL, NULL, NULL, 0) != 0;
-    while (sent && code == RB_OK) {
-        bool waited = rb_pg_wait(pg, &deadline);
-        RB_AUTO(rb_pg_clear) PGresult *result = waited ? PQgetResult(pg->conn) : NULL;
-        if (waited && !result)
-            return RB_OK;
-        if (waited && PQresultStatus(result) == PGRES_COMMAND_OK)
-            continue;
-        code = rb_pg_is_lock(result) ? RB_BUSY : RB_ERROR;
-        why = rb_pg_explain(pg, result);
     }
-    return rb_fail(err, sent ? code : RB_ERROR, "database %s: %s%s%s, while locking its tables",
-                   pg->shown, why ? why : PQerrorMessage(pg->conn),
-                   pg->blockers ? "; the lock is held by " : "", pg->blockers ? pg->blockers : "");
+    RB_TRY(read_locks(out, pg, before, err));
+    if (pg->concurrent)
+        weaken(*out);
+    return RB_OK;
 }

@@ -44,6 +44,8 @@ typedef struct rb_pg {
     size_t number;   /* number of this scratch database in the process */
     json_t *known;   /* the catalog that was read last (catalog_units.c); or NULL */
     json_t *known_before; /* the same, as of the start of the transaction */
+    json_t *locks_before; /* tables before the script whose locks are recorded (locks.c); or NULL */
+    json_t *locks;        /* those that it took before it committed; or NULL */
     json_t *prepared;     /* names of prepared statements; NULL: unknown */
     json_t *sent;         /* names of those that were sent once */
     bool concurrent;      /* the last script had a statement that runs only outside transactions */
@@ -230,9 +232,11 @@ enum rb_code rb_pg_keep(json_t *kept, rb_db *db, rb_err *err);
 enum rb_code rb_pg_rehearse(rb_db **out, rb_db *db, const char *dir, bool rows, rb_err *err);
 enum rb_code rb_pg_copy(char **url, rb_db *db, const char *dump, const char *into, rb_err *err);
 
-/* Functions of locks.c: */
+/* Functions of locks.c. rb_pg_locks_keep() is called before a script commits while it runs. */
 enum rb_code rb_pg_locks(json_t **out, rb_db *db, const json_t *before, rb_err *err);
+enum rb_code rb_pg_locks_keep(rb_pg *pg, rb_err *err);
 
+/* In lock_tables.c. */
 enum rb_code rb_pg_lock_tables(rb_db *db, const json_t *locks, rb_err *err);
 
 /* Functions of outside.c: */

@@ -335,6 +335,7 @@ static enum rb_code commit_part(json_t *effects, rb_pg *pg, rb_err *err)
 {
     if (effects)
         RB_TRY(rb_pg_effects_finish(effects, pg, err));
+    RB_TRY(rb_pg_locks_keep(pg, err));
     RB_TRY(rb_pg_commit(&pg->base, err));
     return rb_pg_begin(&pg->base, err);
 }
