@@ -289,9 +289,11 @@ static enum rb_code check_reason(const rb_cli *cli, const rb_options *o, rb_err 
                        "%s needs a reason, which is recorded\ngive one with `%s -m WHY`",
                        o->break_glass ? "--break-glass" : "--pause-before", cli->typed);
     if (o->why && !o->break_glass && !o->pause_before)
-        return rb_fail(
-            err, RB_ERROR,
-            "-m is the reason for --break-glass or --pause-before, and neither is given");
+        return rb_fail(err, RB_ERROR,
+                       "-m is the reason for --break-glass or --pause-before, and neither is "
+                       "given\nto stop before a step, add its name with `%s --pause-before STEP`; "
+                       "otherwise leave -m out",
+                       cli->typed);
     return RB_OK;
 }
 

@@ -328,9 +328,12 @@ static bool names(const char *path, const char *name)
     return false;
 }
 
-static bool belongs(const rb_manifest *manifest, const char *path, const char *database)
+/* *named: the path names the database, or there is only one. */
+static bool belongs(bool *named, const rb_manifest *manifest, const char *path,
+                    const char *database)
 {
     const char *first = NULL;
+    *named = true;
     for (size_t i = 0; i < manifest->database_count; i++) {
         const char *name = manifest->databases[i].name;
         if (names(path, name))
@@ -338,6 +341,7 @@ static bool belongs(const rb_manifest *manifest, const char *path, const char *d
         if (!first || strcmp(name, first) < 0)
             first = name;
     }
+    *named = manifest->database_count < 2;
     return first && strcmp(first, database) == 0;
 }
 
@@ -347,7 +351,8 @@ enum rb_code rb_sql_checks_run(json_t *failures, const rb_release *release, rb_r
     for (size_t i = 0; i < release->manifest->check_count; i++) {
         const rb_manifest_file *file = &release->manifest->checks[i];
         RB_AUTO(rb_buf_clear) rb_buf sql = {0};
-        if (!belongs(release->manifest, file->path, database))
+        bool named;
+        if (!belongs(&named, release->manifest, file->path, database))
             continue;
         RB_TRY(rb_release_file(&sql, release, repo, file->path, file->sha256, err));
         if (sql.len > CHECK_LIMIT)
@@ -356,7 +361,11 @@ enum rb_code rb_sql_checks_run(json_t *failures, const rb_release *release, rb_r
         rb_err why;
         RB_AUTO(rb_free_str) char *message = NULL;
         if (rb_db_check(&rows, db, rb_buf_str(&sql), SHOWN_ROWS, &why) != RB_OK) {
-            message = rb_format("check %s failed to run: %s", file->path, rb_err_line(&why));
+            message = rb_format("check %s failed to run%s: %s", file->path,
+                                named ? ""
+                                      : " in the first database, as its path names none (a check "
+                                        "of database NAME lies in a folder NAME)",
+                                rb_err_line(&why));
         } else if (json_array_size(rows) > 0) {
             RB_AUTO(rb_free_str) char *shown = show_rows(rows);
             message = rb_format("check %s" ROWS "%s", file->path, shown);

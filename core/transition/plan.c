@@ -12,11 +12,11 @@ static const struct {
     const char *name;
     const char *inverse; /* NULL: the step has no inverse */
 } kinds[] = {[RB_DO_STAGE] = {"stage", "remove it"},
-             [RB_DO_FLAGS] = {"flags", "put the previous file back"},
+             [RB_DO_FLAGS] = {"flags", "restore the previous file"},
              [RB_DO_STOP] = {"stop", "start the service"},
              [RB_DO_DATABASE] = {"database", "roll back"},
              [RB_DO_SWITCH] = {"switch", "switch back"},
-             [RB_DO_CONFIG] = {"config", "put the previous files back"},
+             [RB_DO_CONFIG] = {"config", "restore the previous files"},
              [RB_DO_SECRETS] = {"secrets", "restore the previous versions"},
              [RB_DO_COMMIT] = {"commit", NULL},
              [RB_DO_START] = {"start", NULL},

@@ -96,6 +96,8 @@ database' ]
     before=$(picture)
     fails 2 '--pause-before needs a reason, which is recorded; give one with `rbtool deploy v1.1.0 --yes --pause-before record -m WHY`' \
         rbtool deploy v1.1.0 --yes --pause-before record
+    fails 2 'neither is given; to stop before a step, add its name with `rbtool deploy v1.1.0 --yes -m x --pause-before STEP`; otherwise leave -m out' \
+        rbtool deploy v1.1.0 --yes -m x
     fails 2 "cannot pause before step bob's lunch: its plan has no such step" \
         rbtool deploy v1.1.0 --yes --pause-before "bob's lunch" -m x
     [[ $output == *'name one of the steps stage, database, flags, record, for example `rbtool deploy v1.1.0 --env prod --yes --pause-before stage -m x`'* ]]

@@ -46,6 +46,14 @@ two_with_audit() {
     settled_at v1.0.0
 }
 
+@test "a check whose path names no database says where it ran, and how it is moved to another one" {
+    two_with_audit
+    echo 'SELECT id FROM orders WHERE total < 0;' >checks/late.sql
+    release v1.1.1
+    fails 1 'check checks/late.sql failed to run in the first database, as its path names none' rbtool deploy v1.1.1 --yes
+    settled_at v1.0.0
+}
+
 @test "a user_version that the down does not reset is refused, and reported when accepted" {
     echo 'PRAGMA user_version = 1;' >migrations/0002_version.up.sql
     echo 'PRAGMA user_version = 0;' >migrations/0002_version.down.sql
