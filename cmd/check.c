@@ -40,51 +40,52 @@ static enum rb_code store(const rb_env_session *site, const json_t *failures, co
     return rb_state_flush(state, err);
 }
 
-static const json_t *failure_of(const json_t *failures, const char *name)
+/* Appends one check to the results: [{"name","passed","value","message","output"}]. */
+static void add_result(json_t *results, const char *name, const json_t *values,
+                       const json_t *failures)
 {
+    const json_t *failure = NULL;
     rb_json_each (item, failures)
         if (rb_text_same(rb_json_str(item, "name"), name))
-            return item;
-    return NULL;
+            failure = item;
+    json_array_append_new(results, rb_json_make("name:s passed:b value:J message:s output:s", name,
+                                                !failure, json_object_get(values, name),
+                                                rb_json_str(failure, "message"),
+                                                rb_json_str(failure, "output")));
 }
 
-static void show(const rb_env *env, const json_t *failures, const json_t *values)
+/* Returns the results of the check commands, and of the SQL checks if release is given. */
+static json_t *results_of(const rb_env *env, const rb_release *release, const json_t *failures,
+                          const json_t *values)
 {
-    for (size_t i = 0; i < env->check_count; i++) {
-        const char *name = env->checks[i].name;
-        if (env->checks[i].after)
-            continue;
-        const json_t *failure = failure_of(failures, name);
-        const json_t *value = json_object_get(values, name);
+    json_t *results = json_array();
+    for (size_t i = 0; i < env->check_count; i++)
+        if (!env->checks[i].after)
+            add_result(results, env->checks[i].name, values, failures);
+    const rb_manifest *manifest = release ? release->manifest : NULL;
+    for (size_t i = 0; manifest && i < manifest->check_count; i++)
+        add_result(results, manifest->checks[i].path, NULL, failures);
+    for (size_t i = 0; manifest && i < manifest->database_count; i++) {
+        RB_AUTO(rb_free_str) char *name = rb_format("database %s", manifest->databases[i].name);
+        rb_json_each (item, failures) /* it could not be opened */
+            if (rb_text_same(rb_json_str(item, "name"), name))
+                add_result(results, name, NULL, failures);
+    }
+    return results;
+}
+
+static void show(const json_t *results)
+{
+    rb_json_each (item, results) {
         RB_AUTO(rb_free_str)
-        char *shown = rb_format(", value %.10g", json_number_value(value));
-        if (failure)
-            rb_ui_line("<red>failed</>  %s", rb_json_str(failure, "message"));
+        char *shown = rb_format(", value %.10g", json_number_value(json_object_get(item, "value")));
+        if (rb_json_str(item, "message"))
+            rb_ui_line("<red>failed</>  %s", rb_json_str(item, "message"));
         else
-            rb_ui_line("<green>passed</>  check \"%s\"%s", name, value ? shown : "");
-        rb_ui_output(NULL, "            ", rb_json_str(failure, "output"));
+            rb_ui_line("<green>passed</>  check \"%s\"%s", rb_json_str(item, "name"),
+                       json_is_null(json_object_get(item, "value")) ? "" : shown);
+        rb_ui_output(NULL, "            ", rb_json_str(item, "output"));
     }
-}
-
-static json_t *document(const rb_env *env, const char *tag, const char *health, bool stored,
-                        const json_t *failures, const json_t *values)
-{
-    json_t *doc = json_object();
-    json_t *list = json_array();
-    RB_AUTO(rb_free_str) char *at = rb_status_iso(time(NULL));
-    rb_json_set(doc, "environment:s release:s health:s at:s stored:b", env->name, tag, health, at,
-                stored);
-    for (size_t i = 0; i < env->check_count; i++) {
-        const json_t *failure = failure_of(failures, env->checks[i].name);
-        if (env->checks[i].after)
-            continue;
-        json_array_append_new(
-            list, rb_json_make("name:s passed:b value:J message:s output:s", env->checks[i].name,
-                               !failure, json_object_get(values, env->checks[i].name),
-                               rb_json_str(failure, "message"), rb_json_str(failure, "output")));
-    }
-    json_object_set_new(doc, "checks", list);
-    return doc;
 }
 
 static void progress(void *context, const char *text)
@@ -110,22 +111,39 @@ static void look_at_secrets(json_t **seen, rb_cli *cli, const rb_env_session *si
         rb_ui_note(cli, "the versions of the secrets are not recorded: %s", rb_err_line(&why));
 }
 
+/* release NULL: SQL checks do not run. */
 static enum rb_code run_all(json_t *failures, json_t *values, json_t **secrets, rb_cli *cli,
-                            const rb_env_session *site, const char *tag, rb_err *err)
+                            const rb_env_session *site, const char *tag, const rb_release *release,
+                            rb_err *err)
 {
+    rb_control control = {0};
     const rb_checking checking = {.env = site->env,
                                   .from = tag,
                                   .to = tag ? tag : "",
                                   .values = values,
+                                  .active = &control.active,
                                   .progress = progress,
                                   .context = cli};
-    rb_control control = {0};
     rb_env_session_catch(&control);
     rb_checks_run(failures, &checking);
+    if (release)
+        rb_sql_checks_round(failures, &checking, release, cli->session.repo);
     look_at_secrets(secrets, cli, site);
     rb_env_session_uncatch();
     return control.cancelled ? rb_fail(err, RB_FOUND, "stopped by a signal; nothing was recorded")
                              : RB_OK;
+}
+
+/* Returns the release whose SQL checks run: the one that is live in the databases, or NULL. */
+static rb_release *release_of(rb_cli *cli, const rb_env_session *site)
+{
+    const char *tag = site->live.tag[RB_PART_DB];
+    rb_err why;
+    rb_release *release = NULL;
+    if (tag && rb_session_release(&release, &cli->session, tag, site->live.object[RB_PART_DB],
+                                  &why) != RB_OK)
+        rb_ui_note(cli, "the SQL checks of %s do not run: %s", tag, rb_err_line(&why));
+    return release;
 }
 
 static enum rb_code check(rb_cli *cli, const rb_env_session *site, rb_err *err)
@@ -145,9 +163,11 @@ static enum rb_code check(rb_cli *cli, const rb_env_session *site, rb_err *err)
         rb_ui_note(cli, "the %s of %s to %s %s (transition %s)", row->kind, env->name, row->to,
                    rb_paused(row->plan) ? "is paused" : "stopped half-way", row->id);
     RB_AUTO(rb_json_freep) json_t *secrets = NULL;
-    RB_TRY(run_all(failures, values, &secrets, cli, site, tag, err));
-    size_t failed = json_array_size(failures);
-    const size_t count = rb_checks_count(env, NULL);
+    RB_AUTO(rb_release_freep) rb_release *release = row ? NULL : release_of(cli, site);
+    RB_TRY(run_all(failures, values, &secrets, cli, site, tag, release, err));
+    RB_AUTO(rb_json_freep) json_t *results = results_of(env, release, failures, values);
+    const size_t failed = json_array_size(failures);
+    const size_t count = json_array_size(results);
     const char *health = count == 0 ? "unchecked" : failed ? "unhealthy" : "healthy";
     rb_err why = {0};
     bool well = true;
@@ -155,11 +175,12 @@ static enum rb_code check(rb_cli *cli, const rb_env_session *site, rb_err *err)
     bool stored =
         count > 0 && tag && store(site, failures, values, tag, row, &well, &down, &why) == RB_OK;
     if (cli->json) {
-        json_t *doc = document(env, tag, health, stored, failures, values);
-        json_object_set(doc, "secrets", secrets);
-        rb_ui_document(cli, doc);
+        RB_AUTO(rb_free_str) char *at = rb_status_iso(time(NULL));
+        rb_ui_document(
+            cli, rb_json_make("environment:s release:s health:s at:s stored:b checks:J secrets:J",
+                              env->name, tag, health, at, stored, results, secrets));
     } else {
-        show(env, failures, values);
+        show(results);
         rb_json_each_member (name, version, secrets)
             rb_ui_line("secret  %s is at version %s", name, json_string_value(version));
         rb_ui_line("%s: %s, %s%s", env->name, tag ? tag : "nothing is live", health,

@@ -397,22 +397,28 @@ static enum rb_code check_database(json_t *failures, const rb_checking *c,
     return code;
 }
 
-void rb_checks_round(json_t *failures, const rb_checking *checking, const rb_release *release,
-                     rb_repo *repo)
+void rb_sql_checks_round(json_t *failures, const rb_checking *checking, const rb_release *release,
+                         rb_repo *repo)
 {
-    rb_checking once = *checking;
-    once.once = true;
-    rb_checks_run(failures, &once);
     const rb_manifest *manifest = release->manifest;
     for (size_t i = 0; i < (manifest->check_count ? manifest->database_count : 0); i++) {
         const char *name = manifest->databases[i].name;
         rb_err why;
         if (rb_process_cancelled())
             return;
-        if (check_database(failures, &once, release, repo, name, &why) == RB_OK)
+        if (check_database(failures, checking, release, repo, name, &why) == RB_OK)
             continue;
         RB_AUTO(rb_free_str) char *what = rb_format("database %s", name);
         RB_AUTO(rb_free_str) char *message = rb_format("%s: %s", what, rb_err_line(&why));
         json_array_append_new(failures, rb_json_make("name:s message:s output:0", what, message));
     }
+}
+
+void rb_checks_round(json_t *failures, const rb_checking *checking, const rb_release *release,
+                     rb_repo *repo)
+{
+    rb_checking once = *checking;
+    once.once = true;
+    rb_checks_run(failures, &once);
+    rb_sql_checks_round(failures, checking, release, repo);
 }

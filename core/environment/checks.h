@@ -72,8 +72,11 @@ void rb_checks_run(json_t *failures, const rb_checking *checking);
 enum rb_code rb_sql_checks_run(json_t *failures, const rb_release *release, rb_repo *repo,
                                const char *database, rb_db *db, rb_err *err);
 
-/* Runs everything once: the check commands, and the live release's SQL checks in the databases as
- * they are now. A database that cannot be opened counts as a failed check. */
+/* Runs the release's SQL checks in the environment's databases as they are now. A database that
+ * cannot be opened counts as a failed check. */
+void rb_sql_checks_round(json_t *failures, const rb_checking *checking, const rb_release *release,
+                         rb_repo *repo);
+/* Runs every check command once, and the live release's SQL checks. */
 void rb_checks_round(json_t *failures, const rb_checking *checking, const rb_release *release,
                      rb_repo *repo);
 

@@ -80,9 +80,10 @@ last' ]
     [ "$(rbtool status --json | jq -r .health)" = unchecked ]
     rbtool status --exit-code
     [ "$(rbtool list --json | jq -r '.releases[] | select(.tag == "v1.0.0") | .verdict')" = null ]
-    run -0 rbtool check --json
+    run -0 rbtool check --json # the SQL checks are the release's
     schema check <<<"$output"
-    [ "$(jq -r .health <<<"$output")" = unchecked ]
+    [ "$(jq -c '[.health, .checks]' <<<"$output")" = '["healthy",[{"message":null,"name":"checks/totals.sql","output":null,"passed":true,"value":null}]]' ]
+    [ "$(rbtool list --json | jq -r '.releases[] | select(.tag == "v1.0.0") | .verdict')" = null ]
 }
 
 @test "a service that does not start is reported as down, and deploying the release again starts it" {
@@ -156,11 +157,25 @@ checks' ]
     run -1 --separate-stderr rbtool check --json
     schema check <<<"$(head -n 1 <<<"$output")"
     [ "$(head -n 1 <<<"$output" | jq -c '[.health, .stored, .checks[0].passed]')" = '["unhealthy",true,false]' ]
-    fails 1 '1 of 1 checks of prod failed; fix forward with a new release (`rbtool release TAG`, then `rbtool deploy TAG --env prod --yes`)' rbtool check
+    fails 1 '1 of 2 checks of prod failed; fix forward with a new release (`rbtool release TAG`, then `rbtool deploy TAG --env prod --yes`)' rbtool check
     fails 1 'prod: v1.0.0, unhealthy' rbtool status --exit-code
     rm "$BATS_TEST_TMPDIR/broken"
     rbtool check | grep -q '^prod: v1.0.0, healthy$'
     rbtool status --exit-code
+}
+
+@test "check runs the SQL checks of the live release too" {
+    prod '{checks: []}'
+    rbtool deploy v1.0.0 --yes
+    sql 'INSERT INTO orders (id, total) VALUES (31, -1)'
+    fails 1 '1 of 1 checks of prod failed' rbtool check
+    [[ $output == *'check checks/totals.sql found rows'* ]]
+    [ "$(rbtool status --json | jq -r .health)" = unhealthy ]
+    sql 'DELETE FROM orders WHERE id = 31'
+    rbtool check | grep -qx 'passed  check "checks/totals.sql"'
+    rbtool status --exit-code
+    mv "$PROD/data/shop.db" "$PROD/data/away.db"
+    fails 1 'database main: ' rbtool check
 }
 
 @test "a check with \"after\" runs only at the end of such a transition" {
@@ -180,7 +195,12 @@ reverted' ]
     rbtool deploy v1.1.0 --yes
     [ "$(rbtool status --json | jq -r '.health, .verdict')" = 'unchecked
 null' ]
-    rbtool check | grep -qx 'prod: v1.1.0, unchecked: its checks run only after a transition'
+    jq 'del(.checks)' rbtool.json >x && mv x rbtool.json
+    git commit -qam 'shop: without SQL checks'
+    release v1.2.0
+    rbtool deploy v1.2.0 --yes
+    rbtool check | grep -qx 'prod: v1.2.0, unchecked: its checks run only after a transition'
+    rbtool deploy v1.1.0 --yes
     rbtool plan v1.1.0 | grep -q 'checks    run 1 check$'
     rbtool plan --deploy v1.0.0 --json | jq -e '[.steps[] | .id] | index("checks") == null'
     rbtool revert v1.1.0 --yes
