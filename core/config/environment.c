@@ -44,6 +44,7 @@ static void pairs_free(rb_env_pair *pairs, size_t count)
 
 void rb_env_drop_commands(rb_env *env)
 {
+    env->is_copy = true;
     rb_strs_clear(&env->stop);
     rb_strs_clear(&env->start);
     for (size_t i = 0; i < env->check_count; i++) {

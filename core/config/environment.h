@@ -81,6 +81,7 @@ typedef struct rb_env {
     int lock_timeout;      /* seconds in which a transition retries to get its locks */
     /* not a setting: the user allowed this run to end sessions of a killed run */
     bool terminate;
+    bool is_copy;         /* not a setting: no command runs (rb_command_process()) */
     int keep;             /* number of releases on disk, at least 2 */
     int64_t backup_limit; /* bytes of a backup, apart from data at risk */
     int keep_backups;     /* days after which backups are removed */
@@ -103,8 +104,8 @@ enum rb_code rb_env_look(rb_env **out, const json_t *environments, const char *n
 void rb_env_free(rb_env *env);
 RB_DEFINE_AUTO(rb_env, rb_env_free)
 
-/* Removes the commands of service, checks, secrets and notify. A copy of an environment must not
- * run them, because they act on the real one. */
+/* Removes the commands of service, checks, secrets and notify, and sets is_copy. A copy of an
+ * environment must not run them, because they act on the real one. */
 void rb_env_drop_commands(rb_env *env);
 
 /* True if the check has a threshold for the value that its command prints. */

@@ -105,6 +105,21 @@ enum rb_code rb_command_find(const rb_strs *command, const char *what, rb_err *e
                    strchr(program, '/') ? strerror(errno) : "it is not in PATH");
 }
 
+enum rb_code rb_command_process(rb_process_result *out, const rb_env *env, const rb_strs *command,
+                                const char *last, rb_process process, rb_err *err)
+{
+    if (env->is_copy)
+        return rb_fail(err, RB_ERROR,
+                       "%s was not run: this is a copy of environment %s, and commands act on the "
+                       "real one",
+                       command->items[0], env->name);
+    const char **argv = rb_process_argv(command, last);
+    process.argv = argv;
+    enum rb_code code = rb_process_run(out, &process, err);
+    free(argv);
+    return code;
+}
+
 static enum rb_code run_once(rb_process_result *out, const rb_env *env, const rb_strs *command,
                              int timeout, const char *from, const char *to, rb_err *err)
 {
@@ -112,11 +127,8 @@ static enum rb_code run_once(rb_process_result *out, const rb_env *env, const rb
     RB_AUTO(rb_free_str) char *env_to = rb_format("RBTOOL_TO=%s", to);
     RB_AUTO(rb_free_str) char *env_name = rb_format("RBTOOL_ENV_NAME=%s", env->name);
     const char *extra[] = {env_from, env_to, env_name, NULL};
-    const char **argv = rb_process_argv(command, NULL);
-    rb_process process = {.argv = argv, .env = extra, .timeout = timeout, .tail = RB_OUTPUT_KEPT};
-    enum rb_code code = rb_process_run(out, &process, err);
-    free(argv);
-    return code;
+    const rb_process process = {.env = extra, .timeout = timeout, .tail = RB_OUTPUT_KEPT};
+    return rb_command_process(out, env, command, NULL, process, err);
 }
 
 /* Turns the result of a command into an error. seconds: the time limit of all attempts; 0 for a

@@ -15,6 +15,7 @@
 
 #include <stdatomic.h>
 
+#include "base/process.h"
 #include "config/environment.h"
 #include "database/database.h"
 #include "release/release.h"
@@ -31,6 +32,11 @@
  */
 enum rb_code rb_command_run(char **output, const rb_env *env, const rb_strs *command, int timeout,
                             const char *what, const char *from, const char *to, rb_err *err);
+/* Starts a command of the environment, and waits for it. All its commands go through here, so that
+ * none runs in a copy of the environment. process.argv is set here; last: an additional last
+ * argument, or NULL. */
+enum rb_code rb_command_process(rb_process_result *out, const rb_env *env, const rb_strs *command,
+                                const char *last, rb_process process, rb_err *err);
 /* Fails with RB_ERROR, naming the program, unless the command's program can be found and executed.
  * */
 enum rb_code rb_command_find(const rb_strs *command, const char *what, rb_err *err);

@@ -4,10 +4,10 @@
 #include <string.h>
 #include <time.h>
 
-#include "base/process.h"
 #include "base/shape.h"
 #include "base/template.h"
 #include "base/text.h"
+#include "environment/checks.h"
 #include "environment/drift.h"
 #include "transition/parts.h"
 
@@ -88,12 +88,8 @@ static enum rb_code run_command(rb_buf *output, const rb_env *env, const rb_strs
     RB_AUTO(rb_process_result_clear) rb_process_result result = {0};
     RB_AUTO(rb_free_str) char *name = rb_format("RBTOOL_ENV_NAME=%s", env->name);
     const char *extra[] = {name, NULL};
-    const char **argv = rb_process_argv(command, last);
-    const rb_process process = {
-        .argv = argv, .env = extra, .timeout = TIMEOUT, .output_limit = OUTPUT_LIMIT};
-    enum rb_code code = rb_process_run(&result, &process, err);
-    free(argv);
-    if (code != RB_OK)
+    const rb_process process = {.env = extra, .timeout = TIMEOUT, .output_limit = OUTPUT_LIMIT};
+    if (rb_command_process(&result, env, command, last, process, err) != RB_OK)
         return rb_err_prefix(err, "%s", what);
     RB_AUTO(rb_free_str) char *who = rb_format("%s (%s)", what, command->items[0]);
     rb_err why;

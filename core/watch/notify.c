@@ -4,8 +4,8 @@
 #include <time.h>
 
 #include "base/clock.h"
-#include "base/process.h"
 #include "base/text.h"
+#include "environment/checks.h"
 #include "environment/state_notice.h"
 #include "transition/ledger_outbox.h"
 #include "transition/pause.h"
@@ -226,18 +226,12 @@ static char *send_one(const rb_env *env, const rb_strs *command, const json_t *e
     RB_AUTO(rb_buf_clear) rb_buf text = {0};
     RB_AUTO(rb_free_str) char *name = rb_format("RBTOOL_ENV_NAME=%s", env->name);
     const char *extra[] = {name, NULL};
-    const char **argv = rb_process_argv(command, NULL);
     rb_err why;
     rb_json_canonical(&text, event);
     rb_buf_addc(&text, '\n');
-    const rb_process process = {.argv = argv,
-                                .env = extra,
-                                .input = text.data,
-                                .input_len = text.len,
-                                .timeout = timeout,
-                                .tail = 1};
-    enum rb_code code = rb_process_run(&result, &process, &why);
-    free(argv);
+    const rb_process process = {
+        .env = extra, .input = text.data, .input_len = text.len, .timeout = timeout, .tail = 1};
+    enum rb_code code = rb_command_process(&result, env, command, NULL, process, &why);
     if (code == RB_OK)
         code = rb_process_judge(&result, "it", timeout, "", &why);
     return code == RB_OK ? NULL : rb_strdup(why.message);

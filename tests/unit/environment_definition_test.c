@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "config/environment.h"
+#include "environment/checks.h"
 
 static const char *lookup(const char *name)
 {
@@ -126,6 +127,22 @@ static void refuses_shared_places(void **state)
     assert_int_equal(parse(&env, two, "c", &err), RB_OK);
 }
 
+/* Also a command that the copy's list of commands to drop does not have yet. */
+static void a_copy_runs_no_command(void **state)
+{
+    (void)state;
+    RB_AUTO(rb_env_freep) rb_env *env = NULL;
+    RB_AUTO(rb_strs_clear) rb_strs command = {0};
+    rb_err err = {0};
+    assert_int_equal(parse(&env, "{\"a\":{\"root\":\"/none/a\"}}", "a", &err), RB_OK);
+    rb_strs_add(&command, "false");
+    assert_int_equal(rb_command_run(NULL, env, &command, 9, "x", NULL, "v1", &err), RB_FOUND);
+    rb_env_drop_commands(env);
+    assert_int_equal(rb_command_run(NULL, env, &command, 9, "x", NULL, "v1", &err), RB_ERROR);
+    assert_string_equal(err.message, "x: false was not run: this is a copy of environment a, and "
+                                     "commands act on the real one");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -133,6 +150,7 @@ int main(void)
         cmocka_unit_test(paths_have_no_dots_and_go_up_from_where_symlinks_lead),
         cmocka_unit_test(refuses_what_is_wrong),
         cmocka_unit_test(refuses_shared_places),
+        cmocka_unit_test(a_copy_runs_no_command),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
