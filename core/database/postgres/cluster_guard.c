@@ -14,9 +14,9 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/file.h"
 #include "database/postgres/cluster.h"
 #include "database/postgres/cluster_cache.h"
@@ -25,9 +25,10 @@
 #define ALIVE 3 /* descriptor numbers after close_descriptors() */
 #define READY 4
 #define TICK_MS 10
-#define WATCH_MS 250   /* between looks at the size of the files, at least, */
-#define WATCH_SHARE 40 /* and this many times what a look takes of a processor */
-#define STOP_TICKS 800 /* ticks until a server that does not stop is killed */
+#define WATCH_MS 250
+#define WATCH_LOADED_MS 1000 /* between looks that take more than one of WATCH_SHARE parts */
+#define WATCH_SHARE 20       /* of WATCH_MS */
+#define STOP_TICKS 800       /* ticks until a server that does not stop is killed */
 #define REMOVE_TRIES                                                                               \
     100                 /* attempts, since files may appear while the server's last processes end */
 #define BASE_MEMORY 640 /* MiB of address space that a server process uses at its start */
@@ -263,14 +264,13 @@ static uint64_t size_of(const char *dir)
 static void watch(guardian *g)
 {
     const uint64_t most = size_of(g->data) + ((uint64_t)g->with->size << 20);
-    int pause = WATCH_MS;
+    int64_t took = 0;
     while (g->child > 0 && !g->deserted) {
-        wait_for(g, pause);
-        const clock_t began = clock();
+        wait_for(g, took < WATCH_MS / WATCH_SHARE ? WATCH_MS : WATCH_LOADED_MS);
+        const int64_t began = rb_clock_ms();
         if (g->with->size && size_of(g->data) > most)
             return;
-        const int64_t took = (int64_t)(clock() - began) * 1000 / CLOCKS_PER_SEC;
-        pause = took * WATCH_SHARE > WATCH_MS ? (int)took * WATCH_SHARE : WATCH_MS;
+        took = rb_clock_ms() - began;
     }
 }
 
