@@ -40,14 +40,20 @@ static enum rb_code store(const rb_env_session *site, const json_t *failures, co
     return rb_state_flush(state, err);
 }
 
+/* Returns the item of that name, or NULL. */
+static const json_t *item_of(const json_t *items, const char *name)
+{
+    rb_json_each (item, items)
+        if (rb_text_same(rb_json_str(item, "name"), name))
+            return item;
+    return NULL;
+}
+
 /* Appends one check to the results: [{"name","passed","value","message","output"}]. */
 static void add_result(json_t *results, const char *name, const json_t *values,
                        const json_t *failures)
 {
-    const json_t *failure = NULL;
-    rb_json_each (item, failures)
-        if (rb_text_same(rb_json_str(item, "name"), name))
-            failure = item;
+    const json_t *failure = item_of(failures, name);
     json_array_append_new(results, rb_json_make("name:s passed:b value:J message:s output:s", name,
                                                 !failure, json_object_get(values, name),
                                                 rb_json_str(failure, "message"),
@@ -63,14 +69,18 @@ static json_t *results_of(const rb_env *env, const rb_release *release, const js
         if (!env->checks[i].after)
             add_result(results, env->checks[i].name, values, failures);
     const rb_manifest *manifest = release ? release->manifest : NULL;
-    for (size_t i = 0; manifest && i < manifest->check_count; i++)
-        add_result(results, manifest->checks[i].path, NULL, failures);
-    for (size_t i = 0; manifest && i < manifest->database_count; i++) {
-        RB_AUTO(rb_free_str) char *name = rb_format("database %s", manifest->databases[i].name);
-        rb_json_each (item, failures) /* it could not be opened */
-            if (rb_text_same(rb_json_str(item, "name"), name))
-                add_result(results, name, NULL, failures);
+    for (size_t i = 0; manifest && i < manifest->check_count; i++) {
+        const char *path = manifest->checks[i].path;
+        bool named;
+        const char *database = rb_sql_check_database(&named, manifest, path);
+        RB_AUTO(rb_free_str) char *whole = rb_format("database %s", database ? database : "");
+        const bool ran = database && rb_env_database(env, database) && !item_of(failures, whole);
+        if (ran || item_of(failures, path))
+            add_result(results, path, NULL, failures);
     }
+    rb_json_each (failure, failures) /* databases whose checks did not all run */
+        if (!item_of(results, rb_json_str(failure, "name")))
+            add_result(results, rb_json_str(failure, "name"), NULL, failures);
     return results;
 }
 

@@ -164,13 +164,6 @@ void rb_ui_item(const char *template, const json_t *value)
     print_line(stdout, text, "\n");
 }
 
-void rb_ui_add_item(rb_buf *out, const char *template, const json_t *value)
-{
-    RB_AUTO(rb_free_str) char *text = fill(template, value);
-    add_safe(out, text);
-    rb_buf_addc(out, '\n');
-}
-
 void rb_ui_fill(rb_buf *out, const char *template, const json_t *value,
                 char *(*escape)(const char *))
 {

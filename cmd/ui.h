@@ -25,7 +25,6 @@ void rb_ui_item(const char *template, const json_t *value);
 
 /* Appends a line. Each line is made safe when it is added, so that the text may have several. */
 void rb_ui_add(rb_buf *out, const char *fmt, ...) RB_PRINTF(2, 3);
-void rb_ui_add_item(rb_buf *out, const char *template, const json_t *value);
 /* Appends a template of several lines. escape: converts a member's text to one line of another
  * format, and NULL means rb_safe(). */
 void rb_ui_fill(rb_buf *out, const char *template, const json_t *value,

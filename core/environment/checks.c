@@ -340,21 +340,19 @@ static bool names(const char *path, const char *name)
     return false;
 }
 
-/* *named: the path names the database, or there is only one. */
-static bool belongs(bool *named, const rb_manifest *manifest, const char *path,
-                    const char *database)
+const char *rb_sql_check_database(bool *named, const rb_manifest *manifest, const char *path)
 {
     const char *first = NULL;
     *named = true;
     for (size_t i = 0; i < manifest->database_count; i++) {
         const char *name = manifest->databases[i].name;
         if (names(path, name))
-            return strcmp(name, database) == 0;
+            return name;
         if (!first || strcmp(name, first) < 0)
             first = name;
     }
     *named = manifest->database_count < 2;
-    return first && strcmp(first, database) == 0;
+    return first;
 }
 
 enum rb_code rb_sql_checks_run(json_t *failures, const rb_release *release, rb_repo *repo,
@@ -364,7 +362,7 @@ enum rb_code rb_sql_checks_run(json_t *failures, const rb_release *release, rb_r
         const rb_manifest_file *file = &release->manifest->checks[i];
         RB_AUTO(rb_buf_clear) rb_buf sql = {0};
         bool named;
-        if (!belongs(&named, release->manifest, file->path, database))
+        if (!rb_text_same(rb_sql_check_database(&named, release->manifest, file->path), database))
             continue;
         RB_TRY(rb_release_file(&sql, release, repo, file->path, file->sha256, err));
         if (sql.len > CHECK_LIMIT)

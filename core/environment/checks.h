@@ -71,10 +71,13 @@ size_t rb_checks_count(const rb_env *env, const char *kind);
 void rb_checks_run(json_t *failures, const rb_checking *checking);
 
 /*
- * Runs the release's SQL checks of `database` against db. failures: as for rb_checks_run(), with
- * "rows". A check belongs to the database whose name is a folder of its path or the first part of
- * its file's name (checks/audit/totals.sql, checks/audit.sql), else to the first database by name.
+ * Returns the database that an SQL check belongs to: the one whose name is a folder of its path or
+ * the first part of its file's name (checks/audit/totals.sql, checks/audit.sql), else the first by
+ * name; NULL if the release has none. *named: the path names it, or there is only one.
  */
+const char *rb_sql_check_database(bool *named, const rb_manifest *manifest, const char *path);
+/* Runs the release's SQL checks of `database` against db. failures: as for rb_checks_run(), with
+ * "rows". */
 enum rb_code rb_sql_checks_run(json_t *failures, const rb_release *release, rb_repo *repo,
                                const char *database, rb_db *db, rb_err *err);
 

@@ -176,6 +176,7 @@ checks' ]
     rbtool status --exit-code
     mv "$PROD/data/shop.db" "$PROD/data/away.db"
     fails 1 'database main: ' rbtool check
+    [[ $output != *passed* ]] # it did not run
 }
 
 @test "a check with \"after\" runs only at the end of such a transition" {

@@ -458,7 +458,10 @@ INI
     PATH=/usr/bin:/bin run sh "$LAB/by-hand/revert.sh"
     [[ $status -eq 1 && $output == *"with: sh $LAB/by-hand/revert.sh restore '$PROD/manual-"* ]]
     pg 'DROP TABLE cities'
-    PATH=/usr/bin:/bin run sh "$LAB/by-hand/revert.sh" restore "$PROD"/manual-*
+    PATH=/usr/bin:/bin run -2 sh "$LAB/by-hand/revert.sh" restore "$LAB/none"
+    local saved=("$PROD"/manual-*)
+    touch "${saved[0]}/main-old.dump" # of a database whose name begins the same
+    PATH=/usr/bin:/bin run sh "$LAB/by-hand/revert.sh" restore "${saved[0]}"
     pg 'SELECT name FROM cities'
     pg 'ALTER TABLE orders ADD COLUMN discount integer'
     before | diff "$LAB/expected" -

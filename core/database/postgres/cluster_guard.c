@@ -1,5 +1,6 @@
 /* The guardian of a private cluster: the process that starts and stops the server and removes its
  * folder. */
+#include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
 #include <grp.h>
@@ -325,9 +326,12 @@ void rb_pg_cluster_guard(const rb_pg_guard *with)
     if (with->cache)
         rb_pg_cache_prepare(with->cache, NOBODY);
     drop_rights();
-    if (!make_dir(&g))
-        answer('-', "a temporary folder cannot be created in /tmp");
-    else if (start_cluster(&g)) {
+    if (!make_dir(&g)) {
+        RB_AUTO(rb_free_str)
+        char *why = rb_format("a temporary folder cannot be created in /var/tmp or /tmp: %s",
+                              strerror(errno));
+        answer('-', why);
+    } else if (start_cluster(&g)) {
         answer('+', g.dir);
         watch(&g);
     } else if (!g.deserted) {

@@ -85,14 +85,16 @@ const rb_db_driver rb_postgres_driver = {
                "SET client_min_messages = error; SET CONSTRAINTS ALL IMMEDIATE;\n"
                "SELECT DISTINCT format('SET CONSTRAINTS %I.%I DEFERRED', nspname, conname)"
                " " RB_PG_DEFERRED " \\gexec\nRESET client_min_messages;\n",
-    .shell = "postgresql_save() { pg_dump -Fc -f \"$2.dump\" \"$1\"; }\n"
-             "postgresql_restore() { pg_restore -1 -c --if-exists -d \"$1\" \"$2.dump\"; }\n"
-             "postgresql_has() { [ \"$(psql -XAtqc \"SELECT to_regclass('$2') IS NOT NULL\" "
-             "\"$1\")\" = t ]; }\n"
-             "postgresql_apply() {\n    db=$1 && shift\n"
-             "    cat \"$@\" | psql -Xq1 -v ON_ERROR_STOP=1 -f - \"$db\"\n}\n"
-             "postgresql_each() {\n    db=$1 && shift\n"
-             "    cat \"$@\" | psql -Xq -v ON_ERROR_STOP=1 -f - \"$db\"\n}\n",
+    .shell =
+        "postgresql_save() { pg_dump -Fc -f \"$2.dump\" \"$1\"; }\n"
+        "postgresql_restore() { [ ! -e \"$2.dump\" ] || pg_restore -1 -c --if-exists -d \"$1\" "
+        "\"$2.dump\"; }\n"
+        "postgresql_has() { [ \"$(psql -XAtqc \"SELECT to_regclass('$2') IS NOT NULL\" "
+        "\"$1\")\" = t ]; }\n"
+        "postgresql_apply() {\n    db=$1 && shift\n"
+        "    cat \"$@\" | psql -Xq1 -v ON_ERROR_STOP=1 -f - \"$db\"\n}\n"
+        "postgresql_each() {\n    db=$1 && shift\n"
+        "    cat \"$@\" | psql -Xq -v ON_ERROR_STOP=1 -f - \"$db\"\n}\n",
     .open = open_url,
     .make_writable = make_writable,
     .scratch_start = rb_pg_scratch_start,

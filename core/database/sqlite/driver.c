@@ -242,14 +242,15 @@ const rb_db_driver rb_sqlite_driver = {
     .version = version,
     .programs = "sqlite3",
     .between = "",
-    .shell = "sqlite_save() { sqlite3 \"$1\" \".backup '$2.sqlite'\"; }\n"
-             "sqlite_restore() { sqlite3 \"$1\" \".restore '$2.sqlite'\"; }\n"
-             "sqlite_has() { [ -n \"$(sqlite3 \"$1\" \"SELECT 1 FROM sqlite_schema WHERE name = "
-             "'$2'\")\" ]; }\n"
-             "sqlite_apply() {\n    db=$1 && shift\n"
-             "    { echo 'BEGIN IMMEDIATE;' && cat \"$@\" && echo 'COMMIT;'; } | sqlite3 -bail "
-             "\"$db\"\n}\n"
-             "sqlite_each() {\n    db=$1 && shift\n    cat \"$@\" | sqlite3 -bail \"$db\"\n}\n",
+    .shell =
+        "sqlite_save() { sqlite3 \"$1\" \".backup '$2.sqlite'\"; }\n"
+        "sqlite_restore() { [ ! -e \"$2.sqlite\" ] || sqlite3 \"$1\" \".restore '$2.sqlite'\"; }\n"
+        "sqlite_has() { [ -n \"$(sqlite3 \"$1\" \"SELECT 1 FROM sqlite_schema WHERE name = "
+        "'$2'\")\" ]; }\n"
+        "sqlite_apply() {\n    db=$1 && shift\n"
+        "    { echo 'BEGIN IMMEDIATE;' && cat \"$@\" && echo 'COMMIT;'; } | sqlite3 -bail "
+        "\"$db\"\n}\n"
+        "sqlite_each() {\n    db=$1 && shift\n    cat \"$@\" | sqlite3 -bail \"$db\"\n}\n",
     .beside = beside,
     .backup_suffix = ".sqlite",
     .inspect = inspect,
