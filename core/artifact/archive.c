@@ -97,11 +97,21 @@ static int begin_raw(const rb_libarchive *lib, struct archive *handle)
     return status;
 }
 
+static enum rb_code load(const rb_libarchive **out, rb_err *err)
+{
+    static rb_libarchive functions;
+    static const char *const names[] = {RB_LIBARCHIVE(RB_LIBRARY_NAME) NULL};
+    static const rb_library library = {"libarchive.so.13", "to write an archive", "libarchive13",
+                                       names, &functions};
+    *out = &functions;
+    return rb_library_load(&library, err);
+}
+
 enum rb_code rb_archive_create(rb_archive **out, const char *path, const char *format, rb_err *err)
 {
     RB_AUTO(rb_archive_closep) rb_archive *archive = rb_calloc(1, sizeof *archive);
     archive->fd = -1;
-    RB_TRY(rb_libarchive_load(&archive->lib, err));
+    RB_TRY(load(&archive->lib, err));
     archive->path = rb_strdup(path);
     archive->zip = strcmp(format, "zip") == 0;
     archive->utf8 = archive->zip ? newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0) : (locale_t)0;

@@ -1,14 +1,11 @@
-/*
- * Loads libarchive when the first archive is written. It depends on libxml2 and ICU: linking it
- * would make every start of rbtool take longer than a whole git command.
- */
+/* libarchive, which archive.c loads when it writes the first archive (base/library.h). */
 #ifndef RB_ARTIFACT_LIBARCHIVE_H
 #define RB_ARTIFACT_LIBARCHIVE_H
 
 #include <archive.h>
 #include <archive_entry.h>
 
-#include "base/err.h"
+#include "base/library.h"
 
 /* The functions of libarchive that are used. */
 #define RB_LIBARCHIVE(X)                                                                           \
@@ -35,12 +32,7 @@
     X(archive_write_set_format_zip)
 
 typedef struct rb_libarchive {
-#define RB_LIBARCHIVE_MEMBER(name) __typeof__(&(name)) name;
-    RB_LIBARCHIVE(RB_LIBARCHIVE_MEMBER)
-#undef RB_LIBARCHIVE_MEMBER
+    RB_LIBARCHIVE(RB_LIBRARY_MEMBER)
 } rb_libarchive;
-
-/* Loads the library, which stays loaded. *out is borrowed. */
-enum rb_code rb_libarchive_load(const rb_libarchive **out, rb_err *err);
 
 #endif

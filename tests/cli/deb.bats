@@ -35,9 +35,12 @@ setup() {
     make -C "$ROOT" BUILD="$BUILD" DESTDIR="$BATS_TEST_TMPDIR/all" PREFIX=/usr ZSH=share/zsh/vendor-completions install >/dev/null
     [ "$(cd "$BATS_TEST_TMPDIR/all" && find . -type f | LC_ALL=C sort)" = "$(cd "$BATS_FILE_TMPDIR/root" && find . -type f -not -path './usr/share/doc/*' | sed 's/\(man[157]\/.*\)\.gz$/\1/' | LC_ALL=C sort)" ]
     depends=$(dpkg-deb -f "$PACKAGE" Depends)
-    for library in libc6 libgit2 libjansson4 libpg-query libsqlite3-0 libssl3 libarchive13 git; do
+    for library in libc6 libgit2 libjansson4 libsqlite3-0 libssl3 libarchive13 git; do
         [[ $depends == *"$library"* ]]
     done
+    recommends=$(dpkg-deb -f "$PACKAGE" Recommends)
+    parser=$(dpkg -S '*/libpg_query.so.*' | sed -n '1s/:.*//p')
+    [[ $recommends == *libpq5* && $recommends == *"$parser"* ]]
 }
 
 @test "the program in it works, and its completion and manual are where Debian looks for them" {

@@ -35,7 +35,7 @@ bats_require_minimum_version 1.5.0
     needed=$(objdump -p "$(command -v rbtool)" | awk '$1 == "NEEDED" { sub(/\.so.*/, "", $2); print $2 }')
     for library in $needed; do
         case $library in
-        libgit2 | libarchive | libcrypto | libjansson | libsqlite3 | libpg_query | libc | libm | libgcc_s | ld-linux*) ;;
+        libgit2 | libcrypto | libjansson | libsqlite3 | libc | libm | libgcc_s | ld-linux*) ;;
         *) echo "needs $library" && return 1 ;;
         esac
     done

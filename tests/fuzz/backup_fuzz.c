@@ -52,7 +52,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     char path[] = "/tmp/rbtool-fuzz-XXXXXX";
     RB_AUTO(rb_json_freep) json_t *document = NULL;
-    if (rb_libpq_load(RB_IGNORED) != RB_OK)
+    if (rb_pg_libraries_load(RB_IGNORED) != RB_OK)
         return 0; /* without libpq, backups of PostgreSQL cannot be read */
     const int fd = mkstemp(path);
     if (fd < 0 || write(fd, data, size) != (ssize_t)size)

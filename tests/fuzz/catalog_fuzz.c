@@ -23,7 +23,7 @@ static bool load(void)
     if (make)
         return true;
     library = dlopen("libpq.so.5", RTLD_NOW | RTLD_LOCAL);
-    if (!library || rb_libpq_load(RB_IGNORED) != RB_OK)
+    if (!library || rb_pg_libraries_load(RB_IGNORED) != RB_OK)
         return false;
     void *found = dlsym(library, "PQsetResultAttrs");
     memcpy(&set_attributes, &found, sizeof found);

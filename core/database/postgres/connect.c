@@ -102,7 +102,7 @@ static enum rb_code connect_url(rb_pg *pg, rb_err *err)
 
 enum rb_code rb_pg_connect(rb_pg **out, const char *url, enum rb_db_mode mode, rb_err *err)
 {
-    RB_TRY(rb_libpq_load(err));
+    RB_TRY(rb_pg_libraries_load(err));
     rb_pg *pg = rb_calloc(1, sizeof *pg);
     pg->url = rb_strdup(url);
     pg->shown = rb_url_public(url);

@@ -13,7 +13,6 @@
  */
 #include "database/postgres/effects_read.h"
 
-#include <pg_query.h>
 #include <stdlib.h>
 #include <string.h>
 

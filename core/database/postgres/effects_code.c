@@ -1,7 +1,6 @@
 /* Finds what functions, DO blocks and triggers write. */
 #include "database/postgres/effects_read.h"
 
-#include <pg_query.h>
 #include <string.h>
 
 /* Functions: */

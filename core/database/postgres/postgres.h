@@ -12,7 +12,7 @@
 #define RB_DATABASE_POSTGRES_POSTGRES_H
 
 #include "database/driver.h"
-#include "database/postgres/libpq.h"
+#include "database/postgres/libraries.h"
 #include "sql/statement.h"
 
 #define RB_POSTGRESQL "postgresql" /* name of the engine */

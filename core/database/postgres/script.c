@@ -7,8 +7,6 @@
 #include <string.h>
 #include <time.h>
 
-#include <pg_query.h>
-
 #include "base/clock.h"
 #include "database/postgres/effects.h"
 #include "database/postgres/session.h"

@@ -1,17 +1,18 @@
 /*
- * Loads libpq when the first PostgreSQL database is opened. libpq depends on Kerberos, LDAP and two
- * TLS libraries: linking it would double the start time of every command.
+ * The libraries of PostgreSQL: libpq, and libpg_query, which has PostgreSQL's parser. They are
+ * loaded when the first PostgreSQL database is opened (base/library.h).
  *
- * Files of this folder include this header instead of <libpq-fe.h> and call libpq's functions by
- * their names. rb_libpq_load() must succeed first; code that has a PGconn or PGresult can rely on
- * that.
+ * Files of this folder include this header instead of <libpq-fe.h> and <pg_query.h>, and call the
+ * functions by their names. rb_pg_libraries_load() must succeed first; code that has an rb_pg, a
+ * PGconn or a PGresult can rely on that.
  */
-#ifndef RB_DATABASE_POSTGRES_LIBPQ_H
-#define RB_DATABASE_POSTGRES_LIBPQ_H
+#ifndef RB_DATABASE_POSTGRES_LIBRARIES_H
+#define RB_DATABASE_POSTGRES_LIBRARIES_H
 
 #include <libpq-fe.h>
+#include <pg_query.h>
 
-#include "base/err.h"
+#include "base/library.h"
 
 /* The functions of libpq that are used. */
 #define RB_LIBPQ(X)                                                                                \
@@ -61,18 +62,30 @@
     X(PQtransactionStatus)                                                                         \
     X(PQuser)
 
+/* The functions of libpg_query that are used. */
+#define RB_PGQUERY(X)                                                                              \
+    X(pg_query_free_parse_result)                                                                  \
+    X(pg_query_free_plpgsql_parse_result)                                                          \
+    X(pg_query_free_split_result)                                                                  \
+    X(pg_query_parse)                                                                              \
+    X(pg_query_parse_plpgsql)                                                                      \
+    X(pg_query_split_with_parser)
+
 typedef struct rb_libpq {
-#define RB_LIBPQ_MEMBER(name) __typeof__(&(name)) name;
-    RB_LIBPQ(RB_LIBPQ_MEMBER)
-#undef RB_LIBPQ_MEMBER
+    RB_LIBPQ(RB_LIBRARY_MEMBER)
 } rb_libpq;
 
+typedef struct rb_pgquery {
+    RB_PGQUERY(RB_LIBRARY_MEMBER)
+} rb_pgquery;
+
 extern rb_libpq rb_libpq_functions;
+extern rb_pgquery rb_pgquery_functions;
 
-/* Loads libpq if it is not loaded yet. RB_ERROR says what to install. */
-enum rb_code rb_libpq_load(rb_err *err);
+/* Loads both libraries if they are not loaded yet. RB_ERROR says what to install. */
+enum rb_code rb_pg_libraries_load(rb_err *err);
 
-#ifndef RB_LIBPQ_ITSELF /* libpq.c needs the plain names */
+#ifndef RB_LIBRARIES_ITSELF /* libraries.c needs the plain names */
 #define PQbackendPID rb_libpq_functions.PQbackendPID
 #define PQcancel rb_libpq_functions.PQcancel
 #define PQclear rb_libpq_functions.PQclear
@@ -118,6 +131,12 @@ enum rb_code rb_libpq_load(rb_err *err);
 #define PQstatus rb_libpq_functions.PQstatus
 #define PQtransactionStatus rb_libpq_functions.PQtransactionStatus
 #define PQuser rb_libpq_functions.PQuser
+#define pg_query_free_parse_result rb_pgquery_functions.pg_query_free_parse_result
+#define pg_query_free_plpgsql_parse_result rb_pgquery_functions.pg_query_free_plpgsql_parse_result
+#define pg_query_free_split_result rb_pgquery_functions.pg_query_free_split_result
+#define pg_query_parse rb_pgquery_functions.pg_query_parse
+#define pg_query_parse_plpgsql rb_pgquery_functions.pg_query_parse_plpgsql
+#define pg_query_split_with_parser rb_pgquery_functions.pg_query_split_with_parser
 #endif
 
 #endif
