@@ -51,7 +51,8 @@ typedef struct rb_db_driver {
     const char *(*version)(const rb_db *db);
     /* Shell functions that call the engine's own client. Their names begin with the engine's: _save
      * DATABASE FILE, _restore DATABASE FILE (nothing if it was not saved), _has DATABASE TABLE,
-     * _apply DATABASE SCRIPTS... in one transaction, _each DATABASE SCRIPTS... without one. */
+     * _apply DATABASE SCRIPTS... in one transaction, and, if there are `segments`, _each DATABASE
+     * SCRIPTS..., which have their own BEGIN and COMMIT. */
     const char *shell;
     const char *between;  /* SQL for that client: undoes what a script set, before the next one */
     const char *programs; /* names of the programs that `shell` calls, for people */

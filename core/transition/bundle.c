@@ -10,31 +10,17 @@
 struct writer {
     const char *root; /* folder of the bundle */
     const char *database;
+    const rb_migrations *from;
     json_t *scripts;
     rb_manual_sql sql;
     rb_db_step *steps;
     size_t n;
 };
 
-static enum rb_code add_script(struct writer *w, const rb_migration *m, bool up, const char *last,
-                               rb_err *err)
+static void add_step(struct writer *w, const rb_migration *m, bool up)
 {
-    const rb_script *script = up ? &m->up : &m->down;
     w->steps = rb_grow(w->steps, w->n, sizeof *w->steps);
-    w->steps[w->n] = (rb_db_step){.migration = m, .up = up};
-    RB_AUTO(rb_free_str)
-    char *path =
-        rb_format("scripts/%s/%03zu-%s-%s.sql", w->database, ++w->n, up ? "up" : "down", m->id);
-    RB_AUTO(rb_free_str) char *full = rb_path_join(w->root, path);
-    RB_AUTO(rb_free_str) char *dir = rb_path_dir(full);
-    if (!rb_path_is_safe(path, strlen(path)))
-        return rb_fail(err, RB_FOUND, "cannot write %s: it is not a safe path", path);
-    RB_TRY(rb_dir_make(dir, err));
-    RB_TRY(rb_file_write(full, script->text, script->len, 0644, err));
-    RB_TRY(rb_manual_add(&w->sql, m, up, last, err));
-    json_array_append_new(w->scripts, rb_json_make("id:s direction:s path:s sha256:s", m->id,
-                                                   up ? "up" : "down", path, script->sha256));
-    return RB_OK;
+    w->steps[w->n++] = (rb_db_step){.migration = m, .up = up};
 }
 
 static const rb_migration *find(const rb_migrations *set, const char *id)
@@ -42,28 +28,76 @@ static const rb_migration *find(const rb_migrations *set, const char *id)
     return set ? rb_migrations_find(set, id) : NULL;
 }
 
-static enum rb_code add_scripts(struct writer *w, const rb_migrations *from,
-                                const rb_migrations *to, const rb_migrations *overrides,
-                                const char *from_tag, rb_err *err)
+static enum rb_code find_steps(struct writer *w, const rb_migrations *to,
+                               const rb_migrations *overrides, const char *from_tag, rb_err *err)
 {
-    for (size_t i = from ? from->n : 0; i > 0; i--) {
-        const char *id = from->items[i - 1].id;
+    for (size_t i = w->from ? w->from->n : 0; i > 0; i--) {
+        const char *id = w->from->items[i - 1].id;
         const rb_migration *m = find(overrides, id);
         if (find(to, id))
             continue;
         if (!m || !m->down.present)
-            m = &from->items[i - 1];
+            m = &w->from->items[i - 1];
         if (!m->down.present || m->code)
             return rb_fail(
                 err, RB_DECIDE,
                 "database %s: migration %s of %s cannot be undone: it %s\nname a release "
                 "that has an override script with --scripts-from TAG",
                 w->database, id, from_tag, m->code ? "is program code" : "has no down script");
-        RB_TRY(add_script(w, m, false, i > 1 ? from->items[i - 2].id : NULL, err));
+        add_step(w, m, false);
     }
     for (size_t i = 0; to && i < to->n; i++)
-        if (!find(from, to->items[i].id) && !to->items[i].code)
-            RB_TRY(add_script(w, &to->items[i], true, to->items[i].id, err));
+        if (!find(w->from, to->items[i].id) && !to->items[i].code)
+            add_step(w, &to->items[i], true);
+    return RB_OK;
+}
+
+/* Returns the migration that is the last applied one after the step; NULL: none. */
+static const char *last_after(const struct writer *w, const rb_db_step *step)
+{
+    const char *last = NULL;
+    if (step->up)
+        return step->migration->id;
+    for (size_t i = 0; strcmp(w->from->items[i].id, step->migration->id) != 0; i++)
+        last = w->from->items[i].id;
+    return last;
+}
+
+static enum rb_code add_script(struct writer *w, size_t index, rb_err *err)
+{
+    const rb_db_step *step = &w->steps[index];
+    const rb_migration *m = step->migration;
+    const rb_script *script = step->up ? &m->up : &m->down;
+    const char *direction = step->up ? "up" : "down";
+    RB_AUTO(rb_free_str)
+    char *path = rb_format("scripts/%s/%03zu-%s-%s.sql", w->database, index + 1, direction, m->id);
+    RB_AUTO(rb_free_str) char *full = rb_path_join(w->root, path);
+    RB_AUTO(rb_free_str) char *dir = rb_path_dir(full);
+    if (!rb_path_is_safe(path, strlen(path)))
+        return rb_fail(err, RB_FOUND, "cannot write %s: it is not a safe path", path);
+    RB_TRY(rb_dir_make(dir, err));
+    RB_TRY(rb_file_write(full, script->text, script->len, 0644, err));
+    RB_TRY(rb_manual_add(&w->sql, m, step->up, last_after(w, step), err));
+    json_array_append_new(w->scripts, rb_json_make("id:s direction:s path:s sha256:s", m->id,
+                                                   direction, path, script->sha256));
+    return RB_OK;
+}
+
+/* Adds the scripts in the segments of a transition. Where there are several, or a script that runs
+ * outside of a transaction, each other segment is a transaction of its own. */
+static enum rb_code add_segments(struct writer *w, rb_err *err)
+{
+    rb_db_segment segment;
+    rb_db_segments(w->steps, w->n, w->sql.engine);
+    for (size_t i = 0; i < w->n; i++)
+        w->sql.apart |= w->steps[i].alone || (i > 0 && w->steps[i].border);
+    for (size_t n = 0; rb_db_segment_at(&segment, w->steps, w->n, n); n++) {
+        const bool own = w->sql.apart && !segment.alone;
+        rb_buf_puts(&w->sql.scripts, own ? "BEGIN;\n" : "");
+        for (size_t i = segment.from; i < segment.to; i++)
+            RB_TRY(add_script(w, i, err));
+        rb_buf_puts(&w->sql.scripts, own ? "COMMIT;\n" : "");
+    }
     return RB_OK;
 }
 
@@ -90,12 +124,12 @@ static enum rb_code add_database(json_t *databases, json_t *manual, const char *
     const rb_manifest_database *d = rb_manifest_database_find(has->manifest, name);
     struct writer w = {.root = root,
                        .database = name,
+                       .from = from_set,
                        .scripts = scripts,
                        .sql = {.engine = d->engine, .layout = d->layout, .release = to->tag}};
-    enum rb_code code = add_scripts(&w, from_set, to_set, override_set, from->tag, err);
-    rb_db_segments(w.steps, w.n, d->engine);
-    for (size_t i = 0; i < w.n; i++)
-        w.sql.apart |= w.steps[i].border;
+    enum rb_code code = find_steps(&w, to_set, override_set, from->tag, err);
+    if (code == RB_OK)
+        code = add_segments(&w, err);
     free(w.steps);
     if (code == RB_OK)
         code = rb_manual_write(&w.sql, root, name, err);

@@ -33,11 +33,10 @@ typedef struct rb_manual_sql {
     const char *layout;
     const char *release; /* the release whose scripts are applied */
     const char *table;   /* the migration tool's table; NULL: unknown */
-    rb_buf scripts;      /* for one transaction */
-    rb_buf each;         /* with a transaction for each script that can have one */
-    rb_buf applied;      /* SQL for rbtool_applied */
-    rb_buf tool;         /* SQL for `table` */
-    bool apart;          /* a script cannot run in a transaction */
+    rb_buf scripts;
+    rb_buf applied; /* SQL for rbtool_applied */
+    rb_buf tool;    /* SQL for `table` */
+    bool apart;     /* the scripts need several commits, and have their own BEGIN and COMMIT */
 } rb_manual_sql;
 /* Adds the script of a migration. last: the migration that is the last applied one afterwards;
  * NULL: none. */

@@ -33,14 +33,8 @@ enum rb_code rb_manual_add(rb_manual_sql *sql, const rb_migration *m, bool up, c
     const rb_script *script = up ? &m->up : &m->down;
     RB_AUTO(rb_free_str) char *text = NULL;
     RB_TRY(rb_script_unwrap(&text, script, sql->engine, err));
-    sql->apart = sql->apart || !script->transactional;
-    const bool own = script->transactional;
-    const char *between = rb_engine_between(sql->engine);
-    RB_AUTO(rb_free_str)
-    char *one = rb_format("-- %s %s\n%s\n;\n", m->id, up ? "up" : "down", text);
-    rb_buf_printf(&sql->scripts, "%s%s", one, between);
-    rb_buf_printf(&sql->each, "%s%s%s%s", own ? "BEGIN;\n" : "", one, own ? "COMMIT;\n" : "",
-                  between);
+    rb_buf_printf(&sql->scripts, "-- %s %s\n%s\n;\n%s", m->id, up ? "up" : "down", text,
+                  rb_engine_between(sql->engine));
     if (up) {
         rb_buf_puts(&sql->applied,
                     "INSERT INTO rbtool_applied (sequence, id, up_sha256, release, applied_at) "
@@ -75,7 +69,7 @@ enum rb_code rb_manual_write(const rb_manual_sql *sql, const char *root, const c
     RB_AUTO(rb_free_str) char *scripts = rb_format("manual/%s/scripts.sql", database);
     RB_AUTO(rb_free_str) char *applied = rb_format("manual/%s/rbtool_applied.sql", database);
     RB_AUTO(rb_free_str) char *tool = rb_format("manual/%s/%s.sql", database, sql->table);
-    RB_TRY(write_file(root, scripts, sql->apart ? &sql->each : &sql->scripts, 0644, err));
+    RB_TRY(write_file(root, scripts, &sql->scripts, 0644, err));
     RB_TRY(write_file(root, applied, &sql->applied, 0644, err));
     return sql->table ? write_file(root, tool, &sql->tool, 0644, err) : RB_OK;
 }
@@ -83,7 +77,6 @@ enum rb_code rb_manual_write(const rb_manual_sql *sql, const char *root, const c
 void rb_manual_clear(rb_manual_sql *sql)
 {
     rb_buf_clear(&sql->scripts);
-    rb_buf_clear(&sql->each);
     rb_buf_clear(&sql->applied);
     rb_buf_clear(&sql->tool);
 }

@@ -132,6 +132,22 @@ deploy() { # TAG: agrees to the plan's digest
     settled_at v1.0.0
 }
 
+@test "revert.sh of a bundle runs a script outside of a transaction, too, with psql alone" {
+    local all=(pg_dump -h "$PGDIR" -U postgres -T 'rbtool_journal*' shop)
+    deploy v1.1.0
+    as_admin 'CREATE DATABASE shop_copy TEMPLATE shop'
+    cp -a "$PROD" "$LAB/copy"
+    rbtool revert v1.1.0 -o "$BATS_TEST_TMPDIR/bundle"
+    rbtool revert v1.1.0 --yes --accept-data-loss "$(digest)"
+    "${all[@]}" | grep -v restrict >"$BATS_TEST_TMPDIR/expected"
+    rm -rf "$PROD" && mv "$LAB/copy" "$PROD"
+    as_admin 'DROP DATABASE shop'
+    as_admin 'ALTER DATABASE shop_copy RENAME TO shop'
+    [[ $(picture) == *orders_total* ]]
+    PATH=/usr/bin:/bin sh "$BATS_TEST_TMPDIR/bundle/revert.sh"
+    "${all[@]}" | grep -v restrict | diff "$BATS_TEST_TMPDIR/expected" -
+}
+
 @test "a script that uses an enum value which the one before adds begins a segment" {
     local before
     before=$(picture)

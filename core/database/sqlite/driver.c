@@ -249,8 +249,7 @@ const rb_db_driver rb_sqlite_driver = {
         "'$2'\")\" ]; }\n"
         "sqlite_apply() {\n    db=$1 && shift\n"
         "    { echo 'BEGIN IMMEDIATE;' && cat \"$@\" && echo 'COMMIT;'; } | sqlite3 -bail "
-        "\"$db\"\n}\n"
-        "sqlite_each() {\n    db=$1 && shift\n    cat \"$@\" | sqlite3 -bail \"$db\"\n}\n",
+        "\"$db\"\n}\n",
     .beside = beside,
     .backup_suffix = ".sqlite",
     .inspect = inspect,
