@@ -208,15 +208,10 @@ static enum rb_code check(rb_cli *cli, const rb_env_session *site, rb_err *err)
     if (failed == 0)
         return RB_OK;
     RB_AUTO(rb_free_str)
-    char *back = !row && tag ? rb_release_way_back(cli, env, tag) : NULL;
-    RB_AUTO(rb_free_str)
-    char *next = row ? rb_format("continue the %s with `rbtool resume --env %s`, or go back with "
-                                 "`rbtool abort --env %s`",
-                                 row->kind, env->name, env->name)
-                 : tag && down
-                     ? rb_format("start the service again with `rbtool deploy %s --env %s`, or %s",
-                                 tag, env->name, back)
-                 : tag ? rb_strdup(back)
+    char *next = row   ? rb_format("continue the %s with `rbtool resume --env %s`, or go back with "
+                                     "`rbtool abort --env %s`",
+                                   row->kind, env->name, env->name)
+                 : tag ? rb_release_way_back(cli, env, tag, down)
                        : rb_format("see what is live with `rbtool status --env %s`", env->name);
     return rb_fail(err, RB_FOUND, "%zu of %zu checks of %s failed\n%s", failed, count, env->name,
                    next);

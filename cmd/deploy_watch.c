@@ -243,14 +243,14 @@ static enum rb_code open_release(watching *w, rb_state *state, rb_err *err)
 
 static void hold(watching *w, const char *why)
 {
-    const char *env = w->site->env->name;
     rb_json_set_str(w->watch, "held", why);
     w->written = false;
-    rb_ui_note(
-        w->cli,
-        "<red>HOLD</>: %s fails its checks in %s and does not go back by itself: %s. See the "
-        "ways back with `rbtool plan %s --env %s`; the checks go on",
-        w->release->tag, env, why, w->release->tag, env);
+    RB_AUTO(rb_free_str)
+    char *back = rb_release_way_back(w->cli, w->site->env, w->release->tag, false);
+    rb_ui_note(w->cli,
+               "<red>HOLD</>: %s fails its checks in %s and does not go back by itself: %s; %s; "
+               "the checks go on",
+               w->release->tag, w->site->env->name, why, back);
 }
 
 /* Decides what follows an automatic revert that began. RB_OK: the watch goes on and holds. */
@@ -315,7 +315,7 @@ static enum rb_code stopped(watching *w, rb_err *err)
     write_down(w, TRIES);
     if (time_of(w, "detected")) {
         end(w, "held");
-        RB_AUTO(rb_free_str) char *back = rb_release_way_back(w->cli, w->site->env, tag);
+        RB_AUTO(rb_free_str) char *back = rb_release_way_back(w->cli, w->site->env, tag, false);
         return rb_fail(err, RB_DECIDE, "%s is held in %s: %s; stopped by a signal\n%s", tag, env,
                        text_of(w, "message"), back);
     }
@@ -346,7 +346,7 @@ static enum rb_code at_deadline(watching *w, rb_err *err)
     const char *tag = w->release->tag;
     end(w, failing(w) ? "failing" : "passed");
     if (failing(w)) {
-        RB_AUTO(rb_free_str) char *back = rb_release_way_back(w->cli, w->site->env, tag);
+        RB_AUTO(rb_free_str) char *back = rb_release_way_back(w->cli, w->site->env, tag, false);
         return rb_fail(err, RB_FOUND,
                        "the watch of %s in %s ends while its checks fail: %s\n%s, or check again "
                        "with `rbtool check --env %s`",
@@ -364,12 +364,10 @@ static enum rb_code escalate(watching *w, rb_err *err)
     const char *tag = w->release->tag;
     rb_json_set(w->watch, "escalated:i", rb_watch_now());
     end(w, "held");
-    RB_AUTO(rb_free_str) char *back = rb_release_way_back(w->cli, w->site->env, tag);
-    return rb_fail(err, RB_DECIDE,
-                   "%s is held in %s, and nobody acted within %.0f s: %s (%s)\nsee the ways back "
-                   "with `rbtool plan %s --env %s`, or %s",
+    RB_AUTO(rb_free_str) char *back = rb_release_way_back(w->cli, w->site->env, tag, false);
+    return rb_fail(err, RB_DECIDE, "%s is held in %s, and nobody acted within %.0f s: %s (%s)\n%s",
                    tag, env, w->site->env->watch.escalate, text_of(w, "message"),
-                   text_of(w, "held"), tag, env, back);
+                   text_of(w, "held"), back);
 }
 
 static enum rb_code watch(watching *w, rb_err *err)

@@ -253,14 +253,18 @@ void rb_release_note_verdicts(rb_cli *cli, rb_plan *plan, const rb_plan_request 
     }
 }
 
-char *rb_release_way_back(rb_cli *cli, const rb_env *env, const char *tag)
+char *rb_release_way_back(rb_cli *cli, const rb_env *env, const char *tag, bool down)
 {
     RB_AUTO(rb_state_closep) rb_state *state = NULL;
     RB_AUTO(rb_release_freep) rb_release *release = NULL;
     const bool known = rb_session_ledger(&cli->session, RB_IGNORED) == RB_OK &&
                        rb_state_open(&state, env->root, false, RB_IGNORED) == RB_OK && state &&
                        rb_session_release(&release, &cli->session, tag, NULL, RB_IGNORED) == RB_OK;
-    return known ? rb_known_way_back(&cli->session, rb_release_journals(cli), state, release,
-                                     env->name)
-                 : rb_format("go back with `rbtool revert %s --env %s`", tag, env->name);
+    RB_AUTO(rb_free_str)
+    char *back = known ? rb_known_way_back(&cli->session, rb_release_journals(cli), state, release,
+                                           env->name)
+                       : rb_format("go back with `rbtool revert %s --env %s`", tag, env->name);
+    return down ? rb_format("start the service again with `rbtool deploy %s --env %s`, or %s", tag,
+                            env->name, back)
+                : RB_TAKE(back);
 }

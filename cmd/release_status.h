@@ -29,9 +29,9 @@ void rb_release_note_verdicts(rb_cli *cli, rb_plan *plan, const rb_plan_request 
 
 /* Returns the journals of this host's configured environments. Borrowed from cli. */
 const rb_journals *rb_release_journals(rb_cli *cli);
-/* Returns a hint on how to leave a release that is live (rb_known_way_back()). Reads the state as
- * it is now. */
-char *rb_release_way_back(rb_cli *cli, const rb_env *env, const char *tag);
+/* Returns a hint on how to leave a release that is live (rb_known_way_back()), or to start it again
+ * if its service is down. Reads the state as it is now. */
+char *rb_release_way_back(rb_cli *cli, const rb_env *env, const char *tag, bool down);
 /* Frees what the functions above cached; called by main. */
 void rb_release_facts_free(rb_cli *cli);
 

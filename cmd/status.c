@@ -151,7 +151,7 @@ static void show_first(const rb_status *st)
         rb_ui_line("another run holds the environment (%s)", st->holder);
 }
 
-static void show_health(const rb_cli *cli, const rb_status *st)
+static void show_health(rb_cli *cli, const rb_status *st)
 {
     if (!st->checks) {
         RB_AUTO(rb_free_str) char *program = rb_env_session_program(cli);
@@ -178,10 +178,11 @@ static void show_health(const rb_cli *cli, const rb_status *st)
             rb_ui_line("checks      %s", one);
         rb_ui_output(NULL, "            ", rb_json_str(item, "output"));
     }
-    RB_AUTO(rb_free_str) char *program = rb_env_session_program(cli);
-    if (message && st->tag && !st->row)
-        rb_ui_line("next        `%s plan %s --env %s` lists the ways back", program, st->tag,
-                   st->name);
+    if (!message || !st->tag || st->row)
+        return;
+    RB_AUTO(rb_free_str) char *back = rb_release_way_back(cli, st->site.env, st->tag, st->down);
+    RB_AUTO(rb_free_str) char *next = rb_env_session_commands(cli, back);
+    rb_ui_line("next        %s", next);
 }
 
 static void show_watch(const rb_status *st)

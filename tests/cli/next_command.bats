@@ -177,3 +177,16 @@ refused() {
     rm "$BATS_TEST_TMPDIR/broken"
     bash -c "${next[-1]}"
 }
+
+@test "an unhealthy release: status names a command that goes back, also where nothing before it is known good" {
+    release v1.0.0
+    second
+    rbtool release v1.1.0
+    settings '.environments.prod += {checks: [{name: "up", command: ["false"], timeout: 1}]}'
+    run -1 rbtool --config "$SETTINGS" deploy v1.1.0 --yes
+    refused 1 rbtool --config "$SETTINGS" status --exit-code
+    [ "${next[0]}" = "rbtool --config $SETTINGS revert v1.1.0 --to v1.0.0 --env prod --yes" ]
+    settings .
+    bash -c "${next[0]}"
+    settled_at v1.0.0
+}
