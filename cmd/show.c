@@ -44,11 +44,11 @@ static void show(const rb_cli *cli, const rb_release *release)
 static enum rb_code print_runbook(rb_cli *cli, const rb_release *release, rb_err *err)
 {
     RB_AUTO(rb_buf_clear) rb_buf text = {0};
-    const rb_entry *entry = rb_ledger_runbook(cli->session.ledger, release->object);
+    const rb_entry *entry = rb_ledger_runbook(cli->session.policy, release->object);
     if (!entry)
         return rb_fail(
             err, RB_FOUND,
-            "the ledger here has no runbook of %s that an allowed signer signed\nfetch "
+            "the ledger here has no runbook of %s that a signer in role release signed\nfetch "
             "the ledger with `rbtool sync --fetch`, or write one for an environment with "
             "`rbtool plan %s --format markdown`",
             release->tag, release->tag);
@@ -69,7 +69,7 @@ static enum rb_code run(rb_cli *cli, rb_options *o, rb_err *err)
     if (!cli->json) {
         show(cli, release);
         rb_release_show(cli, release, NULL);
-        if (rb_ledger_runbook(cli->session.ledger, release->object))
+        if (rb_ledger_runbook(cli->session.policy, release->object))
             rb_ui_line("runbook     `rbtool show %s --runbook`", release->tag);
         return RB_OK;
     }

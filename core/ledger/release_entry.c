@@ -6,6 +6,7 @@
 #include "base/hash.h"
 #include "base/shape.h"
 #include "base/text.h"
+#include "ledger/policy_internal.h"
 
 #define PREFIX "catalog-"
 
@@ -35,18 +36,34 @@ bool rb_ledger_has_seen(const rb_ledger *ledger, const char *object, bool witnes
     return false;
 }
 
-const json_t *rb_ledger_compatibility(const rb_ledger *ledger, const char *object)
+/* Returns the newest entry about this tag object that `fits`, by a signer in role release. */
+static const rb_entry *newest(const rb_policy *policy, const char *object,
+                              bool (*fits)(const rb_entry *))
 {
+    const rb_ledger *ledger = policy ? policy->ledger : NULL;
     for (size_t i = ledger ? ledger->n : 0; i-- > 0;) {
         const rb_entry *entry = &ledger->items[i];
-        if (entry->kind != RB_ENTRY_RELEASE || entry->trust != RB_ENTRY_GOOD || !entry->object ||
-            strcmp(entry->object, object) != 0)
-            continue;
-        const json_t *found = json_object_get(rb_entry_detail(entry), "compatibility");
-        if (found)
-            return found;
+        if (entry->kind == RB_ENTRY_RELEASE && rb_text_same(entry->object, object) &&
+            rb_policy_counts(policy, entry, RB_ROLE_RELEASE) && fits(entry))
+            return entry;
     }
     return NULL;
+}
+
+static const json_t *compatibility_of(const rb_entry *entry)
+{
+    return json_object_get(rb_entry_detail(entry), "compatibility");
+}
+
+static bool has_compatibility(const rb_entry *entry)
+{
+    return compatibility_of(entry) != NULL;
+}
+
+const json_t *rb_ledger_compatibility(const rb_policy *policy, const char *object)
+{
+    const rb_entry *entry = newest(policy, object, has_compatibility);
+    return entry ? compatibility_of(entry) : NULL;
 }
 
 /* Attaches the catalogs. Omits a database whose name is too long for the name of an attachment; the
@@ -75,15 +92,9 @@ bool rb_entry_has_runbook(const rb_entry *entry)
     return false;
 }
 
-const rb_entry *rb_ledger_runbook(const rb_ledger *ledger, const char *object)
+const rb_entry *rb_ledger_runbook(const rb_policy *policy, const char *object)
 {
-    for (size_t i = ledger ? ledger->n : 0; i-- > 0;) {
-        const rb_entry *entry = &ledger->items[i];
-        if (entry->kind == RB_ENTRY_RELEASE && entry->trust == RB_ENTRY_GOOD &&
-            rb_text_same(entry->object, object) && rb_entry_has_runbook(entry))
-            return entry;
-    }
-    return NULL;
+    return newest(policy, object, rb_entry_has_runbook);
 }
 
 enum rb_code rb_ledger_see(rb_oid *out, rb_repo *repo, const rb_release *release,

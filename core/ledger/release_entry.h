@@ -7,24 +7,23 @@
 #ifndef RB_LEDGER_RELEASE_ENTRY_H
 #define RB_LEDGER_RELEASE_ENTRY_H
 
-#include "ledger/ledger.h"
-#include "release/release.h"
+#include "ledger/policy.h"
 
 /* True if the ledger has an entry about exactly this tag object; with `witness`, one by a
  * witness. */
 bool rb_ledger_has_seen(const rb_ledger *ledger, const char *object, bool witness);
 
-/* Returns what the newest entry about this tag object by an allowed signer records about running
- * the previous application with its schema (release/compatibility.h); borrowed. NULL if no entry
- * does. */
-const json_t *rb_ledger_compatibility(const rb_ledger *ledger, const char *object);
+/* Returns what the newest entry about this tag object by a signer in role release records about
+ * running the previous application with its schema (release/compatibility.h); borrowed. NULL if no
+ * entry does. */
+const json_t *rb_ledger_compatibility(const rb_policy *policy, const char *object);
 
 #define RB_RUNBOOK_ATTACHED "runbook.md"
 
 bool rb_entry_has_runbook(const rb_entry *entry);
-/* Returns the newest entry about this tag object by an allowed signer that has its runbook, or
- * NULL; borrowed. Read the runbook with rb_ledger_attachment(). */
-const rb_entry *rb_ledger_runbook(const rb_ledger *ledger, const char *object);
+/* Returns the newest entry about this tag object by a signer in role release that has its runbook,
+ * or NULL; borrowed. Read the runbook with rb_ledger_attachment(). */
+const rb_entry *rb_ledger_runbook(const rb_policy *policy, const char *object);
 
 typedef struct rb_seen {         /* content of the entry besides the tag; all members may be NULL */
     const json_t *catalogs;      /* catalog of each database by name */

@@ -133,7 +133,7 @@ static json_t *flags_way(const rb_plan *plan, const rb_plan_request *rq)
 static const json_t *tried(const rb_plan_request *rq)
 {
     const rb_release *from = rb_parts_from(rq, RB_PART_DB);
-    const json_t *found = from ? rb_ledger_compatibility(rq->session->ledger, from->object) : NULL;
+    const json_t *found = from ? rb_ledger_compatibility(rq->session->policy, from->object) : NULL;
     return rb_text_same(rb_json_str(found, "previousObject"), rq->to->object) ? found : NULL;
 }
 

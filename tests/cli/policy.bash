@@ -72,3 +72,22 @@ live_under_policy() {
     rbtool deploy v1.0.0 --yes
     policy "{$two}"
 }
+
+# record_again NAME RUNBOOK FILTER: the ledger's entry about v1.1.0 with another runbook, its JSON passed
+# through the jq FILTER, signed by that person.
+record_again() {
+    local ledger=refs/rbtool/ledger at old tree
+    at=$(date +%s)
+    old=$(git log -1 --format=%H --grep='^release v1.1.0' $ledger)
+    tree=$({
+        git ls-tree "$old" | grep -v runbook.md
+        printf '100644 blob %s\trunbook.md\n' "$(git hash-object -w "$2")"
+    } | git mktree)
+    {
+        printf '%s\n\n' "$(git log -1 --format=%s "$old")"
+        git log -1 --format=%b "$old" | jq -S --indent 2 --argjson at "$at" --arg sha "$(sha256sum <"$2" | cut -d' ' -f1)" \
+            '.at = $at | (.attachments[] | select(.name == "runbook.md")).sha256 = $sha | '"$3"
+    } >"$BATS_TEST_TMPDIR/message"
+    RBTOOL=0 git update-ref $ledger "$(GIT_COMMITTER_DATE="$at +0000" git commit-tree "-S$KEYS/$1" \
+        -p $ledger -F "$BATS_TEST_TMPDIR/message" "$tree")"
+}

@@ -838,3 +838,24 @@ other() {
     [[ $stderr == *"3 values and rows are at risk, and the policy allows 2 in prod"* ]]
     rbtool revert v1.1.0 --yes --accept-data-loss "$(digest v1.1.0)" --break-glass -m 'the shop is down'
 }
+
+@test "a release's runbook and compatibility count only from a signer in role release" {
+    local tested
+    tested='.ledger = "'$(git rev-list --max-parents=0 refs/rbtool/ledger)'" | .release.compatibility =
+        {result: "tested", why: null, previous: "v1.0.0", previousObject: "'$(git rev-parse v1.0.0)'", checks: 9,
+         rows: 9, command: null, commandLine: null, exit: null, offline: true, databases: []}'
+    echo 'drop everything' >"$BATS_TEST_TMPDIR/runbook"
+    way() { rbtool plan v1.1.0 --json | jq -r '.waysBack[] | select(.way == "application").compatible'; }
+    rbtool deploy v1.0.0 --yes
+    rbtool deploy v1.1.0 --yes
+    policy '{"roles":{"release":["alice@example.com","carol@example.com"]},"revoked":[{"key":"'"$(fingerprint carol)"'","why":"stolen"}]}'
+    # One whose key is revoked, and one who is not in the role.
+    for who in carol dave; do
+        record_again $who "$BATS_TEST_TMPDIR/runbook" "$tested"
+        [[ $(rbtool log --json -n 1 | jq -r .trust) == good ]]
+        [[ $(rbtool show v1.1.0 --runbook) == "# Runbook: revert v1.1.0"* ]]
+        [[ $(way) == untested ]]
+    done
+    record_again alice "$BATS_TEST_TMPDIR/runbook" "$tested"
+    [[ $(rbtool show v1.1.0 --runbook) == 'drop everything' && $(way) == tested ]]
+}
