@@ -52,8 +52,10 @@ static enum rb_code print_runbook(rb_cli *cli, const rb_release *release, rb_err
             "the ledger with `rbtool sync --fetch`, or write one for an environment with "
             "`rbtool plan %s --format markdown`",
             release->tag, release->tag);
+    RB_AUTO(rb_buf_clear) rb_buf shown = {0};
     RB_TRY(rb_ledger_attachment(&text, cli->session.repo, entry, RB_RUNBOOK_ATTACHED, err));
-    fwrite(rb_buf_str(&text), 1, text.len, stdout);
+    rb_buf_add_safe_lines(&shown, rb_buf_str(&text), text.len);
+    rb_ui_text(cli, &shown, false);
     cli->answered = true;
     return RB_OK;
 }

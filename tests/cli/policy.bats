@@ -859,3 +859,9 @@ other() {
     record_again alice "$BATS_TEST_TMPDIR/runbook" "$tested"
     [[ $(rbtool show v1.1.0 --runbook) == 'drop everything' && $(way) == tested ]]
 }
+
+@test "control characters in the runbook of a release are escaped" {
+    printf 'run \033[31mthis\033[0m\r\nand \342\200\256that' >"$BATS_TEST_TMPDIR/runbook"
+    record_again bob "$BATS_TEST_TMPDIR/runbook" '.ledger = "'"$(git rev-list --max-parents=0 refs/rbtool/ledger)"'"'
+    [[ $(rbtool show v1.1.0 --runbook) == 'run \x1b[31mthis\x1b[0m\x0d'$'\n''and \u{202e}that' ]]
+}
