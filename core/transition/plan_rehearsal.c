@@ -148,9 +148,8 @@ static enum rb_code rehearse_on(bool *ran, rb_plan *plan, rb_plan_database *d,
     RB_AUTO(rb_json_freep) json_t *failures = json_array();
     if (d->to && rows)
         RB_TRY(rb_sql_checks_run(failures, rq->to, rq->session->repo, d->name, copy, err));
-    if (json_array_size(failures) > 0)
-        rb_plan_decide(plan, "check", RB_FOUND, "database %s: %s", d->name,
-                       rb_json_str(json_array_get(failures, 0), "message"));
+    free(d->failed_check);
+    d->failed_check = rb_strdup(rb_json_str(json_array_get(failures, 0), "message"));
     return find_losses(d, copy, db, rows, &outcome, err);
 }
 

@@ -259,3 +259,27 @@ tables() { # COLUMN... [CONDITION]
     move deploy v1.1.0 --accept-reverted
     [ "$(sql 'SELECT count(note) FROM orders; PRAGMA journal_mode')" = $'3\nwal' ]
 }
+
+@test "a check that holds only with the restored values does not refuse a revert, and one that fails with them does" {
+    echo 'CREATE TABLE orders (id INTEGER PRIMARY KEY, total INTEGER NOT NULL, note TEXT);' >migrations/0001_orders.up.sql
+    jq '.checks = {sql: ["checks/*.sql"]}' rbtool.json >new.json && mv new.json rbtool.json
+    mkdir -p checks
+    echo 'SELECT id FROM orders WHERE note IS NULL;' >checks/notes.sql
+    release v1.0.0
+    echo 'SELECT 1 WHERE 0;' >checks/notes.sql
+    change 2 'ALTER TABLE orders DROP COLUMN note;' 'ALTER TABLE orders ADD COLUMN note TEXT;'
+    release v1.1.0 --accept RB002,RB003
+    rbtool deploy v1.0.0 --yes
+    sql "INSERT INTO orders VALUES (1, 100, 'a'), (2, 200, 'b')"
+    move deploy v1.1.0
+    sql 'INSERT INTO orders VALUES (3, 300)'
+    run -0 rbtool plan v1.1.0
+    [[ $output == *'on a copy without what is restored, check checks/notes.sql found rows: '*'run again after the restore, before the commit'* ]]
+    run -1 rbtool revert v1.1.0 --yes
+    [[ $output == *'check checks/notes.sql found rows: {"id":3}'* ]]
+    settled_at v1.1.0
+    sql 'DELETE FROM orders WHERE id = 3'
+    rbtool revert v1.1.0 --yes
+    [ "$(sql 'SELECT group_concat(note) FROM orders')" = a,b ]
+    settled_at v1.0.0
+}
