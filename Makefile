@@ -28,9 +28,6 @@ LIBS = libgit2 libcrypto jansson sqlite3
 WARN = -Wall -Wextra -Wpedantic -Wshadow -Werror
 # The program holds no path of the folder that it was built in: two folders give the same bytes.
 CPPFLAGS += '-ffile-prefix-map=$(CURDIR)=.'
-# libpg_query is loaded by the name that linking would have recorded.
-PG_QUERY := $(shell objdump -p "$$($(CC) -print-file-name=libpg_query.so)" | awk '$$1 == "SONAME" { print $$2 }')
-CPPFLAGS += '-DRB_PG_QUERY="$(PG_QUERY)"'
 CPPFLAGS += -D_GNU_SOURCE -Icore $(shell pkg-config --cflags-only-I libpq)
 ALL_CFLAGS = -std=c17 $(WARN) $(CFLAGS) -pthread
 LDLIBS = $(shell pkg-config --libs $(LIBS)) -pthread
@@ -60,6 +57,10 @@ $(BUILD)/librb.a: $(CORE_OBJ)
 	$(SAY) archive $@
 	$(Q)rm -f $@
 	$(Q)$(AR) rcs $@ $^
+
+# libpg_query is loaded by the name that linking would have recorded.
+PG_QUERY = $(shell objdump -p "$$($(CC) -print-file-name=libpg_query.so)" | awk '$$1 == "SONAME" { print $$2 }')
+$(BUILD)/core/database/postgres/libraries.o: CPPFLAGS += '-DRB_PG_QUERY="$(PG_QUERY)"'
 
 $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)

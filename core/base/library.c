@@ -12,11 +12,11 @@ static enum rb_code find_functions(const rb_library *library, void *handle, rb_e
     char *member = library->functions;
     for (const char *const *name = library->names; *name; name++) {
         void *found = dlsym(handle, *name);
-        if (!found)
+        if (!found) {
             memset(library->functions, 0, sizeof found);
-        if (!found)
             return rb_fail(err, RB_ERROR, "%s lacks %s\ninstall a newer one: `apt-get install %s`",
                            library->soname, *name, library->package);
+        }
         memcpy(member, &found, sizeof found);
         member += sizeof found;
     }

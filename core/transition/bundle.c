@@ -89,8 +89,7 @@ static enum rb_code add_segments(struct writer *w, rb_err *err)
 {
     rb_db_segment segment;
     rb_db_segments(w->steps, w->n, w->sql.engine);
-    for (size_t i = 0; i < w->n; i++)
-        w->sql.apart |= w->steps[i].alone || (i > 0 && w->steps[i].border);
+    w->sql.apart = rb_db_segment_count(w->steps, w->n) > 1 || (w->n > 0 && w->steps[0].alone);
     for (size_t n = 0; rb_db_segment_at(&segment, w->steps, w->n, n); n++) {
         const bool own = w->sql.apart && !segment.alone;
         rb_buf_puts(&w->sql.scripts, own ? "BEGIN;\n" : "");

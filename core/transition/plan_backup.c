@@ -106,10 +106,11 @@ enum rb_code rb_plan_backups(rb_plan *plan, const rb_plan_request *rq, rb_err *e
     for (size_t i = 0; i < plan->database_count; i++) {
         const rb_plan_database *d = &plan->databases[i];
         const size_t others = json_array_size(json_object_get(plan->json, "restores"));
-        if (!d->create && !d->committed && !d->unreadable)
+        const bool runs = !d->create && !d->committed && !d->unreadable;
+        if (runs)
             RB_TRY(look_at(plan, d, rq, err));
         judge_check(plan, d, json_array_size(json_object_get(plan->json, "restores")) > others);
-        if (!rq->no_backup || json_array_size(d->backed_up) == 0)
+        if (!runs || !rq->no_backup || json_array_size(d->backed_up) == 0)
             continue;
         plan->consent = true;
         rb_plan_decide(plan, "no-backup", RB_OK,

@@ -100,6 +100,7 @@ second' ]
     run -1 rbtool status --exit-code
     [ "${lines[0]}" = 'prod: v1.1.0, DOWN' ]
     [[ $output == *'| first: port 18080 is in use'* ]]
+    [[ $output == *'next        start the service again with `rbtool deploy v1.1.0 --env prod --yes`, or go back with `rbtool revert v1.1.0 --env prod --yes`'* ]]
     fails 1 'start the service again with `rbtool deploy v1.1.0 --env prod --yes`' rbtool check
     [ "$(rbtool list --json | jq -r '.releases[] | select(.tag == "v1.1.0") | .verdict')" = null ]
     rm "$BATS_TEST_TMPDIR/stopped"
