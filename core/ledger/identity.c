@@ -71,21 +71,27 @@ static const json_t *joined_by(const rb_entry *entry)
     return json_object_get(rb_entry_detail(entry), "joins");
 }
 
+/* True if the policy lets the signer of the entry set policies. */
+static bool lets(const rb_entry *policy, const rb_entry *entry)
+{
+    const json_t *json = json_object_get(rb_entry_detail(policy), "policy");
+    return rb_policy_json_allows(json, RB_ROLE_POLICY, entry->principal, entry->fingerprint) &&
+           !rb_policy_json_revokes(json, entry->fingerprint);
+}
+
 /* True if policy b follows a, and the signer of b may set policies under a. */
 static bool follows(const rb_entry *a, const rb_entry *b)
 {
     char hex[RB_OID_HEX];
     rb_oid_hex(&a->id, hex);
     const char *previous = rb_json_str(rb_entry_detail(b), "previous");
-    const json_t *policy = json_object_get(rb_entry_detail(a), "policy");
-    return previous && strcmp(previous, hex) == 0 &&
-           rb_policy_json_allows(policy, RB_ROLE_POLICY, b->principal, b->fingerprint) &&
-           !rb_policy_json_revokes(policy, b->fingerprint);
+    return previous && strcmp(previous, hex) == 0 && lets(a, b);
 }
 
-/* True if the signer of the merge may join ledgers. Also considers policies that are not in
- * force. */
-static bool may_join(const rb_ledger *ledger, const rb_entry *merge)
+/* True if the signer of the merge may join ledgers: every policy before it lets it, also those
+ * that are not in force, and so does every policy in force that does not follow it. Otherwise a
+ * merge that forks from before the policies could join any ledger. */
+static bool may_join(const rb_ledger *ledger, const rb_policy *in_force, const rb_entry *merge)
 {
     const size_t at = (size_t)(merge - ledger->items);
     bool *before = rb_calloc(at + 1, sizeof *before);
@@ -102,28 +108,29 @@ static bool may_join(const rb_ledger *ledger, const rb_entry *merge)
     }
     for (size_t i = 0; may && i < n; i++) {
         const rb_entry *entry = &ledger->items[policies[i]];
-        const json_t *policy = json_object_get(rb_entry_detail(entry), "policy");
         bool followed = false;
         for (size_t j = 0; j < n && !followed; j++)
             followed = follows(entry, &ledger->items[policies[j]]);
-        may = followed || (rb_policy_json_allows(policy, RB_ROLE_POLICY, merge->principal,
-                                                 merge->fingerprint) &&
-                           !rb_policy_json_revokes(policy, merge->fingerprint));
+        may = followed || lets(entry, merge);
     }
     free(before);
     free(policies);
+    for (size_t i = 0; may && i < rb_policy_count(in_force); i++)
+        may = rb_ledger_before(ledger, merge, rb_policy_at(in_force, i)) ||
+              lets(rb_policy_at(in_force, i), merge);
     return may;
 }
 
 /* Adds the ids of the ledgers that the merge joins; false if it adds none. */
-static bool take_join(rb_ledger *ledger, const rb_entry *merge, const json_t *joins)
+static bool take_join(rb_ledger *ledger, const rb_policy *in_force, const rb_entry *merge,
+                      const json_t *joins)
 {
     char own[RB_OID_HEX] = "";
     size_t before = ledger->ids.n;
     bool known = rb_ledger_of(own, merge) && rb_strs_has(&ledger->ids, own);
     rb_json_each (item, joins)
         known = known || rb_strs_has(&ledger->ids, json_string_value(item));
-    if (!known || !may_join(ledger, merge))
+    if (!known || !may_join(ledger, in_force, merge))
         return false;
     if (!rb_strs_has(&ledger->ids, own))
         rb_strs_add(&ledger->ids, own);
@@ -133,18 +140,23 @@ static bool take_join(rb_ledger *ledger, const rb_entry *merge, const json_t *jo
     return ledger->ids.n > before;
 }
 
-static void take_joins(rb_ledger *ledger)
+static enum rb_code take_joins(rb_ledger *ledger, rb_err *err)
 {
+    RB_AUTO(rb_policy_freep) rb_policy *in_force = NULL;
+    RB_AUTO(rb_problems_clear) rb_problems ignored = {0};
     for (bool more = true; more;) {
         more = false;
         for (size_t i = 0; i < ledger->n && ledger->ids.n < RB_ENTRY_PARENTS; i++) {
             const json_t *joins = joined_by(&ledger->items[i]);
-            more = (joins && take_join(ledger, &ledger->items[i], joins)) || more;
+            if (joins && !in_force)
+                RB_TRY(rb_policy_load(&in_force, &ignored, ledger, err));
+            more = (joins && take_join(ledger, in_force, &ledger->items[i], joins)) || more;
         }
     }
+    return RB_OK;
 }
 
-void rb_ledger_identify(rb_ledger *ledger, const char *pinned)
+enum rb_code rb_ledger_identify(rb_ledger *ledger, const char *pinned, rb_err *err)
 {
     char hex[RB_OID_HEX] = "";
     bool said = false;
@@ -152,7 +164,7 @@ void rb_ledger_identify(rb_ledger *ledger, const char *pinned)
         said = ledger->items[i].trust != RB_ENTRY_FOREIGN && rb_ledger_of(hex, &ledger->items[i]);
     if (pinned || said)
         rb_strs_add(&ledger->ids, pinned ? pinned : hex);
-    take_joins(ledger);
+    RB_TRY(take_joins(ledger, err));
     for (size_t i = 0; i < ledger->n; i++) {
         rb_entry *entry = &ledger->items[i];
         if (!rb_ledger_of(hex, entry) || rb_strs_has(&ledger->ids, hex))
@@ -164,4 +176,5 @@ void rb_ledger_identify(rb_ledger *ledger, const char *pinned)
             hex, ledger->ids.items[0]);
         entry->trust = RB_ENTRY_FOREIGN;
     }
+    return RB_OK;
 }

@@ -7,7 +7,8 @@
  *
  * Two ledgers that began separately become one with a merge entry that names both ("joins"). It
  * is valid if an allowed signer signed it and every policy of either ledger lets that signer set
- * policies.
+ * policies: every one before it, whether in force or not, and every one in force that does not
+ * follow it.
  */
 #ifndef RB_LEDGER_IDENTITY_H
 #define RB_LEDGER_IDENTITY_H
@@ -26,7 +27,7 @@ void rb_ledger_pin(rb_repo *repo, const char *first);
 /* Returns the ledger that an entry names: 40 hex digits in hex. False if it names none. */
 bool rb_ledger_of(char hex[RB_OID_HEX], const rb_entry *entry);
 /* Fills ledger->ids and marks entries of another ledger as foreign. */
-void rb_ledger_identify(rb_ledger *ledger, const char *pinned);
+enum rb_code rb_ledger_identify(rb_ledger *ledger, const char *pinned, rb_err *err);
 
 /* Fails with RB_ERROR: the ref is another ledger than the clone is pinned to. */
 enum rb_code rb_ledger_fail_missing(const char *pinned, rb_err *err);

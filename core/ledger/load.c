@@ -224,7 +224,8 @@ static void put_in_order(loading *l)
 }
 
 /* Checks what depends on the entry's position in the ledger. */
-static void check_place(rb_ledger *ledger, const char *pinned, const char *first)
+static enum rb_code check_place(rb_ledger *ledger, const char *pinned, const char *first,
+                                rb_err *err)
 {
     int64_t latest = (int64_t)time(NULL) + AHEAD;
     ledger->app = pinned ? rb_ledger_store_text(ledger->store, pinned, strlen(pinned)) : NULL;
@@ -255,7 +256,7 @@ static void check_place(rb_ledger *ledger, const char *pinned, const char *first
             rb_problems_warn(&entry->problems);
         }
     }
-    rb_ledger_identify(ledger, first);
+    return rb_ledger_identify(ledger, first, err);
 }
 
 /* True if the loaded entries must not be cached because the ledger is refused. */
@@ -287,8 +288,8 @@ static enum rb_code load_from(loading *l, const rb_oid *tip, bool own, unsigned 
     if (own || !is_refused(l))
         rb_ledger_store_save(store, l->found, l->n);
     put_in_order(l);
-    check_place(l->ledger, pinned && *pinned ? pinned : NULL, first);
     l->ledger->tip = *tip;
+    RB_TRY(check_place(l->ledger, pinned && *pinned ? pinned : NULL, first, err));
     return RB_OK;
 }
 

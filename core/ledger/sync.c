@@ -279,11 +279,19 @@ static void note_ignored(size_t *count, char **one, const rb_ledger *from, const
     }
 }
 
-/* Checks that the signer may join ledgers, before anything is pushed or stored. */
-static enum rb_code check_join(const rb_ledger *both, const struct syncing *s, rb_err *err)
+/* Checks, before anything is pushed or stored, that the signer may join ledgers, and that a policy
+ * of one side does not undo a join of the other. */
+static enum rb_code check_join(const rb_ledger *both, const struct syncing *s,
+                               const rb_ledger *theirs, rb_err *err)
 {
-    const rb_entry *unfit = s->how & RB_SYNC_JOIN ? rb_ledger_unfit(both, s->first) : NULL;
-    if (!unfit)
+    const bool undone = both->ids.n < s->first->ids.n || (theirs && both->ids.n < theirs->ids.n);
+    if (undone)
+        return rb_fail(err, RB_FOUND,
+                       "the two histories are not merged, nothing was changed: one joined another "
+                       "ledger, and a policy of the other does not let its signer into role "
+                       "policy\nask who set that policy to let the signer into the role with "
+                       "`rbtool policy set`, or to join the ledgers instead");
+    if (!(s->how & RB_SYNC_JOIN) || !rb_ledger_unfit(both, s->first))
         return RB_OK;
     return rb_fail(
         err, RB_FOUND,
@@ -319,7 +327,7 @@ static enum rb_code settle(rb_sync *out, const struct syncing *s, const struct s
     enum rb_code pushed = RB_OK;
     RB_AUTO(rb_ledger_freep) rb_ledger *both = NULL;
     RB_TRY(rb_ledger_load(&both, s->repo, s->signers, &out->tip, 0, err));
-    RB_TRY(check_join(both, s, err));
+    RB_TRY(check_join(both, s, theirs, err));
     out->unsent = !is_at(&sides->theirs, &out->tip);
     if (out->unsent && !(s->how & RB_SYNC_FETCH)) {
         pushed = push(s, sides, &out->tip, err);

@@ -497,6 +497,62 @@ apart() {
     rbtool log --verify
 }
 
+# merge_entry KEY JSON PARENT...: writes a merge entry signed by the key, on top of two entries
+merge_entry() {
+    local at
+    at=$(date +%s)
+    { printf 'merge\n\n'; jq -nS --indent 2 --argjson at "$at" --arg first "$(first_of "$(tip)")" --argjson merge "$2" '{
+        app: "shop", at: $at, attachments: [], environment: null, kind: "merge", ledger: $first, merge: $merge,
+        object: null, tag: null, type: "urn:rbtool:ledger:v1" }'; } |
+        GIT_COMMITTER_DATE="$at +0000" git commit-tree "-S$KEYS/$1" -p "$3" -p "$4" "$(git mktree </dev/null)"
+}
+first_of() { git rev-list --max-parents=0 "$1"; }
+
+@test "a join that forks from before a policy needs a signer with the role policy, too" {
+    local tip theirs join merge
+    apart '"alice@example.com"' ''
+    rbtool sync
+    tip=$(tip) theirs=$(in_bob tip)
+    git fetch -q "$BATS_TEST_TMPDIR/bob" $LEDGER
+    join=$(merge_entry bob "{\"joins\": [\"$(first_of "$theirs")\"]}" "$(first_of "$tip")" "$theirs")
+    merge=$(merge_entry bob '{}' "$tip" "$join")
+    # A server with hooks, a clone of one without them, and a ref that was moved by hand refuse it.
+    fails 1 "is of another ledger" env RBTOOL=0 git push "$SERVER" "$merge:$LEDGER"
+    RBTOOL=0 git -C "$SERVER" fetch -q "$SHOP" "$merge" && git -C "$SERVER" update-ref $LEDGER "$merge"
+    fails 1 "ours is unchanged: its entry" rbtool sync
+    [[ $(tip) == "$tip" ]]
+    RBTOOL=0 git update-ref $LEDGER "$merge"
+    fails 1 "is of another ledger" rbtool log --verify
+    # alice may join the same two.
+    RBTOOL=0 git update-ref $LEDGER "$tip"
+    join=$(merge_entry alice "{\"joins\": [\"$(first_of "$theirs")\"]}" "$(first_of "$tip")" "$theirs")
+    merge=$(merge_entry bob '{}' "$tip" "$join")
+    RBTOOL=0 git -C "$SERVER" update-ref $LEDGER "$tip"
+    RBTOOL=0 git update-ref $LEDGER "$merge"
+    rbtool sync
+    rbtool log --verify
+}
+
+@test "a join and a policy that were made concurrently are merged once the policy lets the joiner in" {
+    local theirs before join
+    apart '' ''
+    rbtool sync
+    theirs=$(in_bob tip) before=$(tip)
+    git fetch -q "$BATS_TEST_TMPDIR/bob" $LEDGER
+    join=$(merge_entry bob "{\"joins\": [\"$(first_of "$theirs")\"]}" "$before" "$theirs")
+    RBTOOL=0 git push -q "$SERVER" "$join:$LEDGER"
+    echo '{ "roles": { "policy": ["alice@example.com"] } }' >"$BATS_TEST_TMPDIR/policy.json"
+    rbtool policy set "$BATS_TEST_TMPDIR/policy.json" -m alices --key "$KEYS/alice"
+    before=$(tip)
+    fails 1 "the two histories are not merged, nothing was changed" rbtool sync
+    [[ $(tip) == "$before" && $(there $LEDGER) == "$join" ]]
+    echo '{ "roles": { "policy": ["alice@example.com", "bob@example.com"] } }' >"$BATS_TEST_TMPDIR/policy.json"
+    rbtool policy set "$BATS_TEST_TMPDIR/policy.json" -m "bob joined" --key "$KEYS/alice"
+    rbtool sync
+    [[ $(tip) == $(there $LEDGER) ]]
+    rbtool log --verify
+}
+
 @test "a join of two ledgers with policies needs a signer with the role policy in both" {
     local before
     apart '"alice@example.com"' '"alice@example.com", "bob@example.com"'
