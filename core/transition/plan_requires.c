@@ -6,6 +6,7 @@
 #include "base/file.h"
 #include "base/text.h"
 #include "config/config.h"
+#include "environment/checks.h"
 #include "transition/plan_make.h"
 #include "transition/transition.h"
 
@@ -86,6 +87,38 @@ static enum rb_code running(char **version, char **tag, rb_session *other, const
     return RB_OK;
 }
 
+/* Returns the other repository's newest release within the range that verifies and is not bad, as a
+ * new string; NULL if it has none. */
+static char *newest_within(const rb_session *other, const char *range)
+{
+    RB_AUTO(rb_chain_freep) rb_chain *chain = NULL;
+    if (rb_history_load(&chain, other->policy, NULL, RB_IGNORED) != RB_OK)
+        return NULL;
+    for (size_t i = 0; i < chain->n; i++) {
+        const rb_chain_item *item = &chain->items[i];
+        if (item->listed && !item->bad && !rb_problems_any(&item->problems) &&
+            rb_version_within(item->listed->version, range))
+            return rb_strdup(item->tag);
+    }
+    return NULL;
+}
+
+static void note_outside(rb_plan *plan, const rb_plan_request *rq, const json_t *item,
+                         const char *at, const rb_session *other, const char *there)
+{
+    const char *app = rb_json_str(item, "app");
+    const char *range = rb_json_str(item, "range");
+    const char *env = rq->env->name;
+    RB_AUTO(rb_free_str) char *fits = newest_within(other, range);
+    RB_AUTO(rb_free_str)
+    char *next =
+        fits ? rb_format("see what brings it back with `%s plan --deploy %s --env %s`", there, fits,
+                         env)
+             : rb_format("no good release of it is in the range, see them with `%s list`", there);
+    rb_plan_note(plan, "%s requires %s %s, but %s is at %s in %s: going there leaves the range; %s",
+                 rq->to->tag, app, range, app, at, env, next);
+}
+
 static void check(rb_plan *plan, const rb_plan_request *rq, const json_t *item)
 {
     const char *app = rb_json_str(item, "app");
@@ -99,19 +132,26 @@ static void check(rb_plan *plan, const rb_plan_request *rq, const json_t *item)
                     : rb_path_join(top ? top : rb_repo_common_dir(rq->session->repo), path);
     RB_AUTO(rb_free_str) char *version = NULL;
     RB_AUTO(rb_free_str) char *tag = NULL;
+    RB_AUTO(rb_strs_clear) rb_strs words = {0};
+    rb_strs_add(&words, "rbtool");
+    rb_strs_add(&words, "-C");
+    rb_strs_add(&words, dir);
+    RB_AUTO(rb_free_str) char *there = rb_command_line(&words);
     rb_session other = {.dir = dir};
     rb_err why;
     if (running(&version, &tag, &other, env, &why) != RB_OK)
-        rb_plan_note(plan, "%s requires %s %s, which cannot be judged from its repository %s: %s",
-                     rq->to->tag, app, range, path, why.message);
+        rb_plan_note(
+            plan,
+            "%s requires %s %s, which cannot be judged from its repository: %s; look at it "
+            "with `%s list`",
+            rq->to->tag, app, range, why.message, there);
     else if (!version)
         rb_plan_note(plan,
                      "%s requires %s %s, but the ledger in %s has no transition in %s that an "
-                     "allowed signer wrote",
-                     rq->to->tag, app, range, path, env);
+                     "allowed signer wrote; see what it has with `%s log`",
+                     rq->to->tag, app, range, path, env, there);
     else if (!rb_version_within(version, range))
-        rb_plan_note(plan, "%s requires %s %s, but %s is at %s in %s: going there leaves the range",
-                     rq->to->tag, app, range, app, tag, env);
+        note_outside(plan, rq, item, tag, &other, there);
     rb_session_close(&other);
 }
 

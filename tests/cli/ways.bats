@@ -117,21 +117,36 @@ ways() {
     jq '.requires[0].range = "<2.3"' rbtool.json >new.json && mv new.json rbtool.json
     release v1.1.0
     run -0 --separate-stderr rbtool plan --deploy v1.0.0
-    [[ $output == *"v1.0.0 requires billing >=2.3, <3, which cannot be judged from its repository "* ]]
+    [[ $output == *"v1.0.0 requires billing >=2.3, <3, which cannot be judged from its repository: "*"\`rbtool -C $SHOP/../billing list\`"* ]]
     (
         PROD=$BATS_TEST_TMPDIR/billing-prod
         mkdir -p "$PROD/data" "$PROD/etc"
         shop "$BATS_TEST_TMPDIR/billing"
         sed -i 's/"shop"/"billing"/' rbtool.json
         release v2.2.9
-        rbtool deploy v2.2.9 --yes
     )
+    run -0 --separate-stderr rbtool plan --deploy v1.0.0
+    [[ $output == *"has no transition in prod that an allowed signer wrote; see what it has with "* ]]
+    run -0 bash -c "$(grep -oE 'rbtool -C [^`]+' <<<"$output")"
+    [[ $output == *"release"*"v2.2.9"* ]]
+    rbtool -C ../billing deploy v2.2.9 --yes
     rbtool deploy v1.0.0 --yes
     run -0 --separate-stderr rbtool plan --deploy v1.1.0
     [[ $output != *requires* ]]
     rbtool deploy v1.1.0 --yes
     run -0 --separate-stderr rbtool plan v1.1.0
-    [[ $output == *"v1.0.0 requires billing >=2.3, <3, but billing is at v2.2.9 in prod: going there leaves the range"* ]]
+    [[ $output == *"v1.0.0 requires billing >=2.3, <3, but billing is at v2.2.9 in prod: going there leaves the range; no good release of it is in the range, see them with "* ]]
+    run -0 bash -c "$(grep -oE 'rbtool -C [^`]+' <<<"$output")"
+    [[ $output == *v2.2.9* ]]
+    (
+        cd "$BATS_TEST_TMPDIR/billing"
+        release v2.3.0
+        release v2.4.0
+        rbtool mark v2.4.0 bad -m 'loses invoices'
+    )
+    run -0 --separate-stderr rbtool plan v1.1.0
+    [[ $output == *"leaves the range; see what brings it back with \`rbtool -C $SHOP/../billing plan --deploy v2.3.0 --env prod\`"* ]]
+    bash -c "$(grep -oE 'rbtool -C [^`]+' <<<"$output")" | grep -q 'v2.2.9 TO v2.3.0'
 }
 
 @test "a plan warns where another major version of the engine proved the way back" {
