@@ -52,7 +52,8 @@ const char *rb_judge_live(const rb_policy *policy, const char *environment);
 
 /* Adds problems to entries that are otherwise good: "revoked" if the policy had revoked their key,
  * and, with `transitions`, "approvals" and "rule" for each rule that a transition broke. Adds the
- * warning "dated" to entries that are dated before the entry that they follow. */
+ * warnings "dated" to entries that are dated before the entry that they follow, and "policy" to
+ * transitions that follow a policy and are judged without it. */
 void rb_judge_mark(rb_ledger *ledger, const rb_policy *policy, bool transitions);
 
 /* Return new texts: "a drill at most 30 days old" and "one 45 days old" or "none that counts". */

@@ -1,8 +1,10 @@
 /* Describes what rb_judge_transitions() found, and adds it to the entries of the ledger. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/text.h"
 #include "ledger/judge.h"
+#include "ledger/policy_internal.h"
 
 #define CLOCKS 60 /* seconds by which the clocks of two hosts may differ */
 
@@ -97,6 +99,36 @@ static void mark_transitions(rb_ledger *ledger, const rb_policy *policy)
     }
 }
 
+/* Adds a warning to transitions that are judged without a policy that they follow: that they began
+ * before it was set is known from their own entries alone. */
+static void mark_spared(rb_ledger *ledger, const rb_policy *policy)
+{
+    for (size_t i = 0; i < ledger->n; i++) {
+        rb_entry *entry = &ledger->items[i];
+        size_t *held = NULL;
+        if (entry->kind != RB_ENTRY_TRANSITION || entry->trust > RB_ENTRY_UNSIGNED)
+            continue;
+        const rb_in_force under = rb_policy_judged_under(&held, policy, entry);
+        const rb_in_force *there = &policy->states[policy->state[i]];
+        for (size_t v = 0; held && v < there->n; v++) {
+            const rb_policy_version *version = &policy->versions[there->items[v]];
+            char hex[RB_OID_HEX];
+            bool applied = false;
+            for (size_t u = 0; u < under.n; u++)
+                applied = applied || under.items[u] == there->items[v];
+            if (applied)
+                continue;
+            rb_oid_hex(&ledger->items[version->entry].id, hex);
+            rb_problems_add(&entry->problems, "policy", "", hex, "",
+                            "judged without policy version %lld (entry %.10s), because the entry "
+                            "says that it began before that was set",
+                            (long long)version->version, hex);
+            rb_problems_warn(&entry->problems);
+        }
+        free(held);
+    }
+}
+
 /* Adds a warning to entries that are dated before one of their parents: a clock was wrong. */
 static void mark_times(rb_ledger *ledger)
 {
@@ -118,8 +150,10 @@ static void mark_times(rb_ledger *ledger)
 
 void rb_judge_mark(rb_ledger *ledger, const rb_policy *policy, bool transitions)
 {
-    if (transitions)
+    if (transitions) {
         mark_transitions(ledger, policy);
+        mark_spared(ledger, policy);
+    }
     mark_keys(ledger, policy);
     mark_times(ledger);
 }
