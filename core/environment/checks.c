@@ -30,12 +30,12 @@ char *rb_checks_public(const char *message)
     return rb_strndup(message, len);
 }
 
-/* Returns the output's lines, each made safe, without empty ones. The text may have been cut inside
- * a character or a line. */
+/* Returns the last lines of an output, each made safe, without empty ones. The text may have been
+ * cut inside a character or a line. */
 static char *safe_lines(const rb_buf *raw)
 {
     rb_buf out = {0};
-    size_t at = 0;
+    size_t at = raw->len > RB_OUTPUT_KEPT ? raw->len - RB_OUTPUT_KEPT : 0;
     if (raw->len >= RB_OUTPUT_KEPT)
         while (at < raw->len && ((unsigned char)raw->data[at] & 0xc0) == 0x80)
             at++;
@@ -163,6 +163,23 @@ enum rb_code rb_command_run(char **output, const rb_env *env, const rb_strs *com
         *output = NULL;
     if (run_once(&result, env, command, timeout, from, to, err) != RB_OK)
         return rb_err_prefix(err, "%s", what);
+    return judge(output, &result, what, command->items[0], timeout, 0, err);
+}
+
+enum rb_code rb_command_run_quietly(rb_buf *printed, char **output, const rb_env *env,
+                                    const rb_strs *command, const char *last, int timeout,
+                                    const char *what, rb_err *err)
+{
+    RB_AUTO(rb_process_result_clear) rb_process_result result = {0};
+    RB_AUTO(rb_free_str) char *name = rb_format("RBTOOL_ENV_NAME=%s", env->name);
+    const char *extra[] = {name, NULL};
+    const rb_process process = {.env = extra, .timeout = timeout};
+    if (rb_command_process(&result, env, command, last, process, err) != RB_OK)
+        return rb_err_prefix(err, "%s", what);
+    rb_buf_clear(printed);
+    *printed = result.out;
+    result.out = result.err;
+    result.err = (rb_buf){0};
     return judge(output, &result, what, command->items[0], timeout, 0, err);
 }
 

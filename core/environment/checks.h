@@ -32,6 +32,12 @@
  */
 enum rb_code rb_command_run(char **output, const rb_env *env, const rb_strs *command, int timeout,
                             const char *what, const char *from, const char *to, rb_err *err);
+/* Same, for a command that may print a secret value: what it printed on standard output is stored
+ * in *printed, and *output and the message have only the end of standard error. last: an additional
+ * last argument, or NULL. */
+enum rb_code rb_command_run_quietly(rb_buf *printed, char **output, const rb_env *env,
+                                    const rb_strs *command, const char *last, int timeout,
+                                    const char *what, rb_err *err);
 /* Starts a command of the environment, and waits for it. All its commands go through here, so that
  * none runs in a copy of the environment. process.argv is set here; last: an additional last
  * argument, or NULL. */

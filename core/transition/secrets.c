@@ -12,7 +12,6 @@
 #include "transition/parts.h"
 
 #define TIMEOUT 60              /* seconds for one command */
-#define OUTPUT_LIMIT 256        /* bytes of a version that are read */
 #define SEEN "secrets"          /* name of a pin: {NAME: {"version","at"}} */
 #define BEFORE "secrets.before" /* name of a pin: {"transition", "versions": {NAME: version}} */
 
@@ -80,32 +79,13 @@ char *rb_secrets_describe(const rb_plan *plan)
     return rb_buf_detach(&out);
 }
 
-/* Runs a command. last: an additional last argument, or NULL. Messages never show its output, which
- * could be a secret value. */
-static enum rb_code run_command(rb_buf *output, const rb_env *env, const rb_strs *command,
-                                const char *last, const char *what, rb_err *err)
-{
-    RB_AUTO(rb_process_result_clear) rb_process_result result = {0};
-    RB_AUTO(rb_free_str) char *name = rb_format("RBTOOL_ENV_NAME=%s", env->name);
-    const char *extra[] = {name, NULL};
-    const rb_process process = {.env = extra, .timeout = TIMEOUT, .output_limit = OUTPUT_LIMIT};
-    if (rb_command_process(&result, env, command, last, process, err) != RB_OK)
-        return rb_err_prefix(err, "%s", what);
-    RB_AUTO(rb_free_str) char *who = rb_format("%s (%s)", what, command->items[0]);
-    rb_err why;
-    if (rb_process_judge(&result, who, TIMEOUT, "", &why) != RB_OK)
-        return rb_fail(err, RB_FOUND, "%s\nrun it by hand to see what it prints", why.message);
-    if (output)
-        rb_buf_add(output, rb_buf_str(&result.out), result.out.len);
-    return RB_OK;
-}
-
-static enum rb_code ask(char **out, const rb_env *env, const rb_env_secret *secret, rb_err *err)
+static enum rb_code ask(char **out, char **output, const rb_env *env, const rb_env_secret *secret,
+                        rb_err *err)
 {
     RB_AUTO(rb_free_str) char *what = rb_format("secrets.%s.version", secret->name);
     RB_AUTO(rb_buf_clear) rb_buf text = {0};
     *out = NULL;
-    RB_TRY(run_command(&text, env, &secret->version, NULL, what, err));
+    RB_TRY(rb_command_run_quietly(&text, output, env, &secret->version, NULL, TIMEOUT, what, err));
     while (text.len > 0 && strchr(" \t\r\n", text.data[text.len - 1]))
         rb_buf_truncate(&text, text.len - 1);
     if (strlen(rb_buf_str(&text)) != text.len || !rb_shape_is_name(rb_buf_str(&text)))
@@ -117,23 +97,27 @@ static enum rb_code ask(char **out, const rb_env *env, const rb_env_secret *secr
     return RB_OK;
 }
 
-/* Makes a version live, unless it is live already. */
-static enum rb_code bring(const rb_env *env, const char *name, const char *version, rb_err *err)
+/* Makes a version live, unless it is live already. *output: the end of what a command that failed
+ * printed on standard error, or NULL. */
+static enum rb_code bring(char **output, const rb_env *env, const char *name, const char *version,
+                          rb_err *err)
 {
     RB_AUTO(rb_free_str) char *what = rb_format("secrets.%s.restore", name);
     RB_AUTO(rb_free_str) char *live = NULL;
+    RB_AUTO(rb_buf_clear) rb_buf unread = {0};
     const rb_env_secret *secret = find(env, name);
     if (!secret || secret->restore.n == 0)
         return rb_fail(err, RB_FOUND,
                        "secret %s has to be at version %s, and environments.%s.secrets.%s.restore "
                        "is not set any more\nset it again, or make that version live by hand",
                        name, version, env->name, name);
-    RB_TRY(ask(&live, env, secret, err));
+    RB_TRY(ask(&live, output, env, secret, err));
     if (strcmp(live, version) == 0)
         return RB_OK;
-    RB_TRY(run_command(NULL, env, &secret->restore, version, what, err));
+    RB_TRY(rb_command_run_quietly(&unread, output, env, &secret->restore, version, TIMEOUT, what,
+                                  err));
     rb_free_str(&live);
-    RB_TRY(ask(&live, env, secret, err));
+    RB_TRY(ask(&live, output, env, secret, err));
     if (strcmp(live, version) == 0)
         return RB_OK;
     return rb_fail(err, RB_FOUND, "secret %s is at version %s after %s, and has to be at %s", name,
@@ -171,7 +155,7 @@ static enum rb_code remember(rb_run *run, const char *name, rb_err *err)
     json_t *versions = json_object_get(pin, "versions");
     if (!secret || rb_json_str(versions, name))
         return RB_OK;
-    RB_TRY(ask(&live, env, secret, err));
+    RB_TRY(ask(&live, &run->output, env, secret, err));
     rb_json_set_str(versions, name, live);
     return write_pin(run->state, BEFORE, pin, err);
 }
@@ -184,7 +168,7 @@ enum rb_code rb_secrets_restore(rb_run *run, rb_err *err)
         const char *name = rb_json_str(item, "name");
         const char *to = rb_json_str(item, "to");
         RB_TRY(remember(run, name, err));
-        RB_TRY(bring(env, name, to, err));
+        RB_TRY(bring(&run->output, env, name, to, err));
         rb_json_set_str(seen, name, to);
     }
     return rb_secrets_record(run->state, seen, err);
@@ -197,8 +181,15 @@ enum rb_code rb_secrets_undo(const rb_undo *undo, rb_err *err)
     json_t *versions = json_object_get(pin, "versions");
     if (!rb_text_same(rb_json_str(pin, "transition"), undo->row->id))
         return RB_OK; /* the transition changed no secret */
-    rb_json_each_member (name, version, versions)
-        RB_TRY(bring(undo->env, name, json_string_value(version), err));
+    rb_json_each_member (name, version, versions) {
+        RB_AUTO(rb_free_str) char *output = NULL;
+        enum rb_code code = bring(&output, undo->env, name, json_string_value(version), err);
+        if (code != RB_OK)
+            (void)!rb_state_said_set(undo->state, undo->row->id, rb_step_kind_name(RB_DO_SECRETS),
+                                     err->message, output, RB_IGNORED);
+        if (code != RB_OK)
+            return code;
+    }
     return rb_secrets_record(undo->state, versions, err);
 }
 
@@ -208,7 +199,7 @@ void rb_secrets_look(json_t **seen, rb_strs *problems, const rb_env *env)
     for (size_t i = 0; i < env->secret_count; i++) {
         RB_AUTO(rb_free_str) char *version = NULL;
         rb_err why;
-        if (ask(&version, env, &env->secrets[i], &why) == RB_OK)
+        if (ask(&version, NULL, env, &env->secrets[i], &why) == RB_OK)
             rb_json_set_str(*seen, env->secrets[i].name, version);
         else
             rb_strs_add(problems, rb_err_line(&why));

@@ -1,8 +1,9 @@
 /*
  * Moves versions of an environment's secrets. A release lists the version of each secret that it
  * needs ("secrets" of its manifest: name and version). The environment has commands that print the
- * live version and make another one live. rbtool never sees a value. The output of `version` is
- * limited to 256 bytes, must be one word, and is not shown otherwise.
+ * live version and make another one live. Standard output of `version` must be one word. Standard
+ * output of both could be a value and is never shown. The end of standard error of one that fails
+ * is shown as that of other commands: here, and not in the ledger.
  *
  * A transition moves secrets whose version differs between the releases. Its step "secrets" reads
  * the live version and restores TO's if it differs; the inverse restores the version that was live

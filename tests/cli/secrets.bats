@@ -15,7 +15,7 @@ case \$1 in
 version) cat '$STORE' ;;
 restore)
     if [ -e '$BATS_TEST_TMPDIR/kill' ]; then rm '$BATS_TEST_TMPDIR/kill'; echo "\$2" >'$STORE'; kill -9 \$PPID; exit; fi
-    if [ -e '$BATS_TEST_TMPDIR/denied' ]; then echo sk_live_value >&2; exit 1; fi
+    if [ -e '$BATS_TEST_TMPDIR/denied' ]; then echo sk_live_value; echo 'vault: token has expired' >&2; exit 1; fi
     echo "\$2" >'$STORE'
     echo "restore \$2" >>'$BATS_TEST_TMPDIR/calls'
     ;;
@@ -73,16 +73,19 @@ restore 7' ]
     [ "$(cat "$STORE")" = 9 ]
 }
 
-@test "a restore that fails undoes the transition and shows nothing of what it printed" {
+@test "a restore that fails undoes the transition and shows its standard error, which the ledger does not get, and never its standard output" {
     two_versions
     touch "$BATS_TEST_TMPDIR/denied"
     before=$(picture)
     run -1 rbtool deploy v1.1.0 --yes
-    [[ $output == *'secrets.STRIPE_KEY.restore ('*') ended with status 1'* ]]
-    [[ $output == *'hint: run it by hand to see what it prints'* ]]
+    [[ $output == *'secrets.STRIPE_KEY.restore ('*') ended with status 1 (last output: vault: token has expired)'* ]]
     [[ $output != *sk_live* ]]
     [ "$(picture)" = "$before" ]
     [ "$(cat "$STORE")" = 7 ]
+    rbtool deploy v1.1.0 --yes --json 2>/dev/null | tee >(schema transition) \
+        | jq -e '[.steps[] | select(.id == "secrets").output] == ["vault: token has expired"]'
+    [ "$(rbtool log --json | grep -c 'secrets.STRIPE_KEY.restore')" = 2 ]
+    [ "$(rbtool log --json | grep -c expired)" = 0 ]
     rm "$BATS_TEST_TMPDIR/denied"
     echo 'sk_live_value with spaces' >"$STORE"
     run -1 rbtool deploy v1.1.0 --yes
@@ -102,6 +105,20 @@ restore 7' ]
         [ "$(cat "$STORE")" = "$([ $way = abort ] && echo 7 || echo 8)" ]
     done
     settled_at v1.1.0
+}
+
+@test "a restore that fails while a transition is undone: status shows what it printed, and abort goes on" {
+    two_versions
+    touch "$BATS_TEST_TMPDIR/kill"
+    run rbtool deploy v1.1.0 --yes
+    [ "$status" -eq 137 ]
+    touch "$BATS_TEST_TMPDIR/denied"
+    run -3 rbtool abort --yes
+    [[ $output == *'(last output: vault: token has expired)'* ]]
+    rbtool status | grep -qF 'vault: token has expired'
+    rm "$BATS_TEST_TMPDIR/denied"
+    rbtool abort --yes
+    [ "$(cat "$STORE")" = 7 ]
 }
 
 @test "the plan says what is left to do by hand without a command" {
