@@ -205,24 +205,27 @@ static bool is_migrations_name(const char *folder)
            strcmp(last, "versions") == 0;
 }
 
-/* Reports files of a folder that look like migrations and that no release would include. */
-static void say_unread(struct look *look, const char *folder, bool read)
+/* Reports why a folder is not read, if it looks like one of migrations. */
+static void say_why(struct look *look, const char *folder)
 {
-    RB_AUTO(rb_unread_clear) rb_unread unread = {0};
-    rb_err err = {0};
-    if (rb_migrations_unread(&unread, look->repo, &look->tree, folder, "auto", NULL, &err) != RB_OK)
-        return;
-    if (!read && unread.failed)
-        say(look, "%s", unread.failed);
-    if (!read && unread.looks_like)
-        say(look, "%s: looks like migrations of %s, which rbtool does not read", folder,
-            unread.looks_like);
-    for (size_t i = 0; read && i < unread.n; i++) {
+    const char *tool;
+    RB_AUTO(rb_free_str) char *failed = NULL;
+    rb_migrations_why(&tool, &failed, look->repo, &look->tree, folder, "auto", NULL);
+    if (failed)
+        say(look, "%s", failed);
+    if (tool)
+        say(look, "%s: looks like migrations of %s, which rbtool does not read", folder, tool);
+}
+
+/* Reports files that look like migrations and that no release would include. */
+static void say_unread(struct look *look, const rb_migrations *set)
+{
+    for (size_t i = 0; i < set->unread_count; i++) {
         if (i == UNREAD_SHOWN) {
-            say(look, "... and %zu more; `rbtool lint` names them all", unread.n - i);
+            say(look, "... and %zu more; `rbtool lint` names them all", set->unread_count - i);
             break;
         }
-        say(look, "not read: %s: %s", unread.items[i].path, unread.items[i].why);
+        say(look, "not read: %s: %s", set->unread[i].path, set->unread[i].why);
     }
 }
 
@@ -294,7 +297,7 @@ static void find_databases(struct look *look)
         if (rb_migrations_read(&read, look->repo, &look->tree, folder, "auto", NULL, RB_IGNORED) !=
                 RB_OK ||
             read->n == 0) {
-            say_unread(look, folder, false);
+            say_why(look, folder);
             continue;
         }
         accepted = folder;
@@ -308,7 +311,7 @@ static void find_databases(struct look *look)
         }
         say(look, "databases: %zu migration%s in %s (%s, %s)", read->n, rb_text_s(read->n), folder,
             read->layout, engine);
-        say_unread(look, folder, true);
+        say_unread(look, read);
         json_object_set_new(found, folder, rb_json_make("engine:s migrations:s", engine, folder));
     }
     name_databases(look, found);

@@ -7,7 +7,6 @@
 #include "database/database.h"
 #include "git/tree.h"
 #include "migration/lint.h"
-#include "migration/unread.h"
 #include "release/released.h"
 #include "release_status.h"
 #include "ui.h"
@@ -96,10 +95,10 @@ static enum rb_code use_base(struct job *job, const char *name, rb_err *err)
     return RB_OK;
 }
 
-static bool names_file(const rb_unread *unread, const char *path)
+static bool is_unread(const rb_migrations *set, const char *path)
 {
-    for (size_t i = 0; i < unread->n; i++)
-        if (strcmp(unread->items[i].path, path) == 0)
+    for (size_t i = 0; i < set->unread_count; i++)
+        if (strcmp(set->unread[i].path, path) == 0)
             return true;
     return false;
 }
@@ -127,16 +126,13 @@ static enum rb_code lint_database(struct job *job, const rb_config_database *d, 
         carried.items = rb_released_of(&carried.n, old, job->base.name);
     rb_lint(&job->findings, set, d->engine, carried.items, carried.n, rb_engine_outside);
     job->migrations += set->n;
-    RB_AUTO(rb_unread_clear) rb_unread unread = {0};
-    RB_TRY(rb_migrations_unread(&unread, job->repo, &job->tree, d->migrations, d->layout, d->engine,
-                                err));
     for (size_t i = 0; i < set->ignored.n; i++)
-        if (!names_file(&unread, set->ignored.items[i]))
+        if (!is_unread(set, set->ignored.items[i]))
             rb_strs_add(&job->ignored, set->ignored.items[i]);
-    for (size_t i = 0; i < unread.n; i++) {
-        rb_strs_take(&job->ignored, rb_format("%s: %s", unread.items[i].path, unread.items[i].why));
-        json_array_append_new(job->unread, rb_json_make("file:t message:s", unread.items[i].path,
-                                                        unread.items[i].why));
+    for (size_t i = 0; i < set->unread_count; i++) {
+        const rb_unread_file *file = &set->unread[i];
+        rb_strs_take(&job->ignored, rb_format("%s: %s", file->path, file->why));
+        json_array_append_new(job->unread, rb_json_make("file:t message:s", file->path, file->why));
     }
     return RB_OK;
 }

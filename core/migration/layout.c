@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "artifact/lfs.h"
-#include "git/object.h"
+#include "base/text.h"
 
 void rb_script_clear(rb_script *script)
 {
@@ -44,15 +44,13 @@ enum rb_code rb_layout_load(rb_script *out, const rb_layout_source *source, size
 {
     const rb_tree_entry *entry = &source->entries->items[i];
     RB_AUTO(rb_buf_clear) rb_buf text = {0};
-    size_t size;
-    RB_TRY(rb_object_size(&size, source->repo, &entry->oid, entry->path, err));
-    if (size > RB_SCRIPTS_LIMIT - *source->bytes)
+    RB_TRY(rb_blob_read(&text, source->repo, &entry->oid, entry->path, RB_SCRIPT_LIMIT, err));
+    if (text.len > RB_SCRIPTS_LIMIT - *source->bytes)
         return rb_fail(err, RB_ERROR,
                        "reading migrations: with %s they have more than %u bytes together, which "
                        "is the limit\nkeep data out of them",
                        entry->path, RB_SCRIPTS_LIMIT);
-    RB_TRY(rb_blob_read(&text, source->repo, &entry->oid, entry->path, RB_SCRIPT_LIMIT, err));
-    *source->bytes += size;
+    *source->bytes += text.len;
     rb_lfs_pointer pointer;
     if (rb_lfs_parse(&pointer, rb_buf_str(&text), text.len))
         return rb_fail(err, RB_ERROR,
@@ -70,8 +68,11 @@ enum rb_code rb_layout_load(rb_script *out, const rb_layout_source *source, size
                        .len = text.len,
                        .transactional = true};
     rb_sha256_hex_of(text.data, text.len, out->sha256);
+    source->used[i] = !rb_text_ends(entry->path, ".sql")                      ? true
+                      : text.len > 0 && memmem(text.data, text.len, "{{", 2)  ? RB_LAYOUT_BRACES
+                      : text.len > 0 && memmem(text.data, text.len, "<%=", 3) ? RB_LAYOUT_TAGS
+                                                                              : true;
     out->text = rb_buf_detach(&text);
-    source->used[i] = true;
     return RB_OK;
 }
 

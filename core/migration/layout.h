@@ -12,7 +12,10 @@
 #include "git/tree.h"
 #include "migration/migration.h"
 
+/* Values of rb_layout_source.used besides false and true: */
 #define RB_LAYOUT_FOREIGN 2 /* a file that does not belong to the migrations */
+#define RB_LAYOUT_BRACES 3  /* used as SQL, and has {{ as templates do */
+#define RB_LAYOUT_TAGS 4    /* used as SQL, and has <%= as templates do */
 
 typedef struct rb_layout_source {
     rb_repo *repo;

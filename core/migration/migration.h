@@ -49,6 +49,11 @@ typedef struct rb_migration {
     json_t *record;
 } rb_migration;
 
+typedef struct rb_unread_file {
+    char *path;      /* path from the top of the tree */
+    const char *why; /* such as "it is in a folder below, ..."; a static string */
+} rb_unread_file;
+
 typedef struct rb_migrations {
     char *layout;        /* name of a layout above; "" for an empty set */
     rb_migration *items; /* in the order in which the layout's tool applies them */
@@ -56,7 +61,11 @@ typedef struct rb_migrations {
     /* engines that file names distinguish ("mysql", "sqlite"), sorted; usually none */
     rb_strs engines;
     rb_strs ignored; /* files that are not migrations of this database */
-    size_t bytes;    /* bytes of all files that were read */
+    /* those of them that look like migrations, and scripts that look like templates: `release`,
+     * `lint` and `init` report them, which otherwise would only be noticed at a deploy, or later */
+    rb_unread_file *unread;
+    size_t unread_count;
+    size_t bytes; /* bytes of all files that were read */
 } rb_migrations;
 
 /*

@@ -46,6 +46,9 @@ void rb_migrations_free(rb_migrations *set)
     free(set->layout);
     rb_strs_clear(&set->engines);
     rb_strs_clear(&set->ignored);
+    for (size_t i = 0; i < set->unread_count; i++)
+        free(set->unread[i].path);
+    free(set->unread);
     free(set);
 }
 
@@ -192,6 +195,7 @@ static enum rb_code read_set(rb_migrations *set, const rb_layout_source *source,
     for (size_t i = 0; i < source->entries->n; i++)
         if (!source->used[i])
             rb_strs_add(&set->ignored, source->entries->items[i].path);
+    rb_layout_unread(set, source, set->n > 0 ? layout : NULL);
     return RB_OK;
 }
 
@@ -258,23 +262,20 @@ enum rb_code rb_migrations_read(rb_migrations **out, rb_repo *repo, const rb_oid
     return read_folder(out, &source, &folder, layout, err);
 }
 
-enum rb_code rb_migrations_unread(rb_unread *out, rb_repo *repo, const rb_oid *tree,
-                                  const char *dir, const char *layout, const char *engine,
-                                  rb_err *err)
+void rb_migrations_why(const char **tool, char **failed, rb_repo *repo, const rb_oid *tree,
+                       const char *dir, const char *layout, const char *engine)
 {
     RB_AUTO(folder_clear) struct folder folder = {.dir = clean_dir(dir)};
     RB_AUTO(rb_migrations_freep) rb_migrations *set = NULL;
     rb_layout_source source = {.repo = repo, .tree = tree, .engine = engine};
     const rb_layout *detected = NULL;
-    *out = (rb_unread){0};
-    enum rb_code code = read_folder(&set, &source, &folder, layout, err);
-    if (code != RB_OK && !source.entries)
-        return code;
-    if (code == RB_OK)
-        rb_layout_unread(out, &source, find_layout(set->layout), set);
-    else if (detect(&detected, &source, folder.dir, RB_IGNORED) == RB_OK && detected)
-        out->failed = rb_strdup(err->message);
+    rb_err err;
+    *tool = NULL;
+    *failed = NULL;
+    if (read_folder(&set, &source, &folder, layout, &err) == RB_OK || !source.entries)
+        return;
+    if (detect(&detected, &source, folder.dir, RB_IGNORED) == RB_OK && detected)
+        *failed = rb_strdup(err.message);
     else
-        out->looks_like = rb_layout_looks_like(&source);
-    return RB_OK;
+        *tool = rb_layout_looks_like(&source);
 }

@@ -46,15 +46,6 @@ static const struct marker {
     {"Liquibase", ".yaml", "databaseChangeLog"},
 };
 
-void rb_unread_clear(rb_unread *unread)
-{
-    for (size_t i = 0; i < unread->n; i++)
-        free(unread->items[i].path);
-    free(unread->items);
-    free(unread->failed);
-    *unread = (rb_unread){0};
-}
-
 static bool ends_with(const char *text, const char *end)
 {
     size_t n = strlen(text), m = strlen(end);
@@ -154,32 +145,24 @@ static const char *why_not(const rb_layout_source *source, const rb_migrations *
     return isdigit((unsigned char)*name) ? "its name is not one of this layout" : NULL;
 }
 
-/* Returns a reason why a file that is read may not be plain SQL, or NULL. */
-static const char *why_doubtful(const rb_layout_source *source, size_t i)
+void rb_layout_unread(rb_migrations *set, const rb_layout_source *source, const rb_layout *layout)
 {
-    if (!ends_with(source->entries->items[i].path, ".sql"))
-        return NULL;
-    if (has_text(source, i, "{{"))
-        return "it is read as SQL, and has {{ as templates do, which rbtool does not expand";
-    return has_text(source, i, "<%=")
-               ? "it is read as SQL, and has <%= as templates do, which rbtool does not expand"
-               : NULL;
-}
-
-void rb_layout_unread(rb_unread *out, const rb_layout_source *source, const rb_layout *layout,
-                      const rb_migrations *set)
-{
-    out->items = rb_calloc(source->entries->n + 1, sizeof *out->items);
+    static const char *const doubts[] = {
+        [RB_LAYOUT_BRACES] =
+            "it is read as SQL, and has {{ as templates do, which rbtool does not expand",
+        [RB_LAYOUT_TAGS] =
+            "it is read as SQL, and has <%= as templates do, which rbtool does not expand",
+    };
+    set->unread = rb_calloc(source->entries->n + 1, sizeof *set->unread);
     for (size_t i = 0; i < source->entries->n; i++) {
-        if (source->used[i] == RB_LAYOUT_FOREIGN)
-            continue;
-        const char *own = !source->used[i] && layout && layout->why_unread
+        const char *why = source->used[i] ? doubts[source->used[i]]
+                          : layout && layout->why_unread
                               ? layout->why_unread(rb_layout_rest(source, i))
                               : NULL;
-        const char *why = source->used[i] ? why_doubtful(source, i)
-                          : own           ? own
-                                          : why_not(source, set, i);
+        if (!why && !source->used[i])
+            why = why_not(source, set, i);
         if (why)
-            out->items[out->n++] = (rb_unread_file){rb_strdup(source->entries->items[i].path), why};
+            set->unread[set->unread_count++] =
+                (rb_unread_file){rb_strdup(source->entries->items[i].path), why};
     }
 }

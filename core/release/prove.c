@@ -7,7 +7,6 @@
 #include "base/shape.h"
 #include "catalog/name.h"
 #include "database/loss.h"
-#include "migration/unread.h"
 
 #define SEED_LIMIT (64u << 20) /* bytes of a seed script */
 #define SHOWN 20               /* number of differences of one migration that are reported */
@@ -230,19 +229,14 @@ static enum rb_code check_ids(const rb_prove *prove, rb_err *err)
 }
 
 /* Adds notes on files that look like migrations but that no deploy would run. */
-static enum rb_code note_unread(rb_strs *notes, const rb_prove *prove, const rb_oid *tree,
-                                rb_err *err)
+static void note_unread(rb_strs *notes, const rb_prove *prove)
 {
-    const rb_config_database *database = prove->database;
-    RB_AUTO(rb_unread_clear) rb_unread unread = {0};
-    RB_TRY(rb_migrations_unread(&unread, prove->repo, tree, database->migrations, database->layout,
-                                database->engine, err));
-    for (size_t i = 0; i < unread.n; i++) {
-        RB_AUTO(rb_free_str) char *safe = rb_safe(unread.items[i].path);
+    for (size_t i = 0; i < prove->set->unread_count; i++) {
+        const rb_unread_file *file = &prove->set->unread[i];
+        RB_AUTO(rb_free_str) char *safe = rb_safe(file->path);
         rb_strs_take(notes,
-                     rb_format("database %s: %s: %s", database->name, safe, unread.items[i].why));
+                     rb_format("database %s: %s: %s", prove->database->name, safe, file->why));
     }
-    return RB_OK;
 }
 
 static enum rb_code run_proof(rb_proof *out, const rb_prove *prove, const rb_oid *tree, rb_err *err)
@@ -277,7 +271,7 @@ static enum rb_code prove_database(rb_proof *out, rb_findings *findings, rb_strs
 {
     rb_oid tree;
     RB_TRY(rb_commit_tree(&tree, prove->repo, &prove->commit, err));
-    RB_TRY(note_unread(notes, prove, &tree, err));
+    note_unread(notes, prove);
     rb_findings own = {0}; /* findings of this database; ids of other databases must not match */
     rb_lint(&own, prove->set, prove->database->engine, prove->released, prove->released_count,
             rb_engine_outside);
