@@ -3,8 +3,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/buf.h"
-
 /* Hashes a key: the first bytes of a binary key, which is a hash already; FNV-1a of a name. */
 static uint32_t hash_of(const rb_keys *keys, const void *key)
 {
@@ -79,4 +77,23 @@ void rb_keys_clear(rb_keys *keys)
     free(keys->slots);
     keys->slots = NULL;
     keys->slot_count = keys->n = 0;
+}
+
+static const void *name_at(const void *list, size_t index)
+{
+    return ((char *const *)list)[index];
+}
+
+void rb_keys_of_names(rb_keys *keys, const rb_strs *names)
+{
+    *keys = (rb_keys){.key = name_at, .list = names->items, .names = true};
+    rb_keys_reserve(keys, names->n);
+    for (size_t i = 0; i < names->n; i++)
+        rb_keys_add(keys, i);
+}
+
+bool rb_keys_has(const rb_keys *keys, const void *key)
+{
+    size_t index;
+    return rb_keys_find(&index, keys, key);
 }

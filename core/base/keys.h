@@ -13,6 +13,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/buf.h"
+
 #define RB_KEY_SIZE 20
 
 /* Returns the key of the item at a position. */
@@ -41,5 +43,9 @@ void rb_keys_reserve(rb_keys *keys, size_t n);
 void rb_keys_reorder(rb_keys *keys, const size_t *to);
 /* Removes all items and frees the table. */
 void rb_keys_clear(rb_keys *keys);
+
+/* Indexes a list of names, which must not change while the index is used. */
+void rb_keys_of_names(rb_keys *keys, const rb_strs *names);
+bool rb_keys_has(const rb_keys *keys, const void *key);
 
 #endif

@@ -12,6 +12,7 @@ void rb_applied_clear(rb_applied *applied)
 {
     rb_strs_clear(&applied->ids);
     rb_strs_clear(&applied->disagree);
+    rb_keys_clear(&applied->index);
     free(applied->tracking);
     *applied = (rb_applied){0};
 }
@@ -39,9 +40,12 @@ enum rb_code rb_db_recorded(rb_strs *out, rb_db *db, rb_err *err)
 
 static void add_missing(rb_strs *out, const rb_strs *from, const rb_strs *in)
 {
+    rb_keys index;
+    rb_keys_of_names(&index, in);
     for (size_t i = 0; i < from->n; i++)
-        if (!rb_strs_has(in, from->items[i]))
+        if (!rb_keys_has(&index, from->items[i]))
             rb_strs_add(out, from->items[i]);
+    rb_keys_clear(&index);
 }
 
 static void copy_strs(rb_strs *out, const rb_strs *from)
@@ -67,6 +71,7 @@ static enum rb_code settle(rb_applied *out, bool *has_own, rb_db *db, const rb_m
     }
     bool use_own = *has_own && out->disagree.n == 0;
     copy_strs(&out->ids, use_own ? &own : &theirs);
+    rb_keys_of_names(&out->index, &out->ids);
     return RB_OK;
 }
 

@@ -157,6 +157,7 @@ typedef struct rb_applied {
     bool dirty;       /* the tool recorded that a migration stopped half-way */
     rb_strs disagree; /* ids that only one of rbtool_applied and the tracking table has. If any,
                          `ids` are those of the tracking table */
+    rb_keys index;    /* of ids */
 } rb_applied;
 
 /* Reads which migrations are applied. set: gives their order, and those before the last one if the

@@ -162,22 +162,28 @@ void rb_promise_without_undone(json_t **promised, const rb_catalog_now *now,
     *promised = without;
 }
 
+static const void *id_at(const void *list, size_t index)
+{
+    return ((const rb_manifest_migration *)list)[index].id;
+}
+
 void rb_observe_applied(json_t *drift, const rb_applied *applied,
                         const rb_manifest_database *database, const rb_migrations *also, bool all)
 {
+    rb_keys known = {.key = id_at, .list = database->migrations, .names = true};
+    for (size_t i = 0; i < database->migration_count; i++)
+        rb_keys_add(&known, i);
     for (size_t i = 0; all && i < database->migration_count; i++)
-        if (!rb_strs_has(&applied->ids, database->migrations[i].id))
+        if (!rb_keys_has(&applied->index, database->migrations[i].id))
             rb_drift_add(drift, "db", "applied", "not applied", "%s: migration %s", database->name,
                          database->migrations[i].id);
     for (size_t i = 0; i < applied->ids.n; i++) {
         const char *id = applied->ids.items[i];
-        bool known = also && rb_migrations_find(also, id);
-        for (size_t j = 0; j < database->migration_count && !known; j++)
-            known = strcmp(database->migrations[j].id, id) == 0;
-        if (!known)
+        if (!rb_keys_has(&known, id) && !(also && rb_migrations_find(also, id)))
             rb_drift_add(drift, "db", "not applied", "applied", "%s: migration %s", database->name,
                          id);
     }
+    rb_keys_clear(&known);
 }
 
 /* Adds differences. known: adds only those that it also has, with the same values; NULL: all. */

@@ -21,6 +21,7 @@
 
 #include "base/hash.h"
 #include "base/json.h"
+#include "base/keys.h"
 #include "base/problem.h"
 #include "git/repository.h"
 
@@ -65,7 +66,8 @@ typedef struct rb_migrations {
      * `lint` and `init` report them, which otherwise would only be noticed at a deploy, or later */
     rb_unread_file *unread;
     size_t unread_count;
-    size_t bytes; /* bytes of all files that were read */
+    size_t bytes;  /* bytes of all files that were read */
+    rb_keys index; /* of the items by id, for rb_migrations_find(); may be empty */
 } rb_migrations;
 
 /*

@@ -46,14 +46,31 @@ void rb_migrations_free(rb_migrations *set)
     free(set->layout);
     rb_strs_clear(&set->engines);
     rb_strs_clear(&set->ignored);
+    rb_keys_clear(&set->index);
     for (size_t i = 0; i < set->unread_count; i++)
         free(set->unread[i].path);
     free(set->unread);
     free(set);
 }
 
+static const void *id_at(const void *list, size_t index)
+{
+    return ((const rb_migration *)list)[index].id;
+}
+
+/* The first of several migrations with one id counts. */
+static void index_ids(rb_migrations *set)
+{
+    set->index = (rb_keys){.key = id_at, .list = set->items, .names = true};
+    for (size_t i = set->n; i > 0; i--)
+        rb_keys_add(&set->index, i - 1);
+}
+
 const rb_migration *rb_migrations_find(const rb_migrations *set, const char *id)
 {
+    size_t at;
+    if (set->index.n > 0)
+        return rb_keys_find(&at, &set->index, id) ? &set->items[at] : NULL;
     for (size_t i = 0; i < set->n; i++)
         if (strcmp(set->items[i].id, id) == 0)
             return &set->items[i];
@@ -191,6 +208,7 @@ static enum rb_code read_set(rb_migrations *set, const rb_layout_source *source,
                            set->n, RB_MIGRATION_LIMIT);
         sort(set, layout);
     }
+    index_ids(set);
     set->layout = rb_strdup(layout && set->n > 0 ? layout->name : "");
     for (size_t i = 0; i < source->entries->n; i++)
         if (!source->used[i])

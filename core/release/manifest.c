@@ -94,10 +94,18 @@ static void append(json_t *array, json_t *value)
 
 json_t *rb_manifest_copy_proof(const json_t *from, void (*each)(json_t *difference))
 {
-    json_t *proof = json_deep_copy(from);
-    rb_json_each (migration, json_object_get(proof, "migrations"))
-        rb_json_each (difference, json_object_get(migration, "differences"))
+    json_t *proof = json_copy((json_t *)from);
+    json_t *migrations = json_copy(json_object_get(from, "migrations"));
+    rb_json_each (migration, migrations) {
+        if (json_array_size(json_object_get(migration, "differences")) == 0)
+            continue;
+        json_t *copy = json_deep_copy(migration);
+        rb_json_each (difference, json_object_get(copy, "differences"))
             each(difference);
+        json_array_set_new(migrations, migration_at, copy);
+    }
+    if (migrations)
+        set(proof, "migrations", migrations);
     return proof;
 }
 

@@ -99,7 +99,7 @@ typedef struct rb_manifest {
 json_t *rb_manifest_encode(const rb_manifest *manifest); /* returns a new reference */
 /* Returns a copy of a proof for which each() has converted every difference: in a manifest, an
  * object is named in parts (rb_catalog_item_store()), in memory by its key
- * (rb_catalog_item_load()). */
+ * (rb_catalog_item_load()). The copy shares the other values, so that neither may be changed. */
 json_t *rb_manifest_copy_proof(const json_t *from, void (*each)(json_t *difference));
 
 /* Decodes the manifest in the message of a verified tag. RB_FOUND with a problem if the message

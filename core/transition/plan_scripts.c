@@ -76,7 +76,7 @@ static const rb_migration *renumbered(const rb_plan_database *d, const rb_applie
     }
     for (size_t i = 0; i < d->to_set->n && count == 1; i++) {
         const rb_migration *other = &d->to_set->items[i];
-        count += other != m && !rb_strs_has(&applied->ids, other->id) && same_scripts(other, m);
+        count += other != m && !rb_keys_has(&applied->index, other->id) && same_scripts(other, m);
     }
     return count == 1 ? found : NULL;
 }
@@ -89,7 +89,7 @@ static const rb_migration **find_renumbered(rb_plan *plan, const rb_plan_databas
     const rb_migration **found = rb_calloc(d->to_set->n + 1, sizeof *found);
     for (size_t i = 0; i < d->to_set->n; i++) {
         const rb_migration *m = &d->to_set->items[i];
-        found[i] = rb_strs_has(&applied->ids, m->id) ? NULL : renumbered(d, applied, m);
+        found[i] = rb_keys_has(&applied->index, m->id) ? NULL : renumbered(d, applied, m);
         if (!found[i])
             continue;
         rb_strs_add(ids, found[i]->id);
@@ -128,7 +128,7 @@ void rb_plan_scripts(rb_plan *plan, rb_plan_database *d, const rb_plan_request *
     }
     for (size_t i = 0; i < d->to_set->n; i++) {
         const rb_migration *m = &d->to_set->items[i];
-        if (rb_strs_has(&applied->ids, m->id))
+        if (rb_keys_has(&applied->index, m->id))
             continue;
         if (m->code)
             rb_plan_decide(plan, "irreversible", RB_DECIDE,
