@@ -283,3 +283,13 @@ tables() { # COLUMN... [CONDITION]
     [ "$(sql 'SELECT group_concat(note) FROM orders')" = a,b ]
     settled_at v1.0.0
 }
+
+@test "a database in UTF-16 is backed up and restored as any other" {
+    sqlite3 "$PROD/data/shop.db" "PRAGMA encoding = 'UTF-16le'; CREATE TABLE first (a); DROP TABLE first;"
+    on_top 'ALTER TABLE orders ADD COLUMN note TEXT;' 'ALTER TABLE orders DROP COLUMN note;'
+    rbtool deploy v1.1.0 --yes
+    sql "UPDATE orders SET note = 'ä' || id WHERE id <= 3"
+    move revert v1.1.0
+    move deploy v1.1.0 --accept-reverted
+    [ "$(sql 'SELECT group_concat(note) FROM orders; PRAGMA encoding')" = $'ä1,ä2,ä3\nUTF-16le' ]
+}

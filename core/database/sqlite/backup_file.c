@@ -227,6 +227,11 @@ static enum rb_code create(backup_file *f, rb_err *err)
         return rb_fail_errno(err, RB_ERROR, "the backup %s cannot be created", path);
     close(fd);
     RB_TRY(rb_sqlite_open_own(&f->own, path, RB_SQLITE_WRITE, err));
+    /* SQLite attaches only a file that has the encoding of the database. */
+    RB_AUTO(rb_free_str) char *encoding = NULL;
+    RB_TRY(rb_sqlite_string(&encoding, rb_sqlite_of(f->base.db),
+                            rb_strdup("SELECT encoding FROM pragma_encoding"), err));
+    RB_TRY(rb_sqlite_run(f->own, rb_format("PRAGMA encoding = '%s'", encoding), NULL, NULL, err));
     RB_TRY(rb_sqlite_each(f->own, begin_writing, NULL, NULL, NULL, err));
     return rb_sqlite_each(f->own, "CREATE TABLE rbtool_backup(name TEXT PRIMARY KEY, value TEXT)",
                           NULL, NULL, NULL, err);
