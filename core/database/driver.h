@@ -215,6 +215,9 @@ typedef struct rb_db_driver {
     enum rb_code (*counter)(json_t **out, rb_db *db, const char *name, rb_err *err);
     enum rb_code (*set_counter)(rb_db *db, const char *name, const json_t *counter, rb_err *err);
     void (*triggers)(rb_db *db, bool on);
+    /* Lists the indexes of a table that only triggers keep, and that agree with it now: an array of
+     * SQL that builds each from the table. NULL if the engine has none. */
+    enum rb_code (*rebuilds)(json_t **out, rb_db *db, const char *name, rb_err *err);
     /* Runs one statement. *refused: it violated a constraint and had no effect. */
     enum rb_code (*attempt)(bool *refused, rb_db *db, const char *sql, const json_t *params,
                             rb_err *err);

@@ -377,6 +377,41 @@ enum rb_code rb_db_restore_compare(rb_restore **out, rb_db *db, const char *path
     return code;
 }
 
+/* Finds the indexes of tables that are restored to. *out: {table: [SQL that builds one]}. */
+static enum rb_code find_indexes(json_t **out, const rb_restore *r, rb_err *err)
+{
+    *out = json_object();
+    for (size_t i = 0; i < r->n && r->db->driver->rebuilds; i++) {
+        const char *name = rb_json_str(r->list[i].t, "name");
+        json_t *found = NULL;
+        if (json_object_get(*out, name))
+            continue;
+        RB_TRY(r->db->driver->rebuilds(&found, r->db, name, err));
+        json_object_set_new(*out, name, found);
+    }
+    return RB_OK;
+}
+
+/* Restores with the user's triggers off, and then rebuilds the indexes that they would have kept.
+ */
+static enum rb_code restore_without_triggers(rb_restore *r, rb_err *err)
+{
+    RB_AUTO(rb_json_freep) json_t *indexes = NULL;
+    RB_TRY(find_indexes(&indexes, r, err));
+    r->db->driver->triggers(r->db, false);
+    enum rb_code code = restore_all(r, err);
+    r->db->driver->triggers(r->db, true);
+    rb_json_each (entry, r->report) {
+        const char *table = rb_json_str(entry, "table");
+        if (code != RB_OK || rb_json_int(entry, "restored", 0) == 0)
+            continue;
+        rb_json_each (sql, json_object_get(indexes, table))
+            RB_TRY(rb_db_exec(r->db, json_string_value(sql), NULL, err));
+        json_object_del(indexes, table);
+    }
+    return code;
+}
+
 enum rb_code rb_db_restore(json_t **report, rb_restore *r, rb_db *db, rb_err *err)
 {
     bool manual = r->options->manual;
@@ -388,9 +423,7 @@ enum rb_code rb_db_restore(json_t **report, rb_restore *r, rb_db *db, rb_err *er
         RB_TRY(can_come_back(&needed, r, r->undone, true, err));
     if (needed)
         RB_TRY(attach(r, err));
-    db->driver->triggers(db, false);
-    enum rb_code code = r->file->prefix ? restore_all(r, err) : RB_OK;
-    db->driver->triggers(db, true);
+    enum rb_code code = r->file->prefix ? restore_without_triggers(r, err) : RB_OK;
     if (code == RB_OK)
         *report = json_incref(r->report);
     return code;

@@ -293,3 +293,29 @@ tables() { # COLUMN... [CONDITION]
     move deploy v1.1.0 --accept-reverted
     [ "$(sql 'SELECT group_concat(note) FROM orders; PRAGMA encoding')" = $'ä1,ä2,ä3\nUTF-16le' ]
 }
+
+@test "restored rows are in a full-text index with external content, if it was right before" {
+    cat >migrations/0001_orders.up.sql <<'SQL'
+CREATE TABLE orders (id INTEGER PRIMARY KEY, note TEXT, old INTEGER);
+CREATE VIRTUAL TABLE found USING fts5(note, content=orders, content_rowid = 'id');
+CREATE VIRTUAL TABLE "the 4th" USING fts4(note, content="orders");
+CREATE VIRTUAL TABLE partial USING fts5(note, content = [orders], content_rowid = id);
+CREATE TRIGGER gone AFTER DELETE ON orders BEGIN
+  INSERT INTO found (found, rowid, note) VALUES ('delete', old.id, old.note);
+END;
+CREATE TRIGGER gone_4th BEFORE DELETE ON orders BEGIN DELETE FROM "the 4th" WHERE docid = old.id; END;
+SQL
+    echo 'DROP TABLE found; DROP TABLE "the 4th"; DROP TABLE partial; DROP TABLE orders;' >migrations/0001_orders.down.sql
+    release v1.0.0
+    change 2 'DELETE FROM orders WHERE old;' 'SELECT 1;'
+    release v1.1.0 --accept RB002,RB003
+    rbtool deploy v1.0.0 --yes
+    sql "INSERT INTO orders VALUES (1, 'apple tree', 0), (2, 'banana', 1), (3, 'cherry apple', 1);
+        INSERT INTO found (found) VALUES ('rebuild'); INSERT INTO \"the 4th\" (\"the 4th\") VALUES ('rebuild')"
+    move deploy v1.1.0
+    [ "$(sql "SELECT rowid FROM found('apple')")" = 1 ]
+    move revert v1.1.0
+    [ "$(sql "SELECT rowid FROM found('apple'); SELECT docid FROM \"the 4th\" WHERE note MATCH 'apple'")" = $'1\n3\n1\n3' ]
+    # One that does not agree with the table is what the application wants it to be.
+    [ "$(sql "SELECT count(*) FROM partial('apple')")" = 0 ]
+}

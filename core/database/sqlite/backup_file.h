@@ -22,6 +22,7 @@ enum rb_code rb_sqlite_counter(json_t **out, rb_db *db, const char *name, rb_err
 enum rb_code rb_sqlite_set_counter(rb_db *db, const char *name, const json_t *counter, rb_err *err);
 enum rb_code rb_sqlite_attempt(bool *refused, rb_db *db, const char *sql, const json_t *params,
                                rb_err *err);
+enum rb_code rb_sqlite_rebuilds(json_t **out, rb_db *db, const char *name, rb_err *err);
 void rb_sqlite_user_triggers(rb_db *db, bool on);
 
 #endif

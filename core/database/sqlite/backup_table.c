@@ -135,6 +135,39 @@ enum rb_code rb_sqlite_attempt(bool *refused, rb_db *db, const char *sql, const 
     return *refused ? RB_OK : code;
 }
 
+/* Full-text indexes with external content: what builds each from its table, and what checks it. The
+ * module reads its arguments by itself, in any form of quotes. FTS5 compares the content only for
+ * rank 1. */
+static const char full_text_sql[] =
+    "WITH v AS (SELECT '\"' || replace(name, '\"', '\"\"') || '\"' AS name, "
+    "replace(replace(replace("
+    "replace(replace(replace(replace(replace(lower(sql), char(13), ''), char(10), ''), char(9), "
+    "''), ' ', ''), '\"', ''''), '`', ''''), '[', ''''), ']', '''') AS sql, replace(lower(?1), ' ',"
+    " '') AS content FROM main.sqlite_schema WHERE sql LIKE 'create virtual table%content%')"
+    " SELECT 'INSERT INTO main.' || name || '(' || name || ') VALUES(''rebuild'')',"
+    " 'INSERT INTO main.' || name || '(' || name || CASE WHEN instr(sql, 'usingfts5(') THEN"
+    " ', rank) VALUES(''integrity-check'', 1)' ELSE ') VALUES(''integrity-check'')' END FROM v "
+    "WHERE"
+    " (instr(sql, 'usingfts5(') OR instr(sql, 'usingfts4(')) AND (instr(sql, 'content=''' || "
+    "content"
+    " || '''') OR instr(sql, 'content=' || content || ',') OR instr(sql, 'content=' || content ||"
+    " ')'))";
+
+enum rb_code rb_sqlite_rebuilds(json_t **out, rb_db *db, const char *name, rb_err *err)
+{
+    rb_sqlite *own = rb_sqlite_of(db);
+    RB_AUTO(rb_json_freep) json_t *params = json_pack("[s]", name);
+    RB_AUTO(rb_json_freep) json_t *found = NULL;
+    RB_TRY(rb_sqlite_query(&found, own, full_text_sql, params, err));
+    *out = json_array();
+    rb_json_each (row, found) {
+        const char *check = json_string_value(json_array_get(row, 1));
+        if (rb_sqlite_each(own, check, NULL, NULL, NULL, RB_IGNORED) == RB_OK)
+            json_array_append(*out, json_array_get(row, 0));
+    }
+    return RB_OK;
+}
+
 void rb_sqlite_user_triggers(rb_db *db, bool on)
 {
     rb_sqlite_clock_stop(rb_sqlite_of(db));

@@ -297,6 +297,7 @@ const rb_db_driver rb_sqlite_driver = {
     .counter = rb_sqlite_counter,
     .set_counter = rb_sqlite_set_counter,
     .triggers = rb_sqlite_user_triggers,
+    .rebuilds = rb_sqlite_rebuilds,
     .attempt = rb_sqlite_attempt,
     .insert = "INSERT OR ABORT",
     .update = "UPDATE OR ABORT",
