@@ -93,13 +93,24 @@ static bool comes_back(const rb_restore *r, const rb_restored *one, const char *
            ((column ? dropped : json_is_true(json_object_get(one->t, "gone"))) ? !existed : undone);
 }
 
+/* Returns the columns of a backup of values: also those of the key that scripts wrote. */
+static json_t *value_columns(const rb_restored *one)
+{
+    json_t *columns = json_copy(json_object_get(one->t, "columns"));
+    RB_AUTO(rb_json_freep)
+    json_t *written =
+        rb_names_of(json_object_get(one->t, "key"), json_object_get(one->t, "automatic"), true);
+    json_array_extend(columns, written);
+    return columns;
+}
+
 /* Sets *out if something can be restored. after: checks the database after the scripts. */
 static enum rb_code can_come_back(bool *out, rb_restore *r, bool undone, bool after, rb_err *err)
 {
     *out = false;
     for (size_t i = 0; i < r->n; i++) {
         rb_restored *one = &r->list[i];
-        const json_t *columns = json_object_get(one->t, "columns");
+        RB_AUTO(rb_json_freep) json_t *columns = value_columns(one);
         if (after)
             RB_TRY(read_table(&one->now, r, rb_json_str(one->t, "name"), err));
         if (after && !one->now)
@@ -167,7 +178,7 @@ static enum rb_code choose_rows(rb_restore *r, rb_restored *one, rb_err *err)
 
 static enum rb_code choose_values(rb_restore *r, rb_restored *one, rb_err *err)
 {
-    const json_t *columns = json_object_get(one->t, "columns");
+    RB_AUTO(rb_json_freep) json_t *columns = value_columns(one);
     if (!rb_backup_is(one->t, "values"))
         return RB_OK;
     one->columns = json_array();

@@ -130,12 +130,22 @@ static enum rb_code apply_all(rb_restore *r, rb_restored *one, const char *act, 
     return last > 0 ? apply(r, one, sql, first, last, err) : RB_OK;
 }
 
-static enum rb_code update_rows(rb_restore *r, rb_restored *one, rb_err *err)
+/* Returns the columns in which rows with one key may differ: B and b may be one key. */
+static json_t *differing(const rb_restored *one)
 {
-    if (json_array_size(one->columns) == 0 || !one->keyed)
+    json_t *columns = json_copy(one->columns);
+    rb_json_each (name, json_object_get(one->t, "key"))
+        if (json_object_get(json_object_get(one->now, "collations"), json_string_value(name)))
+            json_array_append(columns, name);
+    return columns;
+}
+
+static enum rb_code update_rows(rb_restore *r, rb_restored *one, const json_t *columns, rb_err *err)
+{
+    if (json_array_size(columns) == 0 || !one->keyed)
         return RB_OK;
     rb_json_set_str(one->parts, "verb", r->db->driver->update);
-    rb_sql_put(one->parts, "set", rb_sql_values(one->now, one->columns, true));
+    rb_sql_put(one->parts, "set", rb_sql_values(one->now, columns, true));
     return apply_all(r, one, "update",
                      "{verb} {live} AS n SET {set} FROM (SELECT d.* FROM {chosen}) AS d WHERE {on}",
                      err);
@@ -302,7 +312,8 @@ static enum rb_code restore_rows(rb_restore *r, rb_restored *one, rb_err *err)
         !has_rows && (json_is_true(json_object_get(one->t, "gone")) || r->options->manual);
     if (!one->keyed && !was_empty)
         RB_TRY(take_existing(r, one, err));
-    rb_sql_put(parts, "same", rb_sql_same(r->db, one->columns));
+    RB_AUTO(rb_json_freep) json_t *columns = differing(one);
+    rb_sql_put(parts, "same", rb_sql_same(r->db, columns));
     set_back(r, one, was_empty);
     rb_json_set_str(parts, "deleted", r->options->deleted ? ", 'deleted'" : "");
     /* Values that new scripts wrote are not overwritten. */
@@ -323,7 +334,7 @@ static enum rb_code restore_rows(rb_restore *r, rb_restored *one, rb_err *err)
                    : "CASE WHEN s.state IN ('gone', 'unknown'{deleted}) THEN {back} END");
     RB_TRY(decide(r, one, err));
     RB_TRY(insert_rows(r, one, err));
-    return update_rows(r, one, err);
+    return update_rows(r, one, columns, err);
 }
 
 /* True if the tables that this one refers to come first: an engine may refuse rows without a
@@ -476,7 +487,7 @@ enum rb_code rb_restore_values(rb_restore *r, rb_restored *one, rb_err *err)
             add_count(json_array_get(entries, name_at), "restored", n);
         }
         if (!after)
-            RB_TRY(update_rows(r, one, err));
+            RB_TRY(update_rows(r, one, one->columns, err));
     }
     rb_json_each (name, one->columns) {
         set_differs(r, one, name);

@@ -319,3 +319,26 @@ SQL
     # One that does not agree with the table is what the application wants it to be.
     [ "$(sql "SELECT count(*) FROM partial('apple')")" = 0 ]
 }
+
+@test "keys that scripts changed only in case come back, and those that they changed are named" {
+    cat >migrations/0001_orders.up.sql <<'SQL'
+CREATE TABLE orders (id INTEGER PRIMARY KEY, n INTEGER);
+CREATE TABLE codes (code TEXT COLLATE NOCASE PRIMARY KEY, n INTEGER);
+CREATE TABLE made (code TEXT COLLATE NOCASE PRIMARY KEY, n INTEGER);
+SQL
+    echo 'DROP TABLE made; DROP TABLE codes; DROP TABLE orders;' >migrations/0001_orders.down.sql
+    release v1.0.0
+    change 2 "UPDATE codes SET code = upper(code); UPDATE orders SET id = id + 100;
+        DELETE FROM made; INSERT INTO made VALUES ('A', 7);" 'SELECT 1;'
+    release v1.1.0 --accept RB002,RB003
+    rbtool deploy v1.0.0 --yes
+    sql "INSERT INTO codes VALUES ('a', 1), ('B', 2), ('c', 3); INSERT INTO made VALUES ('a', 7), ('b', 8);
+        INSERT INTO orders VALUES (1, 1)"
+    move deploy v1.1.0
+    [ "$(sql 'SELECT code FROM codes')" = $'A\nB\nC' ]
+    sql "UPDATE codes SET n = 9 WHERE code = 'c'"
+    move revert v1.1.0
+    [ "$(sql 'SELECT code FROM codes; SELECT * FROM made')" = $'a\nB\nC\na|7\nb|8' ]
+    [ "$(jq -c '[.putBack[] | [.table, .column, .restored, .missing]] | sort' <<<"$document")" = \
+        '[["codes","code",1,["c"]],["made",null,2,[]],["orders",null,0,[1]]]' ]
+}
