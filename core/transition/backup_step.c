@@ -189,21 +189,32 @@ static bool has_more(const rb_backup_row *row)
     return false;
 }
 
-enum rb_code rb_backup_step_compare(rb_undone_backups *out, rb_run *run, const rb_plan_database *d,
-                                    rb_db *db, const rb_db_work *work, rb_err *err)
+enum rb_code rb_backup_step_compare(rb_undone_backups *out, const rb_env *env, rb_state *state,
+                                    const char *transition, const rb_plan_database *d, rb_db *db,
+                                    const rb_db_work *work, rb_err *err)
 {
-    RB_TRY(rb_state_backups(&out->rows, run->state, d->name, run->plan->id, err));
+    RB_TRY(rb_state_backups(&out->rows, state, d->name, transition, err));
     out->list = rb_calloc(out->rows.n + 1, sizeof *out->list);
     for (size_t i = 0; i < out->rows.n; i++) {
         rb_undone_backup *one = &out->list[out->n++];
         one->row = &out->rows.items[i];
         if (!has_more(one->row))
             continue;
-        one->path = rb_path_join(run->request->env->root, one->row->file);
+        one->path = rb_path_join(env->root, one->row->file);
         one->shown = rb_safe(one->path);
         one->options = (rb_restore_options){
             .restored = one->row->restored, .scripts = one->row->scripts, .work = work};
         RB_TRY(compare_one(one, db, err));
+    }
+    return RB_OK;
+}
+
+enum rb_code rb_backup_step_rehearse(const rb_undone_backups *r, rb_db *copy, rb_err *err)
+{
+    for (size_t i = 0; i < r->n; i++) {
+        RB_AUTO(rb_json_freep) json_t *report = NULL;
+        if (r->list[i].restore)
+            RB_TRY(rb_db_restore(&report, r->list[i].restore, copy, err));
     }
     return RB_OK;
 }

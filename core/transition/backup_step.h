@@ -37,9 +37,13 @@ typedef struct rb_undone_backups {
 } rb_undone_backups;
 
 /* Compares the database with each backup that has something left to restore, before the first
- * script. RB_FOUND if a file is not the one that the journal recorded. */
-enum rb_code rb_backup_step_compare(rb_undone_backups *out, rb_run *run, const rb_plan_database *d,
-                                    rb_db *db, const rb_db_work *work, rb_err *err);
+ * script. transition: the one that runs, whose own backup is not restored; NULL in a rehearsal.
+ * RB_FOUND if a file is not the one that the journal recorded. */
+enum rb_code rb_backup_step_compare(rb_undone_backups *out, const rb_env *env, rb_state *state,
+                                    const char *transition, const rb_plan_database *d, rb_db *db,
+                                    const rb_db_work *work, rb_err *err);
+/* Restores in a rehearsal's copy after the last script. */
+enum rb_code rb_backup_step_rehearse(const rb_undone_backups *r, rb_db *copy, rb_err *err);
 /* Restores after the last script. Adds what was restored to run->put_back. */
 enum rb_code rb_backup_step_restore(rb_undone_backups *r, rb_run *run, const rb_plan_database *d,
                                     rb_db *db, rb_err *err);

@@ -161,7 +161,8 @@ static enum rb_code prepare(rb_undone_backups *restorings, rb_run *run, rb_plan_
     if (!d->proven)
         RB_TRY(lock_tables(d, db, err));
     RB_TRY(rb_backup_step_write(run, d, db, err));
-    return rb_backup_step_compare(restorings, run, d, db, &all, err);
+    return rb_backup_step_compare(restorings, run->request->env, run->state, run->plan->id, d, db,
+                                  &all, err);
 }
 
 /* Runs the script of a segment outside a transaction. */

@@ -73,7 +73,6 @@ void rb_plan_database_clear(rb_plan_database *d)
     rb_strs_clear(&d->edited);
     free(d->inverse);
     free(d->no_way_back);
-    free(d->failed_check);
     json_decref(d->unproven);
     json_decref(d->places);
     json_decref(d->bound);

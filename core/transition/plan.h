@@ -91,7 +91,6 @@ typedef struct rb_plan_database {
     rb_db_step *inverse; /* undoes the steps; empty if they cannot be undone */
     size_t inverse_count;
     char *no_way_back;     /* why the inverse failed on the copy, or NULL */
-    char *failed_check;    /* message of a SQL check of TO that failed on the copy, or NULL */
     json_t *unproven;      /* tables and columns that the steps' proofs list as lost */
     size_t unproven_steps; /* number of steps without a known proof */
     bool untested;         /* a down script could not be tried when its release was made */

@@ -70,19 +70,6 @@ static enum rb_code find_restores(rb_plan *plan, const rb_plan_database *d,
     return RB_OK;
 }
 
-/* The copy of a rehearsal does not have what is restored from backups. In the transaction, the
- * checks run after that. */
-static void judge_check(rb_plan *plan, const rb_plan_database *d, bool restores)
-{
-    if (d->failed_check && restores)
-        rb_plan_note(plan,
-                     "database %s: on a copy without what is restored, %s; the checks run again "
-                     "after the restore, before the commit",
-                     d->name, d->failed_check);
-    else if (d->failed_check)
-        rb_plan_decide(plan, "check", RB_FOUND, "database %s: %s", d->name, d->failed_check);
-}
-
 static enum rb_code look_at(rb_plan *plan, const rb_plan_database *d, const rb_plan_request *rq,
                             rb_err *err)
 {
@@ -105,12 +92,10 @@ enum rb_code rb_plan_backups(rb_plan *plan, const rb_plan_request *rq, rb_err *e
     json_object_set_new(plan->json, "noBackup", json_boolean(rq->no_backup));
     for (size_t i = 0; i < plan->database_count; i++) {
         const rb_plan_database *d = &plan->databases[i];
-        const size_t others = json_array_size(json_object_get(plan->json, "restores"));
-        const bool runs = !d->create && !d->committed && !d->unreadable;
-        if (runs)
-            RB_TRY(look_at(plan, d, rq, err));
-        judge_check(plan, d, json_array_size(json_object_get(plan->json, "restores")) > others);
-        if (!runs || !rq->no_backup || json_array_size(d->backed_up) == 0)
+        if (d->create || d->committed || d->unreadable)
+            continue;
+        RB_TRY(look_at(plan, d, rq, err));
+        if (!rq->no_backup || json_array_size(d->backed_up) == 0)
             continue;
         plan->consent = true;
         rb_plan_decide(plan, "no-backup", RB_OK,

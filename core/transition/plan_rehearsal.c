@@ -6,6 +6,7 @@
 #include "database/loss.h"
 #include "database/url.h"
 #include "environment/checks.h"
+#include "transition/backup_step.h"
 #include "transition/plan_make.h"
 
 #define REHEARSED_BYTES (64 << 20) /* larger databases are copied only with --rehearse */
@@ -100,24 +101,28 @@ static enum rb_code find_losses(rb_plan_database *d, rb_db *copy, rb_db *db, boo
     return RB_OK;
 }
 
-/* Runs the scripts on the copy, and records their locks. Locks of scripts that run outside
- * transactions are left out, since they take others in this transaction. */
-static enum rb_code run_on_copy(rb_db_outcome *outcome, rb_plan_database *d, rb_db *copy,
-                                rb_err *err)
+/* Runs the scripts on the copy, restores what the transition will restore from backups, and records
+ * the scripts' locks. Locks of scripts that run outside transactions are left out, since they take
+ * others in this transaction. */
+static enum rb_code run_on_copy(rb_db_outcome *outcome, rb_plan_database *d,
+                                const rb_plan_request *rq, rb_db *copy, bool rows, rb_err *err)
 {
+    RB_AUTO(rb_undone_backups_clear) rb_undone_backups backups = {0};
     RB_AUTO(rb_json_freep) json_t *before = NULL;
     RB_AUTO(rb_json_freep) json_t *locks = NULL;
     const rb_db_work work = work_of(d);
     bool measured = !d->create;
     for (size_t i = 0; i < d->step_count; i++)
         measured = measured && !d->steps[i].alone;
+    if (rows && !d->create && rq->state)
+        RB_TRY(rb_backup_step_compare(&backups, rq->env, rq->state, NULL, d, copy, &work, err));
     if (measured)
         RB_TRY(rb_db_locks(&before, copy, NULL, err));
     RB_TRY(rb_db_run(outcome, copy, &work, err));
     if (before)
         RB_TRY(rb_db_locks(&locks, copy, before, err));
     rb_json_replace(&d->locks, locks);
-    return RB_OK;
+    return rb_backup_step_rehearse(&backups, copy, err);
 }
 
 /* *ran is false if a script failed on a copy of the schema only: missing rows may be the reason. */
@@ -130,7 +135,7 @@ static enum rb_code rehearse_on(bool *ran, rb_plan *plan, rb_plan_database *d,
     rb_err why;
     *ran = true;
     RB_TRY(open_copy(&copy, d, rq, db, engine, rows, err));
-    enum rb_code code = run_on_copy(&outcome, d, copy, &why);
+    enum rb_code code = run_on_copy(&outcome, d, rq, copy, rows, &why);
     *ran = code == RB_OK || rows;
     if (!*ran)
         return RB_OK;
@@ -148,8 +153,9 @@ static enum rb_code rehearse_on(bool *ran, rb_plan *plan, rb_plan_database *d,
     RB_AUTO(rb_json_freep) json_t *failures = json_array();
     if (d->to && rows)
         RB_TRY(rb_sql_checks_run(failures, rq->to, rq->session->repo, d->name, copy, err));
-    free(d->failed_check);
-    d->failed_check = rb_strdup(rb_json_str(json_array_get(failures, 0), "message"));
+    if (json_array_size(failures) > 0)
+        rb_plan_decide(plan, "check", RB_FOUND, "database %s: %s", d->name,
+                       rb_json_str(json_array_get(failures, 0), "message"));
     return find_losses(d, copy, db, rows, &outcome, err);
 }
 
@@ -184,6 +190,6 @@ enum rb_code rb_plan_rehearse_again(rb_plan_database *d, const rb_plan_request *
     rb_plan_inverse(d, rq);
     RB_TRY(rb_db_open(&db, d->url, RB_DB_READ, err));
     RB_TRY(open_copy(&copy, d, rq, db, NULL, d->rehearsed, err));
-    RB_TRY(run_on_copy(&outcome, d, copy, err));
+    RB_TRY(run_on_copy(&outcome, d, rq, copy, d->rehearsed, err));
     return find_losses(d, copy, db, d->rehearsed, &outcome, err);
 }
