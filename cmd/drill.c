@@ -114,8 +114,10 @@ static void show(const json_t *doc)
                    "rows, {values} values",
                    risk);
     rb_json_each (back, json_object_get(doc, "putBack"))
-        rb_ui_item("  restored: {database}: {table}[.{column}]: {restored:count}, "
-                   "{missingCount:count} not",
+        rb_ui_item(rb_json_int(back, "missingCount", 0) > 0
+                       ? "  restored: {database}: {table}[.{column}]: {restored:count}, "
+                         "{missingCount:count} not"
+                       : "  restored: {database}: {table}[.{column}]: {restored:count}",
                    back);
     rb_json_each (need, json_object_get(doc, "needs"))
         rb_ui_item("  a real transition waits for: {.}", need);

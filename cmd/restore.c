@@ -33,11 +33,14 @@ static void show(const rb_cli *cli, const json_t *report)
         if (json_array_size(missing) > 0)
             rb_json_canonical(&keys, missing);
         rb_json_set(entry, "examples:s", rb_buf_str(&keys));
-        rb_ui_item(would ? "{table}[.{column}]: {restored:count} would be restored, "
-                           "{missingCount:count} not[: {reason}][; for example {examples}]"
-                         : "{table}[.{column}]: {restored:count} restored, {missingCount:count} "
-                           "not[: {reason}][; for example {examples}]",
-                   entry);
+        RB_AUTO(rb_free_str)
+        char *line =
+            rb_format("{table}[.{column}]: {restored:count} %srestored%s", would ? "would be " : "",
+                      rb_json_int(entry, "missingCount", 0) > 0
+                          ? ", {missingCount:count} not[: {reason}][; for example "
+                            "{examples}]"
+                          : "");
+        rb_ui_item(line, entry);
     }
     if (json_array_size(json_object_get(report, "tables")) == 0)
         rb_ui_note(cli, "this backup has nothing to restore");

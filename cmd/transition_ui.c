@@ -75,8 +75,7 @@ static void show_restored(const rb_cli *cli, const json_t *document)
             rb_template(missing ? "  from backup {from}: {table}[.{column}]: {restored} "
                                   "restored, {missingCount} could not be[: {reason}][; they "
                                   "are in {copy}]"
-                                : "  from backup {from}: {table}[.{column}]: {restored} "
-                                  "restored, 0 could not be[: {reason}]",
+                                : "  from backup {from}: {table}[.{column}]: {restored} restored",
                         item);
         RB_AUTO(rb_free_str)
         char *next =

@@ -192,7 +192,7 @@ again() { # SQL
     move revert v1.2.0 --to v1.0.0
     run rbtool deploy v1.1.0 --yes
     [ "$status" -eq 0 ]
-    [[ $output == *"notes: 3 restored, 0 could not be"*"notes.reason: 0 restored, 2 could not be: the table does not have that column now; they are in $PROD/.rbtool/backups/"* ]]
+    [[ $output == *"notes: 3 restored"$'\n'*"notes.reason: 0 restored, 2 could not be: the table does not have that column now; they are in $PROD/.rbtool/backups/"* ]]
     move deploy v1.2.0 --accept-reverted
     [ "$(put_back)" = '[]' ]
     [ "$(sql 'SELECT reason FROM notes WHERE id = 1')" = none ]
