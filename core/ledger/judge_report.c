@@ -99,24 +99,34 @@ static void mark_transitions(rb_ledger *ledger, const rb_policy *policy)
     }
 }
 
+/* True if the transition is judged without the policy version, although it follows it. */
+static bool is_spared(const rb_policy *policy, const rb_entry *entry, size_t version)
+{
+    size_t *held = NULL;
+    bool applied = false;
+    const int64_t started = rb_json_int(rb_entry_detail(entry), "started", 0);
+    if (policy->ledger->items[policy->versions[version].entry].at < started)
+        return false;
+    const rb_in_force under = rb_policy_judged_under(&held, policy, entry);
+    for (size_t i = 0; i < under.n; i++)
+        applied = applied || under.items[i] == version;
+    free(held);
+    return !applied;
+}
+
 /* Adds a warning to transitions that are judged without a policy that they follow: that they began
  * before it was set is known from their own entries alone. */
 static void mark_spared(rb_ledger *ledger, const rb_policy *policy)
 {
-    for (size_t i = 0; i < ledger->n; i++) {
+    for (size_t i = 0; i < ledger->n && policy->version_count > 0; i++) {
         rb_entry *entry = &ledger->items[i];
-        size_t *held = NULL;
+        const rb_in_force *there = &policy->states[policy->state[i]];
         if (entry->kind != RB_ENTRY_TRANSITION || entry->trust > RB_ENTRY_UNSIGNED)
             continue;
-        const rb_in_force under = rb_policy_judged_under(&held, policy, entry);
-        const rb_in_force *there = &policy->states[policy->state[i]];
-        for (size_t v = 0; held && v < there->n; v++) {
+        for (size_t v = 0; v < there->n; v++) {
             const rb_policy_version *version = &policy->versions[there->items[v]];
             char hex[RB_OID_HEX];
-            bool applied = false;
-            for (size_t u = 0; u < under.n; u++)
-                applied = applied || under.items[u] == there->items[v];
-            if (applied)
+            if (!is_spared(policy, entry, there->items[v]))
                 continue;
             rb_oid_hex(&ledger->items[version->entry].id, hex);
             rb_problems_add(&entry->problems, "policy", "", hex, "",
@@ -125,7 +135,6 @@ static void mark_spared(rb_ledger *ledger, const rb_policy *policy)
                             (long long)version->version, hex);
             rb_problems_warn(&entry->problems);
         }
-        free(held);
     }
 }
 

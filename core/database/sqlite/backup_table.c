@@ -139,19 +139,17 @@ enum rb_code rb_sqlite_attempt(bool *refused, rb_db *db, const char *sql, const 
  * module reads its arguments by itself, in any form of quotes. FTS5 compares the content only for
  * rank 1. */
 static const char full_text_sql[] =
-    "WITH v AS (SELECT '\"' || replace(name, '\"', '\"\"') || '\"' AS name, "
-    "replace(replace(replace("
-    "replace(replace(replace(replace(replace(lower(sql), char(13), ''), char(10), ''), char(9), "
-    "''), ' ', ''), '\"', ''''), '`', ''''), '[', ''''), ']', '''') AS sql, replace(lower(?1), ' ',"
-    " '') AS content FROM main.sqlite_schema WHERE sql LIKE 'create virtual table%content%')"
+    "WITH v AS (SELECT '\"' || replace(name, '\"', '\"\"') || '\"' AS name, replace(replace("
+    "replace(replace(replace(replace(replace(replace(lower(sql), char(13), ''), char(10), ''),"
+    " char(9), ''), ' ', ''), '\"', ''''), '`', ''''), '[', ''''), ']', '''') AS sql,"
+    " replace(lower(?1), ' ', '') AS content FROM main.sqlite_schema"
+    " WHERE sql LIKE 'create virtual table%content%')"
     " SELECT 'INSERT INTO main.' || name || '(' || name || ') VALUES(''rebuild'')',"
     " 'INSERT INTO main.' || name || '(' || name || CASE WHEN instr(sql, 'usingfts5(') THEN"
-    " ', rank) VALUES(''integrity-check'', 1)' ELSE ') VALUES(''integrity-check'')' END FROM v "
-    "WHERE"
-    " (instr(sql, 'usingfts5(') OR instr(sql, 'usingfts4(')) AND (instr(sql, 'content=''' || "
-    "content"
-    " || '''') OR instr(sql, 'content=' || content || ',') OR instr(sql, 'content=' || content ||"
-    " ')'))";
+    " ', rank) VALUES(''integrity-check'', 1)' ELSE ') VALUES(''integrity-check'')' END"
+    " FROM v WHERE (instr(sql, 'usingfts5(') OR instr(sql, 'usingfts4('))"
+    " AND (instr(sql, 'content=''' || content || '''') OR instr(sql, 'content=' || content || ',')"
+    " OR instr(sql, 'content=' || content || ')'))";
 
 enum rb_code rb_sqlite_rebuilds(json_t **out, rb_db *db, const char *name, rb_err *err)
 {
