@@ -57,15 +57,24 @@ static enum rb_code add_restores(rb_plan *plan, const rb_plan_database *d, const
 
 /* Finds what will be restored from the backups of transitions that this one undoes. */
 static enum rb_code find_restores(rb_plan *plan, const rb_plan_database *d,
-                                  const rb_backup_rows *rows, rb_db *db, rb_err *err)
+                                  const rb_plan_request *rq, const rb_backup_rows *rows, rb_db *db,
+                                  rb_err *err)
 {
     for (size_t i = 0; i < rows->n; i++) {
         const rb_backup_row *row = &rows->items[i];
         bool undone = false;
         if (!row->pruned)
             RB_TRY(rb_db_restore_expected(&undone, db, row->scripts, d->steps, d->step_count, err));
-        if (undone)
+        if (!undone)
+            continue;
+        RB_AUTO(rb_free_str) char *path = rb_path_join(rq->env->root, row->file);
+        if (rb_file_exists(path))
             RB_TRY(add_restores(plan, d, row, db, err));
+        else
+            rb_plan_note(plan,
+                         "database %s: nothing is restored from backup %s: its file %s does not "
+                         "exist",
+                         d->name, row->transition, path);
     }
     return RB_OK;
 }
@@ -82,7 +91,7 @@ static enum rb_code look_at(rb_plan *plan, const rb_plan_database *d, const rb_p
         RB_TRY(rb_db_open(&db, d->url, RB_DB_READ, err));
     if (backs_up && !rq->no_backup)
         RB_TRY(add_backup(plan, d, rq, db, err));
-    return find_restores(plan, d, &rows, db, err);
+    return find_restores(plan, d, rq, &rows, db, err);
 }
 
 enum rb_code rb_plan_backups(rb_plan *plan, const rb_plan_request *rq, rb_err *err)

@@ -359,3 +359,14 @@ SQL
     move deploy v1.1.0 --accept-reverted
     [ "$(sql 'SELECT id FROM archive; SELECT id FROM orders')" = $'2\n1' ]
 }
+
+@test "a plan names a backup that was changed, before anything is" {
+    on_top 'ALTER TABLE orders ADD COLUMN note TEXT;' 'ALTER TABLE orders DROP COLUMN note;'
+    rbtool deploy v1.1.0 --yes
+    sql "UPDATE orders SET note = 'mine'"
+    move revert v1.1.0
+    file=$(find "$PROD/.rbtool/backups" -name main.sqlite)
+    echo more >>"$file"
+    run -1 rbtool deploy v1.1.0 --accept-reverted -n
+    [[ $output == *"the backup $file of transition "*" was changed: its SHA-256 is "* ]]
+}
