@@ -94,7 +94,7 @@ rb_in_force rb_policy_judged_under(size_t **items, const rb_policy *policy, cons
     bool holds = named != NULL;
     for (i = 0; i < there->n && holds; i++)
         holds = rb_set_has(&judged, there->items[i]) ||
-                ledger->items[policy->versions[there->items[i]].entry].at >= started;
+                ledger->items[policy->versions[there->items[i]].entry].at > started;
     if (!holds)
         return *there;
     *items = rb_calloc(policy->version_count + 1, sizeof **items);

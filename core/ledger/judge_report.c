@@ -105,7 +105,7 @@ static bool is_spared(const rb_policy *policy, const rb_entry *entry, size_t ver
     size_t *held = NULL;
     bool applied = false;
     const int64_t started = rb_json_int(rb_entry_detail(entry), "started", 0);
-    if (policy->ledger->items[policy->versions[version].entry].at < started)
+    if (policy->ledger->items[policy->versions[version].entry].at <= started)
         return false;
     const rb_in_force under = rb_policy_judged_under(&held, policy, entry);
     for (size_t i = 0; i < under.n; i++)
